@@ -1,0 +1,70 @@
+// Runs the tests. Looks first for the programs that some suites need, and says at the end which suites ran and which
+// did not. Arguments go to vitest: `npm test -- bucket` runs the files with "bucket" in their path.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { advice, find, install, requiredBy } from './requirements.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const args = process.argv.slice(2);
+const ci = process.env.CI === 'true';
+
+const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => /\.(test|test-d)\.ts$/.test(file))
+  .map((file) => join('test', file).replaceAll(sep, '/'));
+const named = files.filter((file) => args.some((arg) => !arg.startsWith('-') && file.includes(arg)));
+
+const required = requiredBy(named.length > 0 ? named : files);
+install(required.filter((requirement) => !find(requirement)));
+const missing = required.filter((requirement) => !find(requirement));
+const found = required.filter((requirement) => !missing.includes(requirement));
+const skippedSuffixes = missing.map(({ suffix }) => suffix).filter((suffix) => !found.some((f) => f.suffix === suffix));
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'));
+const report = process.env.SLUICE_TEST_REPORT ?? join(folder, 'report.json');
+const run = spawnSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...skippedSuffixes.map((suffix) => `--exclude=**/*${suffix}`),
+    ...args,
+  ],
+  {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...Object.fromEntries(found.map((each) => [each.variable, find(each)])) },
+  },
+);
+const ran = existsSync(report) ? ranFiles(report) : [];
+rmSync(folder, { recursive: true, force: true });
+
+const expected = files.filter((file) => !skippedSuffixes.some((suffix) => file.endsWith(suffix)));
+const forgotten = args.length === 0 ? expected.filter((file) => !ran.includes(file)) : [];
+for (const file of forgotten) console.error(`No project in vitest.config.ts runs ${file}.`);
+
+const counts = new Map<string, number>();
+for (const suite of ran.map(suiteOf)) counts.set(suite, (counts.get(suite) ?? 0) + 1);
+const suites = [...counts].map(([suite, count]) => `${suite} (${count === 1 ? '1 file' : `${count} files`})`);
+console.log(`Suites that ran: ${suites.join(', ') || 'none'}${found.map(({ name }) => `, with ${name}`).join('')}`);
+if (missing.length > 0) console.log('Suites that DID NOT RUN:');
+for (const requirement of missing) console.log(`  ${advice(requirement)}`);
+
+const failed = run.status !== 0 || forgotten.length > 0 || (ci && missing.length > 0);
+process.exit(failed ? 1 : 0);
+
+function ranFiles(path: string): string[] {
+  const { testResults } = JSON.parse(readFileSync(path, 'utf8')) as { testResults: { name: string }[] };
+  return [...new Set(testResults.map(({ name }) => relative(root, name).replaceAll(sep, '/')))];
+}
+
+function suiteOf(file: string): string {
+  if (file.endsWith('.test-d.ts')) return 'types';
+  if (file.endsWith('.neutral.test.ts')) return 'node and dom';
+  return /\.(dom|browser|redis)\.test\.ts$/.exec(file)?.[1] ?? 'node';
+}

@@ -1,0 +1,53 @@
+import { delimiter } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { advice, find, type Requirement, requiredBy, requirements } from '../../scripts/requirements.ts';
+
+const node: Requirement = {
+  name: 'node',
+  suffix: '.node.test.ts',
+  command: process.platform === 'win32' ? 'node.exe' : 'node',
+  debianPackage: 'nodejs',
+  variable: 'SLUICE_NODE',
+};
+const nodeFolder = process.execPath.replace(/[\\/][^\\/]+$/, '');
+
+describe('requiredBy', () => {
+  test('asks for nothing while no file needs anything', () => {
+    expect(requiredBy(['test/core/bucket.test.ts', 'test/a.dom.test.ts', 'test/a.test-d.ts'])).toEqual([]);
+  });
+
+  test('asks for each requirement that shares an ending, once', () => {
+    const names = requiredBy(['test/a.browser.test.ts', 'test/b.browser.test.ts']).map(({ name }) => name);
+    expect(names).toEqual(['chromium', 'firefox', 'webkit']);
+  });
+
+  test('asks for Redis when a file needs it', () => {
+    expect(requiredBy(['test/storage/redis.redis.test.ts']).map(({ name }) => name)).toEqual(['redis']);
+  });
+});
+
+describe('find', () => {
+  test('finds a program on the PATH', () => {
+    const env = { PATH: ['/nowhere', nodeFolder].join(delimiter) };
+    expect(find(node, env)).toContain(nodeFolder);
+  });
+
+  test('takes the path in the variable before the PATH', () => {
+    const env = { PATH: nodeFolder, SLUICE_NODE: import.meta.filename };
+    expect(find(node, env)).toBe(import.meta.filename);
+  });
+
+  test('finds nothing when the variable names a missing file', () => {
+    expect(find(node, { PATH: nodeFolder, SLUICE_NODE: '/nowhere/node' })).toBeUndefined();
+  });
+
+  test('finds nothing on an empty PATH', () => {
+    expect(find(node, {})).toBeUndefined();
+  });
+});
+
+test.each(requirements)('says how to enable $name', (requirement) => {
+  const line = advice(requirement);
+  expect(line).toContain(`apt-get install ${requirement.debianPackage}`);
+  expect(line).toContain(requirement.variable);
+});

@@ -1,0 +1,18 @@
+import { defineConfig } from 'tsup';
+
+export default defineConfig({
+  // One line per public import path; its twin is the block of the same name under "exports" in package.json.
+  entry: {
+    index: 'src/index.ts',
+    testing: 'src/testing.ts',
+  },
+  format: ['esm', 'cjs'],
+  target: 'es2022',
+  tsconfig: 'tsconfig.src.json',
+  dts: true,
+  splitting: true,
+  treeshake: true,
+  sourcemap: true,
+  clean: true,
+  silent: true,
+});

@@ -1,0 +1,45 @@
+import { defineConfig } from 'vitest/config';
+
+// The suffix of a test file says where it runs. A new runtime is one more project here and, if it needs a program
+// that npm does not bring, one more row in scripts/requirements.ts.
+export default defineConfig({
+  // Tests import the public names without a build, by the paths in tsconfig.json.
+  resolve: { tsconfigPaths: true },
+  test: {
+    passWithNoTests: false,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'node',
+          environment: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.{dom,browser,redis}.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'dom',
+          environment: 'happy-dom',
+          include: ['test/**/*.{dom,neutral}.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ['test/**/*.test-d.ts'],
+            tsconfig: 'tsconfig.json',
+            // `npm run types` reports errors outside the type tests.
+            ignoreSourceErrors: true,
+          },
+        },
+      },
+    ],
+  },
+});
