@@ -1,0 +1,129 @@
+import { performance } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { createThrottle, quota, throttleFetch } from 'sluice';
+import { runDemo, shortcomings } from './demo.ts';
+import { jsonReport } from './report/json.ts';
+import { showProgress } from './report/progress.ts';
+import { introduction, report } from './report/report.ts';
+import { terminalOf } from './report/style.ts';
+import { CALLS, type ClientLimit, SCENARIOS } from './scenarios.ts';
+import { startServerProcess } from './servers/server-process.ts';
+
+const USAGE = `Usage: npm run demo -- [options]
+
+Starts four local API servers that enforce a quota, one per algorithm, and sends ${CALLS} calls to each:
+with plain fetch, and with a fetch that sluice throttles. Takes about 20 seconds.
+
+Options:
+  --json  print one JSON document and nothing else
+  --help  print this
+
+Exit code: 0 if the throttled calls met no 429, were all answered and used at least 95% of what the
+quotas allow; 1 if not; 2 for a wrong option; 130 if interrupted.
+`;
+
+/** ms. */
+const APART = 250;
+
+/** ms. Past this the demo says what is missing instead of waiting on. */
+const PATIENCE = 50_000;
+
+// Where a reader has gone away (`| head`), there is nobody left to tell.
+process.stdout.on('error', () => process.exit(1));
+
+const options = readOptions();
+if (options === undefined) process.exitCode = 2;
+else if (options.help) process.stdout.write(USAGE);
+else await main(options.json);
+
+async function main(json: boolean): Promise<void> {
+  // With --json the document has standard output for itself.
+  const screen = json ? process.stderr : process.stdout;
+  const terminal = () => terminalOf(screen, process.env);
+  const quiet = json && !terminal().live;
+  const interruption = new AbortController();
+  const write = (text: string): void => {
+    if (!quiet && !interruption.signal.aborted) screen.write(text);
+  };
+
+  const servers = startServerProcess();
+  const clients = new Set<{ close(): Promise<void> }>();
+  const progress = showProgress(write, terminal, () => performance.now());
+
+  const cleanUp = async (): Promise<void> => {
+    progress.stop();
+    await Promise.allSettled([...clients].map((client) => client.close()));
+    await servers.close();
+  };
+  onInterrupt(async () => {
+    // First, while it may still write.
+    progress.stop();
+    interruption.abort();
+    await cleanUp();
+  });
+
+  write(`${introduction(SCENARIOS, CALLS, terminal())}\n`);
+  try {
+    const runs = await runDemo({
+      scenarios: SCENARIOS,
+      calls: CALLS,
+      startServer: servers.startQuotaServer,
+      openThrottled: (limit) => {
+        const client = openThrottled(limit);
+        clients.add(client);
+        return client;
+      },
+      apart: APART,
+      patience: PATIENCE,
+      watcher: progress,
+    });
+    if (interruption.signal.aborted) return;
+    progress.stop();
+    process.stdout.write(json ? jsonReport(runs) : report(runs, terminal()));
+    const passed = runs.every((run) => run.client === 'plain' || shortcomings(run).length === 0);
+    process.exitCode = passed ? 0 : 1;
+  } catch (error) {
+    // Pulling servers and clients from under the calls makes them fail; that is no news.
+    if (!interruption.signal.aborted) throw error;
+  } finally {
+    await cleanUp();
+  }
+}
+
+function openThrottled(limit: ClientLimit): { fetch: typeof fetch; close(): Promise<void> } {
+  const throttle = createThrottle({
+    limits:
+      limit.kind === 'quota'
+        ? quota({ limit: limit.limit, interval: limit.interval, burst: limit.burst })
+        : { rate: limit.rate, interval: limit.interval, burst: limit.burst },
+  });
+  return { fetch: throttleFetch(throttle), close: () => throttle.close() };
+}
+
+function onInterrupt(cleanUp: () => Promise<void>): void {
+  let interrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // `on`, not `once`: npm and tsx pass on a Ctrl-C that the terminal has sent us as well, and the second one would kill
+    // us in the middle of it.
+    process.on(signal, () => {
+      if (interrupted) return;
+      interrupted = true;
+      process.exitCode = 130;
+      const leave = (): never => process.exit(130);
+      setTimeout(leave, 1000);
+      cleanUp().then(leave, leave);
+    });
+  }
+}
+
+function readOptions(): { json: boolean; help: boolean } | undefined {
+  try {
+    const { values } = parseArgs({
+      options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+    });
+    return { json: values.json ?? false, help: values.help ?? false };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    return undefined;
+  }
+}

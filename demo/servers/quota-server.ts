@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import type { Algorithm } from './algorithm.ts';
+import { FixedWindow } from './fixed-window.ts';
+import { LeakyBucket } from './leaky-bucket.ts';
+import { SlidingWindow } from './sliding-window.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export type AlgorithmName = 'fixed-window' | 'sliding-window' | 'token-bucket' | 'leaky-bucket';
+
+export interface QuotaServerOptions {
+  readonly algorithm: AlgorithmName;
+  /** Calls per `interval`. */
+  readonly limit: number;
+  /** ms. */
+  readonly interval: number;
+  /** Calls that a bucket accepts at one instant from rest. Token bucket: `limit`; leaky bucket: 1. Windows have none. */
+  readonly burst?: number | undefined;
+  /** Whether refused calls use up quota too. Default: false. */
+  readonly countRejected?: boolean | undefined;
+  /** ms. Each call is held back by a random 0 to `jitter` before it is counted, as a network would. Default: 0. */
+  readonly jitter?: number | undefined;
+  /** What draws the jitter, from 0 up to 1. Default: `Math.random`. */
+  readonly random?: (() => number) | undefined;
+  /** Default: 0, any free port. */
+  readonly port?: number | undefined;
+}
+
+/** One call as the server saw it. */
+export interface Arrival {
+  /** When it was counted: ms since the Unix epoch with a fraction, from a clock that never goes back. */
+  readonly at: number;
+  readonly accepted: boolean;
+  /** The client's end of the connection; tells connections apart. */
+  readonly port: number;
+  /** What the client called itself in an `x-client` header, or undefined. */
+  readonly client: string | undefined;
+}
+
+export interface QuotaServerStats {
+  readonly arrivals: number;
+  readonly accepted: number;
+  readonly refused: number;
+}
+
+export interface QuotaServer {
+  /** Origin without a slash at the end. Every path and method counts as one call. */
+  readonly url: string;
+  /** Every arrival so far, in order; grows while the server runs. */
+  readonly log: readonly Arrival[];
+  stats(): QuotaServerStats;
+  /** Cuts every connection, idle or not, and ends when the port is free. */
+  close(): Promise<void>;
+}
+
+/** Starts an API on 127.0.0.1 that enforces a quota: 200 within it, 429 with Retry-After beyond it. */
+export async function startQuotaServer(options: QuotaServerOptions): Promise<QuotaServer> {
+  const algorithm = createAlgorithm(options);
+  const jitter = options.jitter ?? 0;
+  const random = options.random ?? Math.random;
+  const log: Arrival[] = [];
+  let accepted = 0;
+  const held = new Set<NodeJS.Timeout>();
+
+  const count = (request: IncomingMessage, response: ServerResponse, port: number): void => {
+    // Read before anything else is done: this instant is what the quota and the log go by.
+    const at = performance.timeOrigin + performance.now();
+    const verdict = algorithm.accept(at);
+    const client = request.headers['x-client'];
+    log.push({ at, accepted: verdict.accepted, port, client: typeof client === 'string' ? client : undefined });
+    if (verdict.accepted) {
+      accepted++;
+      respond(response, 200, { accepted: true });
+      return;
+    }
+    response.setHeader('retry-after', String(Math.ceil(verdict.retryAfter / 1000)));
+    respond(response, 429, {
+      error: 'too many calls',
+      limit: options.limit,
+      interval: options.interval,
+      retryAfter: Math.ceil(verdict.retryAfter),
+    });
+  };
+
+  const server = createServer((request, response) => {
+    // Read now: a client that hangs up while its call is held back takes the port with it.
+    const port = request.socket.remotePort ?? 0;
+    if (jitter === 0) {
+      count(request, response, port);
+      return;
+    }
+    const timer = setTimeout(() => {
+      held.delete(timer);
+      count(request, response, port);
+    }, random() * jitter);
+    held.add(timer);
+  });
+  server.listen(options.port ?? 0, '127.0.0.1');
+  await once(server, 'listening');
+
+  let closed: Promise<unknown> | undefined;
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    log,
+    stats: () => ({ arrivals: log.length, accepted, refused: log.length - accepted }),
+    close: async () => {
+      if (!closed) {
+        closed = once(server, 'close');
+        server.close();
+        // close() alone waits for keep-alive connections until they time out.
+        server.closeAllConnections();
+        for (const timer of held) clearTimeout(timer);
+        held.clear();
+      }
+      await closed;
+    },
+  };
+}
+
+function createAlgorithm({ algorithm, limit, interval, burst, countRejected }: QuotaServerOptions): Algorithm {
+  switch (algorithm) {
+    case 'fixed-window':
+      return new FixedWindow({ limit, interval, countRejected });
+    case 'sliding-window':
+      return new SlidingWindow({ limit, interval, countRejected });
+    case 'token-bucket':
+      return new TokenBucket({ limit, interval, burst: burst ?? limit, countRejected });
+    case 'leaky-bucket':
+      return new LeakyBucket({ limit, interval, burst: burst ?? 1, countRejected });
+    default:
+      throw new RangeError(`Expected \`algorithm\` to be the name of one, got \`${algorithm satisfies never}\`.`);
+  }
+}
+
+function respond(response: ServerResponse, status: number, body: object): void {
+  const json = JSON.stringify(body);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) });
+  response.end(json);
+}
