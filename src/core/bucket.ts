@@ -1,0 +1,150 @@
+import { change, type Guard, grantInGuards, guardsAllowAt } from './change.ts';
+import { type Cost, costIn } from './cost.ts';
+import { longAgo, type Plan, planOf, type Rule, samePlan } from './limit.ts';
+import { addMark, emptyWindow, type Window, windowAllowAt } from './window.ts';
+
+/** Where one key stands. All instants are in ms on the clock of its store. */
+export interface Bucket {
+  /** Limits that were put on this key alone; undefined if it keeps those it is asked with. */
+  own: Plan | undefined;
+  /** The limits that `tats` and `windows` belong to, in order. */
+  plan: Plan;
+  /** Before this instant nothing may go, because the server said so. */
+  gate: number;
+  /** Per limit the theoretical arrival time; of a sliding window, the latest mark. */
+  tats: number[];
+  /** Per limit its window, where it has one. Undefined if none has. */
+  windows: (Window | undefined)[] | undefined;
+  /** What holds while limits that were changed overlap. */
+  guards: Guard[] | undefined;
+  /** The latest instant that was reserved ahead of its time. */
+  latest: number;
+  /**
+   * Per limit how much its tat went down, in ms, all refunds together; undefined if it never did. A receipt that has seen less
+   * is older than the refund. What ends the worth of all receipts raises this past them.
+   */
+  refunds: number[] | undefined;
+}
+
+/** Makes a bucket at rest. */
+export function newBucket(plan: Plan): Bucket {
+  return {
+    own: undefined,
+    plan,
+    gate: longAgo,
+    tats: plan.atRest.slice(),
+    windows: plan.leaky ? undefined : plan.rules.map((rule) => (rule.window === 0 ? undefined : emptyWindow())),
+    guards: undefined,
+    latest: longAgo,
+    refunds: undefined,
+  };
+}
+
+/**
+ * Says when a call conforms to every limit and the gate: an instant not before `now`; Infinity for never, when the cost is
+ * above a burst. Changes nothing.
+ */
+export function conformsAt(bucket: Bucket, cost: Cost, now: number): number {
+  const { rules } = bucket.plan;
+  let at = bucket.gate > now ? bucket.gate : now;
+  for (let index = 0; index < rules.length; index++) {
+    const rule = rules[index] as Rule;
+    const calls = typeof cost === 'number' ? cost : costIn(rule, cost);
+    if (calls > rule.burst) return Infinity;
+    if (calls === 0) continue;
+    const allowAt =
+      rule.window === 0
+        ? sum(bucket.tats[index] as number, charge(rule, calls) - rule.emissionInterval - rule.tolerance)
+        : windowAllowAt(bucket.windows?.[index] as Window, rule.window, rule.burst, calls);
+    if (allowAt > at) at = allowAt;
+  }
+  return bucket.guards === undefined ? at : Math.max(at, guardsAllowAt(bucket.guards, cost));
+}
+
+/** Notes a call that goes at `at`, an instant that `conformsAt` gave, in every limit. */
+export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): void {
+  const { rules } = bucket.plan;
+  const { tats } = bucket;
+  for (let index = 0; index < rules.length; index++) {
+    const rule = rules[index] as Rule;
+    const calls = typeof cost === 'number' ? cost : costIn(rule, cost);
+    if (calls === 0) continue;
+    if (rule.window === 0) {
+      const tat = tats[index] as number;
+      tats[index] = sum(tat > at ? tat : at, charge(rule, calls));
+    } else {
+      addMark(bucket.windows?.[index] as Window, rule.window, rule.burst, calls, at, now);
+      tats[index] = at;
+    }
+  }
+  if (at > now && at > bucket.latest) bucket.latest = at;
+  if (bucket.guards !== undefined) bucket.guards = grantInGuards(bucket.guards, cost, at, now);
+}
+
+/**
+ * Grants a call of cost 1 if it may go at `now`, and tells whether it did. The same as `conformsAt` and `grantAt`, with the
+ * case of most throttles, one leaky bucket, written out.
+ */
+export function grantNow(bucket: Bucket, now: number): boolean {
+  const { only } = bucket.plan;
+  if (only === undefined || bucket.guards !== undefined) {
+    if (conformsAt(bucket, 1, now) > now) return false;
+    grantAt(bucket, 1, now, now);
+    return true;
+  }
+  const tat = bucket.tats[0] as number;
+  if (bucket.gate > now || tat - only.tolerance > now) return false;
+  bucket.tats[0] = (tat > now ? tat : now) + only.emissionInterval;
+  return true;
+}
+
+/** How far one call moves the tat on, in ms: rounded up where a fraction of a call would not be exact. */
+export function charge(rule: Rule, calls: number): number {
+  if (calls === 1) return rule.emissionInterval;
+  if (Number.isInteger(calls)) return calls * rule.emissionInterval;
+  return Math.min(Math.ceil(calls * rule.emissionInterval * 2048) / 2048, Math.ceil(calls) * rule.emissionInterval);
+}
+
+/** What part of a number takes it to the next double above, once rounded: just over half of its last place. */
+const toNextDouble = 0.501 * Number.EPSILON;
+
+/** An instant some ms later or earlier, rounded up where a double cannot hold it: with emission intervals below a tick. */
+export function sum(instant: number, ms: number): number {
+  const exact = instant + ms;
+  return exact - instant < ms ? exact + Math.abs(exact) * toNextDouble : exact;
+}
+
+/** Whether the bucket is as good as new, so that it may be forgotten. */
+export function atRest(bucket: Bucket, now: number): boolean {
+  return restsAt(bucket) <= now;
+}
+
+/** When the bucket will be as good as new if nothing more happens: an instant, long ago if it was never used. */
+export function restsAt({ plan, gate, tats, windows, guards = [] }: Bucket): number {
+  let at = gate;
+  for (let index = 0; index < tats.length; index++) {
+    const rule = plan.rules[index] as Rule;
+    // A cost near the burst needs a bucket that has rested for its margin too.
+    const rest = rule.window === 0 ? (rule.burst - 1) * rule.emissionInterval - rule.tolerance : rule.window;
+    at = Math.max(at, sum(tats[index] as number, rest), windows?.[index]?.free ?? longAgo);
+  }
+  for (const { tat } of guards) at = Math.max(at, tat);
+  return at;
+}
+
+/**
+ * Makes a bucket ready for the limits it is asked with, unless it has limits of its own. What was used is kept in proportion
+ * where a limit changed.
+ */
+export function adapt(bucket: Bucket, plan: Plan, now: number): void {
+  if (bucket.own !== undefined && bucket.own.margin !== plan.margin) {
+    bucket.own = planOf(
+      bucket.own.rules.map((rule) => rule.limit),
+      plan.margin,
+    );
+  }
+  const next = bucket.own ?? plan;
+  if (bucket.plan === next) return;
+  if (!samePlan(bucket.plan, next)) change(bucket, next, now);
+  bucket.plan = next;
+}

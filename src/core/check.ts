@@ -1,0 +1,72 @@
+/** Says what was wrong with an option: its name, the rule it broke and the value that was given. */
+function expected(name: string, rule: string, value: unknown): string {
+  return `Expected \`${name}\` to be ${rule}, got \`${describe(value)}\`.`;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === 'function') return `function ${value.name}`.trim();
+  if (Array.isArray(value)) return `array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return Object.prototype.toString.call(value);
+  return Object.is(value, -0) ? '-0' : String(value);
+}
+
+/** @throws TypeError always: the value is of the wrong type. */
+export function wrongType(name: string, rule: string, value: unknown): never {
+  throw new TypeError(expected(name, rule, value));
+}
+
+/** @throws RangeError always: the value is of the right type but out of range. */
+export function outOfRange(name: string, rule: string, value: unknown): never {
+  throw new RangeError(expected(name, rule, value));
+}
+
+/** The range of a numeric option. `whole` refuses fractions, `infinite` lets Infinity pass. */
+export interface Range {
+  readonly above?: number;
+  readonly from?: number;
+  readonly to?: number;
+  readonly whole?: boolean;
+  readonly infinite?: boolean;
+}
+
+/**
+ * Checks a numeric option and returns it.
+ * @throws TypeError if it is no number, RangeError if it is NaN, infinite or out of range.
+ */
+export function checkNumber(name: string, value: unknown, range: Range): number {
+  if (typeof value !== 'number') wrongType(name, rule(range), value);
+  const { above = -Infinity, from = -Infinity, to = Infinity, whole = false, infinite = false } = range;
+  const finite = Number.isFinite(value) || (infinite && value === Infinity);
+  const inRange = value > above && value >= from && value <= to;
+  if (!finite || !inRange || (whole && value !== Infinity && !Number.isInteger(value)))
+    outOfRange(name, rule(range), value);
+  return value;
+}
+
+function rule({ above, from, to, whole, infinite }: Range): string {
+  const kind = whole ? 'a whole number' : 'a number';
+  const bounds = [
+    above === undefined ? undefined : `above ${above}`,
+    from === undefined ? undefined : `of at least ${from}`,
+    to === undefined ? undefined : `of at most ${to}`,
+  ].filter((bound) => bound !== undefined);
+  return `${[kind, bounds.join(' and ')].filter(Boolean).join(' ')}${infinite ? ' (Infinity is allowed)' : ''}`;
+}
+
+/** @throws TypeError if `value` is not an object with at least the named methods. */
+export function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
+  const rule = `an object with ${methods.join(', ')}`;
+  if (typeof value !== 'object' && typeof value !== 'function') wrongType(name, rule, value);
+  if (value === null) wrongType(name, rule, value);
+  for (const method of methods) {
+    if (typeof (value as Record<string, unknown>)[method] !== 'function') {
+      wrongType(`${name}.${method}`, 'a function', (value as Record<string, unknown>)[method]);
+    }
+  }
+}
+
+/** @throws TypeError if `value` is not a plain options object or undefined. */
+export function checkOptions(name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) wrongType(name, 'an object', value);
+}
