@@ -1,0 +1,271 @@
+import { adapt, type Bucket, newBucket, restsAt } from '../core/bucket.ts';
+import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import type { Cost } from '../core/cost.ts';
+import { type Limit, longAgo, type Plan, planOf } from '../core/limit.ts';
+import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, take } from '../core/operations.ts';
+import type { Answer, BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/store.ts';
+import { isPromise } from '../core/store.ts';
+import { fill, isSameWrite, type Reconciled, reconcile } from './reconcile.ts';
+import { type BucketRecord, bucketOf, isRecord, moved, planOfRecord, recordOf, textOf } from './record.ts';
+import { SteadyClock } from './steady-clock.ts';
+
+/** What a storage must be able to do to hold buckets. */
+export interface KeyValueStorage {
+  /** Names the storage in errors and events. */
+  readonly name: string;
+  /**
+   * Replaces the value at `key` by what `change` makes of it, in one atomic step: nobody else reads or writes between the two.
+   * `change` gets undefined where there is no value, and returns undefined where nothing has to be kept any more; it runs to
+   * its end at once, may be called again if the step has to be repeated, and returns the very value it got if nothing changed.
+   * Values are plain data that JSON and structured clones keep. May answer with a promise, which settles when the value is kept.
+   */
+  update(key: string, change: (stored: unknown) => unknown): Answer<void>;
+  /** Takes the value at `key` away. Called after a step that left undefined, for storages that keep that as a value. */
+  delete?(key: string): Answer<void>;
+}
+
+/** What `keyValueStore` takes besides the storage. */
+export interface KeyValueStoreOptions {
+  /**
+   * Whether others (tabs, processes) take from the same buckets. Their wall clocks must agree to a quarter of a second.
+   * @default true
+   */
+  readonly shared?: boolean;
+  /**
+   * The door to time: its wall clock is written into the records.
+   * @default the clock of the throttle that uses the store
+   */
+  readonly clock?: Clock;
+}
+
+/**
+ * Makes a bucket store of anything that can do one atomic update of a value: "write your own store".
+ *
+ * A value that is no bucket of ours counts as none. A value that was lost or rolled back never makes a bucket emptier than this
+ * process knows it is. Buckets that have been at rest for a minute are forgotten, in the storage too, as others are used.
+ * @throws TypeError for a wrong option
+ * @example
+ * const values = new Map<string, unknown>();
+ * const store = keyValueStore({ name: 'map', update: (key, change) => void values.set(key, change(values.get(key))) });
+ */
+export function keyValueStore(storage: KeyValueStorage, options: KeyValueStoreOptions = {}): BucketStore {
+  checkMethods('storage', storage, ['update']);
+  if (storage.delete !== undefined) checkMethods('storage', storage, ['delete']);
+  if (typeof storage.name !== 'string') wrongType('storage.name', 'a string', storage.name);
+  checkOptions('options', options);
+  if (options.clock !== undefined) checkMethods('clock', options.clock, ['now', 'monotonic']);
+  const { shared = true, clock } = options;
+  if (typeof shared !== 'boolean') wrongType('shared', 'true or false', shared);
+  return new KeyValueStore(storage, shared, clock);
+}
+
+/** On whose terms an operation works. */
+interface Terms {
+  /** The limits that the caller asks with. Without, those that the bucket has hold. */
+  readonly plan?: Plan;
+  /** The call that it is about. */
+  readonly receipt?: Receipt;
+  /** Whether a bucket that was forgotten has to be made again. Without limits, a key without a bucket is left alone otherwise. */
+  readonly revives?: boolean;
+  /** Whether nothing is to be written. */
+  readonly looks?: boolean;
+}
+
+/** A record is forgotten when it has been at rest for so long, in ms. */
+const restBeforeForgetting = 60_000;
+/** So many records are looked at with each operation: more than one operation can add. */
+const looksPerOperation = 2;
+
+class KeyValueStore implements BucketStore {
+  readonly name: string;
+  readonly shared: boolean;
+  readonly #storage: KeyValueStorage;
+  /** The records that this process saw last, on its own clock. */
+  readonly #known = new Map<string, BucketRecord>();
+  readonly #listeners = new Set<(news: StoreNews) => void>();
+  readonly #writer = drawn();
+  /** What is left of a walk through the known keys that forgets those at rest. */
+  #walk: Iterator<[string, BucketRecord]> | undefined;
+  #clock: Clock | undefined;
+  #time: SteadyClock | undefined;
+
+  constructor(storage: KeyValueStorage, shared: boolean, clock: Clock | undefined) {
+    this.name = storage.name;
+    this.shared = shared;
+    this.#storage = storage;
+    this.#clock = clock;
+  }
+
+  useClock(clock: Clock): void {
+    this.#clock ??= clock;
+  }
+
+  watch(listener: (news: StoreNews) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  take(key: string, request: TakeRequest): Answer<TakeAnswer> {
+    const { plan } = request;
+    return this.#update(key, { plan }, (bucket, now) => take(bucket, request, now)) as Answer<TakeAnswer>;
+  }
+
+  giveBack(key: string, receipt: Receipt): Answer<void> {
+    return this.#update(key, { receipt }, (bucket) => giveBack(bucket, receipt));
+  }
+
+  settle(key: string, receipt: Receipt, cost: Cost): Answer<void> {
+    const terms = { receipt, revives: true };
+    return this.#update(key, terms, (bucket, now) => settle(bucket, receipt, cost, now));
+  }
+
+  postpone(key: string, receipt: Receipt, ms: number): Answer<void> {
+    return this.#update(key, { receipt }, (bucket, now) => postpone(bucket, receipt, ms, now));
+  }
+
+  pause(key: string, ms: number, plan: Plan): Answer<void> {
+    return this.#update(key, { plan }, (bucket, now) => pause(bucket, ms, now));
+  }
+
+  peek(key: string, plan: Plan): Answer<Standing> {
+    return this.#update(key, { plan, looks: true }, peek) as Answer<Standing>;
+  }
+
+  override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Answer<void> {
+    const own = limits === undefined ? undefined : planOf(limits, plan.margin);
+    return this.#update(key, { plan }, (bucket, now) => {
+      bucket.own = own;
+      adapt(bucket, plan, now);
+    });
+  }
+
+  reset(key: string): Answer<void> {
+    return this.#update(key, {}, reset);
+  }
+
+  /** Does one operation in one step of the storage. */
+  #update<T>(key: string, terms: Terms, operation: (bucket: Bucket, now: number) => T): Answer<T | undefined> {
+    const time = this.#steady();
+    this.#forget(time);
+    let answer: T | undefined;
+    let seen: BucketRecord | undefined;
+    let decidedAt: number | undefined;
+    const done = this.#storage.update(key, (stored) => {
+      const now = time.now();
+      decidedAt = time.monotonic();
+      const held = this.#find(key, stored, time, now);
+      seen = held?.record;
+      const bucket = this.#open(held, terms, now);
+      if (bucket === undefined) return stored;
+      const before = held === undefined ? textOf(bucket) : textOf(bucketOf(held.record, 0));
+      answer = operation(bucket, now);
+      if (terms.looks || (!held?.differs && textOf(bucket) === before)) return stored;
+      const { birth = drawn(), seq = 0, rests = longAgo } = held?.record ?? {};
+      const stamp = { birth, seq: seq + 1, writer: this.#writer };
+      const restedAt = Math.max(rests, held?.besides?.rests ?? longAgo, restsAt(bucket));
+      seen = recordOf(bucket, stamp, now, restedAt);
+      return moved(seen, -time.ahead);
+    });
+    const finish = () => {
+      if (decidedAt === undefined) throw new Error(`The storage ${this.name} did not call the change it was given.`);
+      // Only now is it sure that what was decided is kept: the step may have been tried several times.
+      if (seen !== undefined) this.#learn(key, seen);
+      // The step may have been over for a while when the storage says so; waits are counted from now on.
+      return sooner(answer, time.monotonic() - decidedAt);
+    };
+    return isPromise(done) ? done.then(finish) : finish();
+  }
+
+  /** What the storage and our own memory say of a key. */
+  #find(key: string, stored: unknown, time: SteadyClock, now: number): Reconciled | undefined {
+    const known = this.#known.get(key);
+    const found = isRecord(stored) ? moved(stored, time.aheadOf(stored.seen, now)) : undefined;
+    if (found === undefined && stored !== undefined && stored !== null) this.#tell(key);
+    return reconcile(found, known, now);
+  }
+
+  /** The bucket to work on, under the limits of the caller; undefined if there is none to work on. */
+  #open(held: Reconciled | undefined, { plan, receipt, revives }: Terms, now: number): Bucket | undefined {
+    if (held === undefined) {
+      if (plan !== undefined) return newBucket(plan);
+      return receipt !== undefined && revives ? bucketLeftBy(receipt) : undefined;
+    }
+    const margin = plan?.margin ?? receipt?.plan.margin ?? 0;
+    const open = (record: BucketRecord): Bucket => {
+      const bucket = bucketOf(record, margin);
+      adapt(bucket, plan ?? planOfRecord(held.record, margin), now);
+      return bucket;
+    };
+    const bucket = open(held.record);
+    if (held.besides !== undefined) fill(bucket, open(held.besides), now);
+    return bucket;
+  }
+
+  #learn(key: string, record: BucketRecord): void {
+    const known = this.#known.get(key);
+    const isOlder = known?.birth === record.birth && known.seq > record.seq;
+    if (!isOlder) this.#known.set(key, record);
+  }
+
+  #tell(key: string): void {
+    const trouble = new Error(`The value at key "${key}" is no bucket of this version; it counts as none.`);
+    for (const listener of this.#listeners) listener({ key, trouble });
+  }
+
+  /** Looks at the next few records and forgets those long at rest, here and in the storage. */
+  #forget(time: SteadyClock): void {
+    for (let look = 0; look < looksPerOperation; look++) {
+      this.#walk ??= this.#known.entries();
+      const { done, value } = this.#walk.next();
+      if (done) {
+        this.#walk = undefined;
+        return;
+      }
+      const [key, record] = value;
+      if (record.own !== undefined || record.rests > time.now() - restBeforeForgetting) continue;
+      this.#known.delete(key);
+      // A record that stays only takes room.
+      this.#clean(key, record, time).catch(() => {});
+    }
+  }
+
+  async #clean(key: string, known: BucketRecord, time: SteadyClock): Promise<void> {
+    let emptied = false;
+    await this.#storage.update(key, (stored) => {
+      emptied =
+        isRecord(stored) && stored.own === undefined && (isSameWrite(stored, known) || isLongAtRest(stored, time));
+      return emptied ? undefined : stored;
+    });
+    if (emptied) await this.#storage.delete?.(key);
+  }
+
+  #steady(): SteadyClock {
+    this.#clock ??= systemClock;
+    this.#time ??= new SteadyClock(this.#clock);
+    return this.#time;
+  }
+}
+
+function isLongAtRest({ rests, seen }: BucketRecord, time: SteadyClock): boolean {
+  const now = time.now();
+  return rests + time.aheadOf(seen, now) <= now - restBeforeForgetting;
+}
+
+/** A number that no other process draws. */
+const drawn = (): number => Math.floor(Math.random() * 2 ** 48);
+
+/** Takes the time that went by off what a caller has to wait. */
+function sooner<T>(answer: T, elapsed: number): T {
+  if (typeof answer !== 'object' || answer === null || elapsed <= 0) return answer;
+  const left = (ms: number) => Math.max(0, ms - elapsed);
+  const { wait, pausedFor, limits, ...rest } = answer as Partial<TakeAnswer & Standing>;
+  return {
+    ...rest,
+    ...(wait === undefined ? undefined : { wait: left(wait) }),
+    ...(pausedFor === undefined ? undefined : { pausedFor: left(pausedFor) }),
+    ...(limits === undefined
+      ? undefined
+      : { limits: limits.map((limit) => ({ ...limit, resetAfter: left(limit.resetAfter) })) }),
+  } as T;
+}

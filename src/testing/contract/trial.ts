@@ -1,0 +1,190 @@
+import type { Cost } from '../../core/cost.ts';
+import { type Limit, type Plan, planOf, slidingWindow } from '../../core/limit.ts';
+import type { BucketStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../../core/store.ts';
+
+/** One case of the store contract. */
+export interface TrialCase {
+  /** A fact in the present tense. */
+  readonly name: string;
+  run(trial: Trial): Promise<void>;
+}
+
+/** An interval so long that nothing leaks while a case runs. */
+export const hour = 3_600_000;
+
+/** A leaky bucket told by its emission interval. */
+export function leaky(burst: number, emissionInterval: number, name?: string): Limit {
+  return { rate: 1, interval: emissionInterval, burst, ...(name === undefined ? undefined : { name }) };
+}
+
+/** A sliding window. */
+export function windowed(limit: number, interval: number, name?: string): Limit {
+  return slidingWindow({ limit, interval, ...(name === undefined ? undefined : { name }) });
+}
+
+/** What a case works with: a fresh store, a second handle on it, a key of its own, and time. */
+export interface Trial {
+  readonly store: BucketStore;
+  /** Whether there is a second handle that is not just the first. */
+  readonly hasSharer: boolean;
+  readonly key: string;
+  /** The emission interval of limits that leak while a case runs, in ms. */
+  readonly unit: number;
+  /** How long before an instant a case can surely look, in ms. */
+  readonly moment: number;
+  advance(ms: number): Promise<void>;
+  /** The bucket of this case under some limits, through the first handle. */
+  bucket(limits: Limit | readonly Limit[], margin?: number): Handle;
+  /** The same bucket through the second handle. */
+  elsewhere(limits: Limit | readonly Limit[]): Handle;
+  /** The bucket of another key. */
+  keyed(key: string, limit: Limit): Handle;
+  /** Asserts what is left of a duration that has been running down since a step before. */
+  near(what: string, ms: number | undefined, expected: number): void;
+  /** Asserts that a bucket stands where it stood, but for the time that went by. */
+  same(what: string, standing: Standing, before: Standing): void;
+}
+
+interface TrialOptions {
+  readonly store: BucketStore;
+  /** The second handle. */
+  readonly sharer: BucketStore | undefined;
+  readonly key: string;
+  /** The most ms that may go by besides those the case asks for. */
+  readonly precision: number;
+  advance(ms: number): Promise<void>;
+}
+
+/** Makes what one case works with. */
+export function trialOf({ store, sharer, key, precision, advance }: TrialOptions): Trial {
+  const unit = precision === 0 ? 1000 : Math.max(100, 10 * precision);
+  const near = (what: string, ms: number | undefined, expected: number): void => {
+    const less = expected - (ms ?? Number.NaN);
+    // A clock that goes on by whole ms and one that does not may tell the same instant in two ways.
+    if (!(less >= (precision === 0 ? -hair : -1) && less <= precision + hair)) {
+      fail(what, precision === 0 ? expected : `${expected} or up to ${precision} less`, ms);
+    }
+  };
+  return {
+    store,
+    hasSharer: sharer !== undefined,
+    key,
+    unit,
+    moment: precision === 0 ? 1 : unit / 2,
+    advance,
+    bucket: (limits, margin = 0) => new Handle(store, key, planOf(limits, margin)),
+    elsewhere: (limits) => new Handle(sharer ?? store, key, planOf(limits, 0)),
+    keyed: (other, limit) => new Handle(store, other, planOf(limit, 0)),
+    near,
+    same: (what, standing, before) => {
+      near(`wait ${what}`, standing.wait, before.wait);
+      near(`pausedFor ${what}`, standing.pausedFor, before.pausedFor);
+      equal(
+        `remaining ${what}`,
+        standing.limits.map(({ remaining }) => remaining),
+        before.limits.map(({ remaining }) => remaining),
+      );
+      for (const [index, { resetAfter }] of before.limits.entries())
+        near(`resetAfter ${what}`, standing.limits[index]?.resetAfter, resetAfter);
+    },
+  };
+}
+
+/** Rounding errors that a store may make, in ms. */
+const hair = 0.01;
+
+/** One bucket as one caller sees it. */
+export class Handle {
+  readonly plan: Plan;
+  readonly #store: BucketStore;
+  readonly #key: string;
+
+  constructor(store: BucketStore, key: string, plan: Plan) {
+    this.#store = store;
+    this.#key = key;
+    this.plan = plan;
+  }
+
+  async take(costs: readonly Cost[], options: Partial<TakeRequest> = {}): Promise<TakeAnswer> {
+    return this.#store.take(this.#key, { plan: this.plan, costs, ahead: 0, ...options });
+  }
+
+  /** Asks for `calls` calls of cost 1 in one operation and tells how many may go. */
+  async go(calls: number): Promise<number> {
+    return (await this.take(Array.from({ length: calls }, () => 1))).granted.length;
+  }
+
+  /** Takes one call that may go now. */
+  async grant(cost: Cost = 1): Promise<Receipt> {
+    const { granted } = await this.take([cost]);
+    return granted[0] ?? fail('a call that conforms', 'granted', 'refused');
+  }
+
+  /** Takes the next slot, which is not now. */
+  async reserve(cost: Cost = 1): Promise<Receipt> {
+    const { reserved } = await this.take([cost], { ahead: Infinity });
+    return reserved ?? fail('the next slot', 'reserved', reserved);
+  }
+
+  async giveBack(receipt: Receipt): Promise<void> {
+    await this.#store.giveBack(this.#key, receipt);
+  }
+
+  async settle(receipt: Receipt, cost: Cost): Promise<void> {
+    await this.#store.settle(this.#key, receipt, cost);
+  }
+
+  async postpone(receipt: Receipt, ms: number): Promise<void> {
+    await this.#store.postpone(this.#key, receipt, ms);
+  }
+
+  async pause(ms: number): Promise<void> {
+    await this.#store.pause(this.#key, ms, this.plan);
+  }
+
+  async peek(): Promise<Standing> {
+    return this.#store.peek(this.#key, this.plan);
+  }
+
+  async override(...limits: readonly Limit[]): Promise<void> {
+    await this.#store.override(this.#key, limits.length === 0 ? undefined : limits, this.plan);
+  }
+
+  async reset(): Promise<void> {
+    await this.#store.reset(this.#key);
+  }
+}
+
+/** Asserts that two values are the same, as far as JSON can tell. */
+export function equal(what: string, value: unknown, expected: unknown): void {
+  if (shown(value) !== shown(expected)) fail(what, shown(expected), shown(value));
+}
+
+/** Asserts that two numbers are the same but for rounding. */
+export function exact(what: string, value: number | undefined, expected: number): void {
+  if (!(Math.abs((value ?? Number.NaN) - expected) <= hair)) fail(what, expected, value);
+}
+
+/** Asserts that a value is no less than another. */
+export function atLeast(what: string, value: number, expected: number): void {
+  if (!(value >= expected - hair)) fail(what, `at least ${expected}`, value);
+}
+
+/** Does `count` operations at once and waits for all. */
+export function atOnce<T>(count: number, operation: (index: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => operation(index)));
+}
+
+function fail(what: string, expected: unknown, value: unknown): never {
+  throw new Error(`Expected ${what} to be ${expected}, got ${value}.`);
+}
+
+/** A value as text; the order of fields does not count. */
+function shown(value: unknown): string {
+  const plain = (_: string, part: unknown) => {
+    if (typeof part === 'number' && !Number.isFinite(part)) return String(part);
+    if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
+    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  return JSON.stringify(value, plain) ?? String(value);
+}

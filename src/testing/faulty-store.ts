@@ -1,0 +1,44 @@
+import type { Answer, BucketStore } from '../core/store.ts';
+
+/** The operations of a store that can be made to fail. */
+export type StoreOperation = 'take' | 'giveBack' | 'settle' | 'postpone' | 'pause' | 'peek' | 'override' | 'reset';
+
+/** What becomes of one operation: nothing special, an error, or an answer after a while. */
+export type Fault = undefined | { readonly error: unknown } | { readonly after: Promise<unknown> };
+
+const operations: readonly StoreOperation[] = [
+  'take',
+  'giveBack',
+  'settle',
+  'postpone',
+  'pause',
+  'peek',
+  'override',
+  'reset',
+];
+
+/**
+ * Wraps a store so that its operations fail or dawdle as told. Buckets are not handed out any more, so every call goes through
+ * an operation.
+ * @param fault asked before each operation, with its name and key
+ * @example
+ * let down = true;
+ * const store = faultyStore(memoryStore(), () => (down ? { error: new Error('gone') } : undefined));
+ */
+export function faultyStore(store: BucketStore, fault: (operation: StoreOperation, key: string) => Fault): BucketStore {
+  const wrapped: Record<string, unknown> = { name: store.name, shared: store.shared };
+  for (const operation of operations) {
+    wrapped[operation] = (key: string, ...rest: unknown[]): Answer<unknown> => {
+      const now = fault(operation, key);
+      const go = () =>
+        (store[operation] as (key: string, ...rest: unknown[]) => Answer<unknown>).call(store, key, ...rest);
+      if (now === undefined) return go();
+      if ('error' in now) throw now.error;
+      return now.after.then(go);
+    };
+  }
+  if (store.watch !== undefined) wrapped.watch = store.watch.bind(store);
+  if (store.useClock !== undefined) wrapped.useClock = store.useClock.bind(store);
+  if (store.close !== undefined) wrapped.close = store.close.bind(store);
+  return wrapped as unknown as BucketStore;
+}

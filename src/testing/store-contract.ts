@@ -1,0 +1,63 @@
+import type { BucketStore } from '../core/store.ts';
+import { correctionCases } from './contract/corrections.ts';
+import { limitCases } from './contract/limits.ts';
+import { sharingCases } from './contract/sharing.ts';
+import { takeCases } from './contract/take.ts';
+import { type TrialCase, trialOf } from './contract/trial.ts';
+import { windowCases } from './contract/windows.ts';
+
+/** What `bucketStoreContract` takes. */
+export interface StoreContractOptions {
+  /** Makes a store without buckets. Each case asks for its own. */
+  create(): BucketStore | Promise<BucketStore>;
+  /**
+   * Makes a second handle on the same buckets, as another tab or process would have. A store that says it is shared needs it;
+   * without it the store itself stands in.
+   */
+  sharer?(store: BucketStore): BucketStore | Promise<BucketStore>;
+  /** Lets at least `ms` go by on the clock of the store: moves a `ManualClock`, or really waits. */
+  advance(ms: number): void | Promise<void>;
+  /**
+   * The most ms that may go by in a whole case besides those it asks for: 0 says that time stands still meanwhile. With more, a
+   * case asks for at most 30 times as much, and compares what is left of a wait on one side only.
+   * @default 0
+   */
+  readonly precision?: number;
+}
+
+/** One fact about a store. `run` rejects if it does not hold. */
+export interface StoreContractCase {
+  readonly name: string;
+  run(): Promise<void>;
+}
+
+const cases: readonly TrialCase[] = [...takeCases, ...correctionCases, ...sharingCases, ...limitCases, ...windowCases];
+
+/**
+ * Proves a store: one case or more for every sentence of the contract in `BucketStore`, for any test runner. The cases are
+ * independent of each other; where `advance` really waits, they may run at once.
+ * @example
+ * const clock = new ManualClock();
+ * const contract = bucketStoreContract({
+ *   create: () => memoryStore({ clock }),
+ *   advance: (ms) => clock.advance(ms),
+ * });
+ * for (const { name, run } of contract) test(name, run);
+ */
+export function bucketStoreContract(options: StoreContractOptions): readonly StoreContractCase[] {
+  const { precision = 0 } = options;
+  return cases.map(({ name, run }) => ({
+    name,
+    run: async () => {
+      const store = await options.create();
+      const sharer = await options.sharer?.(store);
+      const advance = async (ms: number) => options.advance(ms);
+      try {
+        await run(trialOf({ store, sharer, key: `contract: ${name}`, precision, advance }));
+      } finally {
+        await store.close?.();
+        await sharer?.close?.();
+      }
+    },
+  }));
+}

@@ -1,0 +1,178 @@
+import { keyValueStore, type Limit, slidingWindow } from 'sluice';
+import { ManualClock } from 'sluice/testing';
+import { describe, expect, it } from 'vitest';
+import { type Bucket, newBucket, restsAt } from '../../src/core/bucket.ts';
+import { longAgo, planOf } from '../../src/core/limit.ts';
+import { take } from '../../src/core/operations.ts';
+import { type BucketRecord, bucketOf, isRecord, moved, recordOf, textOf } from '../../src/storage/record.ts';
+import { onMap, type Values } from './storages.ts';
+
+const limits: Limit[] = [
+  { rate: 5, interval: 1000, burst: 3, name: 'calls' },
+  slidingWindow({ limit: 9, interval: 60_000, margin: 20, name: 'window' }),
+];
+const plan = planOf(limits, 50);
+const stamp = { birth: 1, seq: 7, writer: 2 };
+
+function full(): Bucket {
+  const bucket = newBucket(plan);
+  take(bucket, { plan, costs: [1, 0.5], ahead: 0 }, 1000);
+  take(bucket, { plan, costs: [3], ahead: Infinity }, 1000.5);
+  bucket.gate = 1200;
+  bucket.refunds = [1.5, 0];
+  bucket.own = planOf({ rate: 1, interval: 5, margin: 'auto' }, 50);
+  bucket.guards = [
+    { index: 0, name: 'calls', burst: 5, emissionInterval: 200, tat: 1700.25 },
+    { index: 1, name: undefined, burst: 2, emissionInterval: 0.5, tat: 1001 },
+  ];
+  return bucket;
+}
+
+const whole = recordOf(full(), stamp, 1001, 70_000);
+
+describe('a record', () => {
+  it('gives the bucket back that it was made of, through JSON and structured clones too', () => {
+    const bucket = full();
+    const record = recordOf(bucket, stamp, 1001, 70_000);
+    for (const copy of [record, JSON.parse(JSON.stringify(record)) as BucketRecord, structuredClone(record)]) {
+      expect(isRecord(copy)).toBe(true);
+      expect(bucketOf(copy, 50)).toEqual(bucket);
+      expect(textOf(bucketOf(copy, 0))).toBe(textOf(bucket));
+    }
+  });
+
+  it('gives the bucket of a new key back', () => {
+    const record = recordOf(newBucket(plan), stamp, 0, longAgo);
+    expect(isRecord(record)).toBe(true);
+    expect(bucketOf(record, 50)).toEqual(newBucket(plan));
+    expect(['own', 'guards', 'refunds'].filter((field) => field in record)).toEqual([]);
+  });
+
+  it('shares nothing with its bucket', () => {
+    const bucket = full();
+    const before = textOf(bucket);
+    const other = bucketOf(recordOf(bucket, stamp, 1001, 70_000), 50);
+    take(other, { plan, costs: [1], ahead: Infinity }, 5000);
+    other.windows?.[1]?.costs.push(5);
+    expect(textOf(bucket)).toBe(before);
+  });
+
+  it('tells of its limits what it knows, in words of its own', () => {
+    expect(whole.limits).toEqual(limits);
+    expect(whole.limits[0]).not.toBe(limits[0]);
+    expect(whole.own).toEqual([{ rate: 1, interval: 5, margin: 'auto' }]);
+  });
+
+  it('moves with the clock, but for what was long ago', () => {
+    const later = moved(whole, 500);
+    expect(later).toMatchObject({ seen: 1501, rests: 70_500, gate: 1700, refunds: [1.5, 0], limits, seq: 7 });
+    expect(later.latest).toBe(whole.latest + 500);
+    expect(whole.latest).toBeGreaterThan(1000);
+    expect(later.tats).toEqual(whole.tats.map((tat) => tat + 500));
+    expect(later.windows?.[1]?.times).toEqual(whole.windows?.[1]?.times.map((time) => time + 500));
+    expect(later.windows?.[1]?.costs).toEqual(whole.windows?.[1]?.costs);
+    expect(later.guards?.map(({ tat }) => tat)).toEqual([2200.25, 1501]);
+    expect(moved(later, -500)).toEqual(whole);
+    expect(moved(whole, 0)).toBe(whole);
+    const unused = recordOf(newBucket(plan), stamp, 0, longAgo);
+    expect(moved(unused, 500)).toEqual({ ...unused, seen: 500 });
+  });
+
+  it('draws instants in that lie further ahead than 70 years', () => {
+    const values: Values = new Map();
+    const clock = new ManualClock();
+    const store = keyValueStore(onMap(values), { clock });
+    store.pause('key', 1e300, plan);
+    expect(isRecord(values.get('key'))).toBe(true);
+    expect(store.peek('key', plan)).toMatchObject({ pausedFor: 2 ** 41 });
+    store.take('key', { plan, costs: [1], ahead: Infinity });
+    expect(isRecord(values.get('key'))).toBe(true);
+    expect(store.take('key', { plan, costs: [1], ahead: 0 })).toMatchObject({ granted: [] });
+  });
+
+  it('is sound as long as its clock shows a year before 2248', () => {
+    const at = (seen: number) => isRecord(recordOf(newBucket(plan), stamp, seen, longAgo));
+    expect([0, -1, Date.now(), 2 ** 43].map(at)).toEqual([true, true, true, true]);
+    expect([2 ** 43 + 1, Infinity, Number.NaN].map(at)).toEqual([false, false, false]);
+  });
+});
+
+describe('isRecord', () => {
+  const window = whole.windows?.[1] as NonNullable<NonNullable<BucketRecord['windows']>[number]>;
+  const inWindow = (part: object) => ({ windows: [null, { ...window, ...part }] });
+  const marks = Array.from({ length: 33 }, (_, index) => index);
+
+  it.each<[string, object]>([
+    ['no version', { v: undefined }],
+    ['another version', { v: 2 }],
+    ['no birth', { birth: undefined }],
+    ['a birth that is text', { birth: '1' }],
+    ['a sequence with a fraction', { seq: 1.5 }],
+    ['a sequence that cannot be counted on', { seq: 2 ** 53 }],
+    ['no writer', { writer: Number.NaN }],
+    ['no instant of writing', { seen: undefined }],
+    ['an instant of writing that is far off', { seen: 2 ** 44 }],
+    ['no instant of rest', { rests: undefined }],
+    ['an instant of rest that is far off', { rests: 2 ** 50 }],
+    ['a gate that is far off', { gate: 2 ** 50 }],
+    ['no latest slot', { latest: undefined }],
+    ['a latest slot that is far off', { latest: 2 ** 50 }],
+    ['refunds of too few limits', { refunds: [0] }],
+    ['a refund that is NaN', { refunds: [0, Number.NaN] }],
+    ['a gate that is far back', { gate: -(2 ** 50) }],
+    ['limits that are no list', { limits: { 0: limits[0], length: 1 } }],
+    ['no limits', { limits: [], tats: [], windows: [] }],
+    ['a limit of null', { limits: [null, null] }],
+    ['a wrong kind of limit', { limits: [{ ...limits[0], kind: 'fixed-window' }, limits[1]] }],
+    ['two limits of one name', { limits: [limits[0], { ...limits[1], name: 'calls' }] }],
+    ['tats that are no list', { tats: 5 }],
+    ['a tat that is missing', { tats: [5] }],
+    ['a tat that is no number', { tats: [5, '5'] }],
+    ['a tat that is infinite', { tats: [5, Infinity] }],
+    ['a tat that is far off', { tats: [5, 1e300] }],
+    ['no windows', { windows: undefined }],
+    ['windows that are no list', { windows: {} }],
+    ['a window too few', { windows: [null] }],
+    ['a window for a leaky bucket', { windows: [window, window] }],
+    ['no window for a sliding window', { windows: [null, null] }],
+    ['marks without costs', inWindow({ costs: [] })],
+    ['marks out of order', inWindow({ times: [9, 5], costs: [1, 1] })],
+    ['two marks at once', inWindow({ times: [5, 5], costs: [1, 1] })],
+    ['a mark far off', inWindow({ times: [1e300], costs: [1] })],
+    ['too many marks', inWindow({ times: marks, costs: marks.map(() => 1) })],
+    ['a mark that costs less than nothing', inWindow({ times: [5], costs: [-9] })],
+    ['a mark that costs nothing', inWindow({ times: [5], costs: [0] })],
+    ['a mark that costs NaN', inWindow({ times: [5], costs: [Number.NaN] })],
+    ['no instant of freedom', inWindow({ free: undefined })],
+    ['guards that are no list', { guards: {} }],
+    ['a guard of null', { guards: [null] }],
+    ['a guard of no limit', { guards: [{ burst: 1, emissionInterval: 1, tat: 5 }] }],
+    ['a guard that leaks nothing', { guards: [{ index: 0, burst: 1, emissionInterval: 0, tat: 5 }] }],
+    ['a guard far off', { guards: [{ index: 0, burst: 1, emissionInterval: 1, tat: 1e300 }] }],
+    ['a guard with a number for a name', { guards: [{ index: 0, burst: 1, emissionInterval: 1, tat: 5, name: 5 }] }],
+    ['limits of its own that are none', { own: [] }],
+    ['wrong limits of its own', { own: [{ rate: 0, interval: 1 }] }],
+  ])('refuses %s', (_, part) => {
+    expect(isRecord(whole)).toBe(true);
+    expect(isRecord({ ...whole, ...part })).toBe(false);
+  });
+
+  it.each([[undefined], [null], [5], ['{}'], [true], [[]], [() => whole]])('refuses %s', (value) => {
+    expect(isRecord(value)).toBe(false);
+  });
+});
+
+describe('restsAt', () => {
+  it.each<[string, (bucket: Bucket) => void, number]>([
+    ['a new bucket', () => {}, longAgo + 60_020],
+    ['a pause', (bucket) => (bucket.gate = 5000), 5000],
+    // The margin of 50 ms was taken off the tolerance: a cost near the burst has to wait for it.
+    ['a leaky bucket', (bucket) => (bucket.tats[0] = 9000), 9050],
+    ['a sliding window with its margin', (bucket) => (bucket.tats[1] = 9000), 69_020],
+    ['guards', (bucket) => (bucket.guards = [{ index: 0, name: 'calls', burst: 1, emissionInterval: 1, tat: 99 }]), 99],
+  ])('is when %s is as good as new', (_, use, at) => {
+    const bucket = newBucket(plan);
+    use(bucket);
+    expect(restsAt(bucket)).toBe(at);
+  });
+});

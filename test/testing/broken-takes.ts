@@ -1,0 +1,130 @@
+import type { TakeAnswer, TakeRequest } from 'sluice';
+import { take } from '../../src/core/operations.ts';
+import { type BrokenStore, PlainStore } from './plain-store.ts';
+
+export const brokenTakes: readonly BrokenStore[] = [
+  [
+    'reads, lets others go first, and writes',
+    '200 calls at once get exactly what one bucket allows',
+    class extends PlainStore {
+      override async take(key: string, request: TakeRequest): Promise<TakeAnswer> {
+        const bucket = structuredClone({ ...this.at(key, request.plan), own: undefined, plan: undefined });
+        await Promise.resolve();
+        const { plan, own } = this.at(key, request.plan);
+        const copy = { ...bucket, plan, own };
+        const answer = take(copy, request, this.clock());
+        this.buckets.set(key, copy);
+        return answer;
+      }
+    },
+  ],
+  [
+    'charges for a refusal',
+    'take changes nothing when it refuses',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer {
+        const bucket = this.at(key, request.plan);
+        const answer = take(bucket, request, this.clock());
+        if (answer.granted.length === 0) bucket.tats = bucket.tats.map((tat) => tat + 1);
+        return answer;
+      }
+    },
+  ],
+  [
+    'counts a refused call in the limits that would let it go',
+    'take counts a call in every limit or in none',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer {
+        const bucket = this.at(key, request.plan);
+        const answer = take(bucket, request, this.clock());
+        if (answer.wait > 0) bucket.tats[0] = (bucket.tats[0] ?? 0) + (request.plan.rules[0]?.emissionInterval ?? 0);
+        const { limits } = take(bucket, { ...request, costs: [], instead: undefined }, this.clock());
+        return limits === undefined ? answer : { ...answer, limits };
+      }
+    },
+  ],
+  [
+    'passes over a call that does not conform',
+    'take grants in order and stops at the first call that does not conform',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer {
+        const bucket = this.at(key, request.plan);
+        const answers = request.costs.map((cost) => take(bucket, { ...request, costs: [cost] }, this.clock()));
+        const first = answers.find(({ wait }) => wait > 0);
+        const last = take(bucket, { ...request, costs: [] }, this.clock());
+        return { ...(first ?? last), granted: answers.flatMap(({ granted }) => granted) };
+      }
+    },
+  ],
+  [
+    'reserves a slot for every call',
+    'take reserves one slot, for the first call that does not conform',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer {
+        const answer = take(this.at(key, request.plan), request, this.clock());
+        const left = request.costs.slice(answer.granted.length + 1);
+        for (const cost of left) take(this.at(key, request.plan), { ...request, costs: [cost] }, this.clock());
+        return answer;
+      }
+    },
+  ],
+  [
+    'reserves however far ahead',
+    'take reserves no further ahead than it is told',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
+        return super.take(key, request.ahead > 0 ? { ...request, ahead: Infinity } : request);
+      }
+    },
+  ],
+  [
+    'does not see that a reservation is to be given back',
+    'take gives a reservation back in the same operation',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
+        return super.take(key, { ...request, instead: undefined });
+      }
+    },
+  ],
+  [
+    'tells instants where durations belong',
+    'take lets a burst go at once from rest and refuses the next call',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer {
+        const answer = take(this.at(key, request.plan), request, this.clock());
+        return answer.wait > 0 ? { ...answer, wait: this.clock() + answer.wait } : answer;
+      }
+    },
+  ],
+  [
+    'does not report',
+    'take reports where each limit stands, if asked to',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
+        return super.take(key, { ...request, report: false });
+      }
+    },
+  ],
+  [
+    'takes no costs by name',
+    'take reads the cost by the name of the limit, and 1 where there is none',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
+        return super.take(key, {
+          ...request,
+          costs: request.costs.map((cost) => (typeof cost === 'number' ? cost : 1)),
+        });
+      }
+    },
+  ],
+  [
+    'keeps the tats before a grant as if it were a reservation',
+    'take gives a receipt for each grant, with slot, cost, limits and tats, and without the tats before',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer {
+        const answer = take(this.at(key, request.plan), request, this.clock());
+        return { ...answer, granted: answer.granted.map((receipt) => ({ ...receipt, before: [] })) };
+      }
+    },
+  ],
+];

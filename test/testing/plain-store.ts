@@ -1,0 +1,62 @@
+import type { BucketStore, Cost, Limit, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
+import { adapt, type Bucket, newBucket } from '../../src/core/bucket.ts';
+import { type Plan, planOf } from '../../src/core/limit.ts';
+import { giveBack, pause, peek, postpone, reset, settle, take } from '../../src/core/operations.ts';
+
+export type Buckets = Map<string, Bucket>;
+
+/** A store in its simplest form, sound as it is: each broken one below differs in one thing. */
+export class PlainStore implements BucketStore {
+  readonly name: string = 'plain';
+  readonly shared: boolean = true;
+  constructor(
+    readonly buckets: Buckets,
+    readonly clock: () => number,
+  ) {}
+
+  at(key: string, plan: Plan): Bucket {
+    const bucket = this.buckets.get(key) ?? newBucket(plan);
+    this.buckets.set(key, bucket);
+    adapt(bucket, plan, this.clock());
+    return bucket;
+  }
+  take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
+    return take(this.at(key, request.plan), request, this.clock());
+  }
+  giveBack(key: string, receipt: Receipt): void {
+    const bucket = this.buckets.get(key);
+    if (bucket !== undefined) giveBack(bucket, receipt);
+  }
+  settle(key: string, receipt: Receipt, cost: Cost): void | Promise<void> {
+    const bucket = this.buckets.get(key);
+    if (bucket !== undefined) settle(bucket, receipt, cost, this.clock());
+  }
+  postpone(key: string, receipt: Receipt, ms: number): void {
+    const bucket = this.buckets.get(key);
+    if (bucket !== undefined) postpone(bucket, receipt, ms, this.clock());
+  }
+  pause(key: string, ms: number, plan: Plan): void {
+    pause(this.at(key, plan), ms, this.clock());
+  }
+  peek(key: string, plan: Plan): Standing {
+    const bucket = { ...(this.buckets.get(key) ?? newBucket(plan)) };
+    adapt(bucket, plan, this.clock());
+    return peek(bucket, this.clock());
+  }
+  override(key: string, limits: readonly Limit[] | undefined, plan: Plan): void {
+    const bucket = this.at(key, plan);
+    bucket.own = limits === undefined ? undefined : planOf(limits, plan.margin);
+    adapt(bucket, plan, this.clock());
+  }
+  reset(key: string): void {
+    const bucket = this.buckets.get(key);
+    if (bucket !== undefined) reset(bucket, this.clock());
+  }
+}
+
+/** A store that breaks one sentence of the contract: what it does wrong, and a case that must see it. */
+export type BrokenStore = readonly [
+  what: string,
+  seenBy: string,
+  store: new (buckets: Buckets, clock: () => number) => PlainStore,
+];

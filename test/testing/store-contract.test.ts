@@ -1,0 +1,107 @@
+import { type BucketStore, memoryStore } from 'sluice';
+import { bucketStoreContract, ManualClock } from 'sluice/testing';
+import { describe, expect, it } from 'vitest';
+import { brokenStores } from './broken-stores.ts';
+import { brokenTakes } from './broken-takes.ts';
+import { type Buckets, PlainStore } from './plain-store.ts';
+
+type MakeStore = (buckets: Buckets, clock: () => number) => BucketStore;
+
+/** The names of the cases that a store fails. */
+async function failures(make: MakeStore): Promise<string[]> {
+  const clock = new ManualClock();
+  const now = () => clock.now();
+  const buckets = new WeakMap<BucketStore, Buckets>();
+  const open = (held: Buckets) => {
+    const store = make(held, now);
+    buckets.set(store, held);
+    return store;
+  };
+  const failed: string[] = [];
+  const contract = bucketStoreContract({
+    create: () => open(new Map()),
+    sharer: (store) => open(buckets.get(store) as Buckets),
+    advance: (ms) => clock.advance(ms),
+  });
+  for (const { name, run } of contract) await run().catch(() => failed.push(name));
+  return failed;
+}
+
+describe('bucketStoreContract', () => {
+  it('finds nothing wrong with a store that keeps it', async () => {
+    expect(await failures((buckets, clock) => new PlainStore(buckets, clock))).toEqual([]);
+  });
+
+  it.each([...brokenTakes, ...brokenStores])('sees a store that %s: %s', async (_, name, Broken) => {
+    expect(await failures((buckets, clock) => new Broken(buckets, clock))).toContain(name);
+  });
+
+  it('sees a store that says it is shared and is not', async () => {
+    const clock = new ManualClock();
+    const contract = bucketStoreContract({
+      create: () => ({ ...new PlainStore(new Map(), () => clock.now()), shared: true }) as unknown as BucketStore,
+      advance: (ms) => clock.advance(ms),
+    });
+    const { run } = contract.find(({ name }) => name.includes('whether it is shared')) as (typeof contract)[number];
+    await expect(run()).rejects.toThrow('sharer');
+  });
+
+  it('sees a second handle that is on other buckets', async () => {
+    const clock = new ManualClock();
+    const failed: string[] = [];
+    const contract = bucketStoreContract({
+      create: () => memoryStore({ clock }),
+      sharer: () => memoryStore({ clock }),
+      advance: (ms) => clock.advance(ms),
+    });
+    for (const { name, run } of contract) await run().catch(() => failed.push(name));
+    expect(failed).toContain('a second handle takes from the same bucket');
+  });
+
+  it('says what it expected and what it got', async () => {
+    const clock = new ManualClock();
+    const contract = bucketStoreContract({
+      create: () => new PlainStore(new Map(), () => 0),
+      sharer: (store) => store,
+      advance: (ms) => clock.advance(ms),
+    });
+    const { run } = contract.find(({ name }) =>
+      name.startsWith('take refuses a call until'),
+    ) as (typeof contract)[number];
+    await expect(run()).rejects.toThrow('Expected calls granted then to be 1, got 0.');
+  });
+
+  it('names each case once, as a fact, and gives each a store of its own that it closes', async () => {
+    const clock = new ManualClock();
+    let open = 0;
+    let most = 0;
+    const contract = bucketStoreContract({
+      create: async () => {
+        most = Math.max(most, ++open);
+        const close = () => {
+          open = 0;
+        };
+        return Object.assign(new PlainStore(new Map(), () => clock.now()), { close });
+      },
+      sharer: async (store) => store,
+      advance: (ms) => clock.advance(ms),
+    });
+    const names = contract.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).not.toMatch(/should|\.$/);
+    for (const { run } of contract) await run();
+    expect([open, most]).toEqual([0, 1]);
+  });
+
+  it('waits for a store that really takes its time', async () => {
+    const sleeps: number[] = [];
+    const contract = bucketStoreContract({
+      create: () => memoryStore(),
+      advance: (ms) => void sleeps.push(ms),
+      precision: 5,
+    });
+    for (const { run } of contract) await run().catch(() => {});
+    expect(sleeps.length).toBeGreaterThan(10);
+    expect(Math.max(...sleeps)).toBeLessThanOrEqual(300);
+  });
+});
