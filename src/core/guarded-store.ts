@@ -1,0 +1,240 @@
+import { grantAt } from './bucket.ts';
+import { type Clock, wholeTicks } from './clock.ts';
+import type { Cost } from './cost.ts';
+import { StoreError } from './errors.ts';
+import type { Events } from './events.ts';
+import { type Limit, longAgo, type Plan } from './limit.ts';
+import {
+  type Answer,
+  type BucketStore,
+  isPromise,
+  type Receipt,
+  type Standing,
+  type StoreNews,
+  type TakeAnswer,
+  type TakeRequest,
+} from './store.ts';
+
+/** How long one store operation may take, in ms. */
+export const storePatience = 5_000;
+
+/** How long a store that failed is left alone, in ms: at first, and at most after failing again and again. */
+const firstRest = 1_000;
+const longestRest = 30_000;
+
+/** What to do when the store fails: throttle from a local bucket until it is back, or tell the caller. */
+export type OnStoreError = 'memory' | 'reject';
+
+interface Pending {
+  readonly until: number;
+  giveUp(): void;
+}
+
+/**
+ * A store that fails as the throttle's user wants it to: operations end in time, and while the store is away a local bucket
+ * under the same limits takes over, which has seen all that this process was granted.
+ */
+export class GuardedStore implements BucketStore {
+  readonly name: string;
+  readonly shared: boolean;
+  readonly #store: BucketStore;
+  readonly #local: BucketStore;
+  readonly #onError: OnStoreError;
+  readonly #clock: Clock;
+  readonly #events: Events;
+  readonly #pending = new Set<Pending>();
+  #awayUntil = -Infinity;
+  #rest = firstRest;
+
+  /** @param local a store that answers on the spot, never fails and hands out its buckets */
+  constructor(store: BucketStore, local: BucketStore, onError: OnStoreError, clock: Clock, events: Events) {
+    this.name = store.name;
+    this.shared = store.shared;
+    this.#store = store;
+    this.#local = local;
+    this.#onError = onError;
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  /** When the oldest operation in flight will have taken too long, on the monotonic clock; Infinity if none is. */
+  get expiry(): number {
+    for (const { until } of this.#pending) return until;
+    return Infinity;
+  }
+
+  /** Ends the operations that have taken too long by `now`. */
+  expire(now: number): void {
+    for (const operation of this.#pending) {
+      if (operation.until > now) return;
+      operation.giveUp();
+    }
+  }
+
+  take(key: string, request: TakeRequest): Answer<TakeAnswer> {
+    const { instead, ...rest } = request;
+    const ours = instead?.standIn ? rest : request;
+    const theirs = instead !== undefined && !instead.standIn ? rest : request;
+    return this.#do(
+      key,
+      (store) => store.take(key, store === this.#local ? theirs : ours),
+      (answer) => this.#remember(key, request.plan, answer),
+      (answer) => void this.#returnLate(key, answer),
+      markStandIn,
+    );
+  }
+
+  giveBack(key: string, receipt: Receipt): Answer<void> {
+    if (receipt.standIn) return this.#local.giveBack(key, receipt);
+    return this.#away
+      ? undefined
+      : this.#do(key, (store) => (store === this.#local ? undefined : store.giveBack(key, receipt)));
+  }
+
+  settle(key: string, receipt: Receipt, cost: Cost): Answer<void> {
+    if (receipt.standIn) return this.#local.settle(key, receipt, cost);
+    return this.#away
+      ? undefined
+      : this.#do(key, (store) => (store === this.#local ? undefined : store.settle(key, receipt, cost)));
+  }
+
+  postpone(key: string, receipt: Receipt, ms: number): Answer<void> {
+    if (receipt.standIn) return this.#local.postpone(key, receipt, ms);
+    return this.#away
+      ? undefined
+      : this.#do(key, (store) => (store === this.#local ? undefined : store.postpone(key, receipt, ms)));
+  }
+
+  pause(key: string, ms: number, plan: Plan): Answer<void> {
+    // The local bucket is paused as well, for it may have to take over before the pause ends.
+    this.#local.pause(key, ms, plan);
+    return this.#do(key, (store) => store.pause(key, ms, plan));
+  }
+
+  peek(key: string, plan: Plan): Answer<Standing> {
+    return this.#do(key, (store) => store.peek(key, plan));
+  }
+
+  override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Answer<void> {
+    this.#local.override(key, limits, plan);
+    return this.#do(key, (store) => store.override(key, limits, plan));
+  }
+
+  reset(key: string): Answer<void> {
+    this.#local.reset(key);
+    return this.#do(key, (store) => store.reset(key));
+  }
+
+  watch(listener: (news: StoreNews) => void): () => void {
+    return this.#store.watch?.(listener) ?? (() => {});
+  }
+
+  async close(): Promise<void> {
+    for (const operation of this.#pending) operation.giveUp();
+    await this.#store.close?.();
+  }
+
+  /** Whether the local bucket stands in. */
+  get #away(): boolean {
+    return this.#onError === 'memory' && this.#awayUntil > this.#clock.monotonic();
+  }
+
+  /** Does an operation on the store, or on the local bucket if the store is away or fails. */
+  #do<T>(
+    key: string,
+    operation: (store: BucketStore) => Answer<T>,
+    succeeded: (answer: T) => void = () => {},
+    late: (answer: T) => void = () => {},
+    standIn: (answer: T) => T = (answer) => answer,
+  ): Answer<T> {
+    const fallBack = () => standIn(operation(this.#local) as T);
+    if (this.#away) return fallBack();
+    const failed = (error: unknown): T => {
+      this.#noteFailure(key, error);
+      if (this.#onError === 'reject') throw new StoreError(this.name, key, error);
+      return fallBack();
+    };
+    const done = (answer: T): T => {
+      this.#rest = firstRest;
+      succeeded(answer);
+      return answer;
+    };
+    let answer: Answer<T>;
+    try {
+      answer = operation(this.#store);
+    } catch (error) {
+      return failed(error);
+    }
+    return isPromise(answer) ? this.#timed(answer, done, failed, late) : done(answer);
+  }
+
+  #timed<T>(
+    answer: Promise<T>,
+    done: (answer: T) => T,
+    failed: (error: unknown) => T,
+    late: (answer: T) => void,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: () => T) => {
+        this.#pending.delete(pending);
+        try {
+          resolve(outcome());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const pending: Pending = {
+        until: this.#clock.monotonic() + storePatience,
+        giveUp: () => settle(() => failed(new Error(`No answer within ${storePatience} ms.`))),
+      };
+      this.#pending.add(pending);
+      answer.then(
+        (value) => (this.#pending.has(pending) ? settle(() => done(value)) : late(value)),
+        (error) => this.#pending.has(pending) && settle(() => failed(error)),
+      );
+    });
+  }
+
+  #noteFailure(key: string, error: unknown): void {
+    this.#awayUntil = this.#clock.monotonic() + this.#rest;
+    this.#rest = Math.min(this.#rest * 2, longestRest);
+    if (this.#events.wants('store-error')) {
+      this.#events.emit('store-error', { key, error, fallback: this.#onError === 'memory' });
+    }
+  }
+
+  /** Lets the local bucket see what the store granted, so that it would not start empty. */
+  #remember(key: string, plan: Plan, { now, granted, reserved }: TakeAnswer): void {
+    if (this.#onError === 'reject') return;
+    const monotonic = wholeTicks(this.#clock.monotonic());
+    const bucket = this.#local.bucket?.(key, plan, monotonic);
+    if (bucket === undefined) return;
+    for (const { slot, cost, after } of reserved === undefined ? granted : [...granted, reserved]) {
+      // Slots that were given back are still remembered, and a window takes no mark before its latest.
+      const latest = Math.max(
+        ...bucket.plan.rules.map(({ window }, index) => (window === 0 ? longAgo : (bucket.tats[index] as number))),
+      );
+      grantAt(bucket, cost, Math.max(latest, monotonic + wholeTicks(slot - now)), monotonic);
+      bucket.plan.rules.forEach((rule, index) => {
+        const tat = monotonic + wholeTicks((after[index] ?? now) - now);
+        if (rule.window === 0 && tat > (bucket.tats[index] as number)) bucket.tats[index] = tat;
+      });
+    }
+  }
+
+  /** Gives back what came too late for anybody to use, the latest first. What the store cannot take back is lost. */
+  async #returnLate(key: string, answer: TakeAnswer): Promise<void> {
+    try {
+      const { granted, reserved } = answer;
+      if (reserved !== undefined) await this.#store.giveBack(key, reserved);
+      for (const receipt of [...granted].reverse()) await this.#store.settle(key, receipt, 0);
+    } catch {
+      // As above.
+    }
+  }
+}
+
+function markStandIn(answer: TakeAnswer): TakeAnswer {
+  const mark = (receipt: Receipt): Receipt => ({ ...receipt, standIn: true });
+  return { ...answer, granted: answer.granted.map(mark), reserved: answer.reserved && mark(answer.reserved) };
+}

@@ -1,0 +1,644 @@
+import { type Clock, tick } from './clock.ts';
+import { type Cost, costIn, sameCost } from './cost.ts';
+import { CostExceedsBurstError, QueueFullError, WaitTooLongError } from './errors.ts';
+import type { Events } from './events.ts';
+import { lineEndsAt } from './forecast.ts';
+import { type CallGrant, ReceiptGrant } from './grant.ts';
+import { Heap } from './heap.ts';
+import { type Plan, type Rule, samePlan } from './limit.ts';
+import { ignoreAbort, onAbort } from './signals.ts';
+import {
+  type Answer,
+  type BucketStore,
+  isPromise,
+  type LimitStatus,
+  type Receipt,
+  type Standing,
+  type TakeAnswer,
+} from './store.ts';
+
+/** What a lane needs of its throttle. */
+export interface LaneHost {
+  readonly clock: Clock;
+  readonly store: BucketStore;
+  readonly events: Events;
+  /** The most calls in flight per key. */
+  readonly concurrency: number;
+  /** The most calls that may wait per key. */
+  readonly maxQueue: number;
+  /** How late a call may leave after its slot, in ms. */
+  readonly lateness: number;
+  plan(key: string): Plan;
+  /** The limits that the store holds the key to, if it can tell on the spot. */
+  planIn(key: string, now: number): Plan | undefined;
+  /** The monotonic instant until which the key is paused as far as this process knows; -Infinity if it is not. */
+  pausedUntil(key: string): number;
+  /** Says that calls go again after a pause. */
+  resume(key: string): void;
+  /** When the oldest store operation in flight will have taken too long, on the monotonic clock; Infinity if none is. */
+  readonly expiry: number;
+  /** Ends the store operations that have taken too long by `now`, so that a lane needs no second timer for it. */
+  expire(now: number): void;
+  /** Notes that the store says the key is paused for `ms` yet. */
+  notePause(key: string, ms: number): void;
+  /** Looks at the clocks, so that a jump of the wall clock is told. */
+  noteTime(): void;
+  /** Says that the lane is empty and may be forgotten. */
+  retire(lane: Lane): void;
+}
+
+/** One call that waits. */
+export interface Waiter {
+  readonly cost: Cost;
+  readonly priority: number;
+  readonly arrival: number;
+  /** When it came and when it must have gone, on the monotonic clock. */
+  readonly since: number;
+  readonly deadline: number;
+  /** Whether its call counts as in flight from its grant on. */
+  readonly holdsPlace: boolean;
+  readonly resolve: (grant: CallGrant | PromiseLike<never>) => void;
+  signal: AbortSignal | undefined;
+  onAbort: (() => void) | undefined;
+  place: number;
+  deadlinePlace: number;
+}
+
+/** What a caller asks of a lane. */
+export interface WaitRequest {
+  readonly cost: Cost;
+  readonly priority: number;
+  readonly maxWait: number;
+  readonly signal: AbortSignal | undefined;
+  readonly holdsPlace: boolean;
+}
+
+/** A reserved slot, held for whoever is at the head when it comes. */
+interface Slot {
+  readonly receipt: Receipt;
+  /** When it comes, on the monotonic clock. */
+  readonly due: number;
+  /** The waiter it was asked for; undefined if others have come before it since. */
+  readonly owner: Waiter | undefined;
+}
+
+/** What is to move the bucket, and who waits for it. */
+interface Move {
+  readonly move: () => Answer<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The most calls that one store operation carries. */
+const mostPerPass = 1024;
+
+/** How long a lane on a shared store sleeps before it looks again whether the key was paused elsewhere, in ms. */
+const lookAgainAfter = 1000;
+
+/** How long an answer or a wake may take before it counts against a call's maxWait, in ms. */
+const grace = 100;
+
+/**
+ * The waiting line of one key inside one process.
+ *
+ * Waiting calls hold nothing. The lane asks the store for those at its head, one operation at a time; each operation grants
+ * what conforms now and reserves one slot, for which the lane sets its one timer. See docs/algorithm.md.
+ */
+export class Lane {
+  readonly key: string;
+  readonly #host: LaneHost;
+  readonly #waiters = new Heap<Waiter>(goesBefore, 'place');
+  readonly #deadlines = new Heap<Waiter>((a, b) => a.deadline < b.deadline, 'deadlinePlace');
+  #arrivals = 0;
+  #lowestPriority = Infinity;
+  /** Per limit what all waiters together count as; undefined while nobody asked. */
+  #load: { readonly plan: Plan; readonly calls: number[] } | undefined;
+  /** The limits that the store was seen to hold the key to, which may be its own. */
+  #plan: Plan | undefined;
+  #slot: Slot | undefined;
+  #batch = 0;
+  #asking: Promise<void> | undefined;
+  #askingSince = 0;
+  #returning: Promise<unknown> | undefined;
+  #lookedAt = 0;
+  #advancing = false;
+  /** What is to move the bucket as soon as no store operation is in flight. */
+  readonly #moves: Move[] = [];
+  /** Whether it was moved since the line asked. */
+  #hasMoved = false;
+  #inFlight = 0;
+  #timer: { handle: unknown; at: number } | undefined;
+
+  constructor(key: string, host: LaneHost) {
+    this.key = key;
+    this.#host = host;
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Whether a call that comes now may be let go at once, past nobody. */
+  get open(): boolean {
+    return (
+      this.#waiters.size === 0 &&
+      this.#asking === undefined &&
+      !this.#advancing &&
+      this.#inFlight < this.#host.concurrency
+    );
+  }
+
+  /** Whether there is nothing left to keep this lane for. */
+  get idle(): boolean {
+    return this.#waiters.size === 0 && this.#asking === undefined && this.#inFlight === 0 && this.#slot === undefined;
+  }
+
+  /** Gives the place of a call in flight back. */
+  leave(): void {
+    this.#inFlight--;
+    this.advance();
+  }
+
+  /** Puts a call into the line. The promise settles when it may go or leaves. */
+  wait(request: WaitRequest): Promise<CallGrant> {
+    const since = this.#host.clock.monotonic();
+    const refusal = this.#refuse(request, since);
+    if (refusal !== undefined) {
+      this.#tellRejected(request.cost, refusal);
+      if (this.idle) this.#host.retire(this);
+      return Promise.reject(refusal);
+    }
+    const { cost, priority, signal, holdsPlace } = request;
+    const arrival = this.#arrivals++;
+    const deadline = since + request.maxWait;
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        cost,
+        priority,
+        arrival,
+        since,
+        deadline,
+        holdsPlace,
+        resolve,
+        signal,
+        onAbort: undefined,
+        place: -1,
+        deadlinePlace: -1,
+      };
+      this.#join(waiter);
+      this.advance();
+      if (this.#asking === undefined) this.#trim();
+      if (waiter.place !== -1) this.#tellQueued(waiter);
+    });
+  }
+
+  /** Why a call that comes now cannot even wait. */
+  #refuse({ cost, priority, maxWait }: WaitRequest, now: number): unknown {
+    const { maxQueue, concurrency } = this.#host;
+    let plan: Plan | undefined;
+    try {
+      plan = this.#slot?.receipt.plan ?? this.#host.planIn(this.key, now) ?? this.#plan;
+    } catch (error) {
+      return error;
+    }
+    const exceeded = plan?.rules.find((rule) => costIn(rule, cost) > rule.burst);
+    if (exceeded !== undefined)
+      return new CostExceedsBurstError(this.key, costIn(exceeded, cost), exceeded.burst, exceeded.name);
+    const paused = this.#host.pausedUntil(this.key) > now;
+    // As long as nobody knows whether a call has to wait, it asks; who must wait after all is counted then.
+    const mustWait = paused || this.#slot !== undefined || this.#inFlight >= concurrency;
+    if (mustWait && this.#waiters.size >= maxQueue) return new QueueFullError(this.key, maxQueue);
+    if (maxWait === Infinity || priority > this.#lowestPriority) return undefined;
+    const due = this.#earliest(cost);
+    return due - now > maxWait + tick ? this.#tooLong(due, now, maxWait, now) : undefined;
+  }
+
+  /** Rejects those who came last if more wait than may. */
+  #trim(): void {
+    const { maxQueue } = this.#host;
+    if (this.#waiters.size <= maxQueue) return;
+    const inOrder = [...this.#waiters].sort((a, b) => a.arrival - b.arrival);
+    for (const waiter of inOrder.slice(maxQueue)) this.#reject(waiter, new QueueFullError(this.key, maxQueue));
+    this.advance();
+  }
+
+  #join(waiter: Waiter): void {
+    this.#waiters.add(waiter);
+    this.#lowestPriority = this.#waiters.size === 1 ? waiter.priority : Math.min(this.#lowestPriority, waiter.priority);
+    if (waiter.deadline !== Infinity) this.#deadlines.add(waiter);
+    this.#count(waiter, 1);
+    if (waiter.signal !== undefined) {
+      const { signal } = waiter;
+      waiter.onAbort = () => {
+        this.#reject(waiter, signal.reason);
+        this.advance();
+      };
+      onAbort(signal, waiter.onAbort);
+    }
+  }
+
+  #tellQueued({ cost, priority }: Waiter): void {
+    const { events } = this.#host;
+    if (events.wants('queued')) events.emit('queued', { key: this.key, cost, priority, waiting: this.waiting });
+  }
+
+  /** Takes a waiter out of the line, with everything that hung on it. */
+  #part(waiter: Waiter): void {
+    this.#waiters.remove(waiter);
+    if (waiter.deadlinePlace !== -1) this.#deadlines.remove(waiter);
+    this.#count(waiter, -1);
+    if (waiter.signal !== undefined && waiter.onAbort !== undefined) ignoreAbort(waiter.signal, waiter.onAbort);
+  }
+
+  #reject(waiter: Waiter, error: unknown): void {
+    if (waiter.place === -1) return;
+    this.#part(waiter);
+    // One resolving function a waiter instead of two keeps a long line small.
+    waiter.resolve(Promise.reject(error));
+    this.#tellRejected(waiter.cost, error);
+  }
+
+  #tellRejected(cost: Cost, error: unknown): void {
+    const { events } = this.#host;
+    if (events.wants('rejected')) events.emit('rejected', { key: this.key, cost, error });
+  }
+
+  #grant(waiter: Waiter, receipt: Receipt, at: number): void {
+    const { clock, events } = this.#host;
+    this.#part(waiter);
+    if (waiter.holdsPlace) this.#inFlight++;
+    waiter.resolve(new ReceiptGrant(this.key, this.#host, at, receipt));
+    if (events.wants('granted')) {
+      events.emit('granted', { key: this.key, cost: waiter.cost, wait: Math.max(0, clock.monotonic() - waiter.since) });
+    }
+  }
+
+  /** Rejects every waiter and gives the slot back. Resolves when the store has it. */
+  async close(error: Error): Promise<void> {
+    for (const waiter of [...this.#waiters]) this.#reject(waiter, error);
+    this.advance();
+    while (this.#asking !== undefined) await this.#asking;
+  }
+
+  /** Forgets what it knew of its bucket, which was made as good as new. */
+  restart(): void {
+    this.#slot = undefined;
+    this.#batch = 0;
+    this.advance();
+  }
+
+  /** Does what moves the bucket: the slot goes back before, and the line asks anew afterwards. */
+  renew(move: () => Answer<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#moves.push({ move, resolve, reject });
+      this.advance();
+    });
+  }
+
+  /** Does all that was to move the bucket by now. Undefined, as the line goes on when it is over. */
+  #move(): undefined {
+    const slot = this.#slot;
+    const moves = this.#moves.splice(0);
+    this.#slot = undefined;
+    this.#plan = undefined;
+    this.#batch = 0;
+    this.#hasMoved = true;
+    const outcomes: (() => void)[] = [];
+    const make = async ({ move, resolve, reject }: Move) => {
+      try {
+        await move();
+        outcomes.push(resolve);
+      } catch (error) {
+        outcomes.push(() => reject(error));
+      }
+    };
+    const moving = async () => {
+      // A slot that the store cannot take back is lost, which wastes one call.
+      if (slot !== undefined) await this.#giveBack(slot.receipt).catch(() => {});
+      await Promise.all(moves.map(make));
+    };
+    this.#asking = this.#finish(moving()).then(() => {
+      // The line has gone on by now: who settles sees the waiting calls where they belong.
+      for (const tell of outcomes) tell();
+    });
+  }
+
+  async #giveBack(receipt: Receipt): Promise<void> {
+    await this.#host.store.giveBack(this.key, receipt);
+  }
+
+  /** Looks into the store for a pause that came elsewhere. */
+  look(): void {
+    this.#lookedAt = -Infinity;
+    this.advance();
+  }
+
+  /** Moves the line on as far as it goes now, and sets the timer for the rest. Safe to call at any time. */
+  advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    let wakeAt: number | undefined;
+    do wakeAt = this.#asking === undefined ? this.#step() : this.#idleStep();
+    while (wakeAt === undefined);
+    this.#advancing = false;
+    this.#wakeAt(wakeAt);
+    if (this.idle) this.#host.retire(this);
+  }
+
+  /** What is left to do while a store operation is in flight. */
+  #idleStep(): number {
+    const now = this.#host.clock.monotonic();
+    this.#host.expire(now);
+    // Nobody knows yet who has to wait: a maxWait of 0 is worth an answer.
+    const inTime = this.#askingSince + grace;
+    if (inTime <= now) this.#rejectOverdue(now);
+    return Math.min(this.#host.expiry, Math.max(inTime, this.#deadlines.first?.deadline ?? Infinity));
+  }
+
+  /** One step: undefined if there may be more to do, otherwise when to look again; Infinity for when something happens. */
+  #step(): number | undefined {
+    const { clock, concurrency } = this.#host;
+    const now = clock.monotonic();
+    if (this.#rejectOverdue(now - grace)) return undefined;
+    const head = this.#waiters.first;
+    const pausedUntil = this.#host.pausedUntil(this.key);
+    const asks = head !== undefined && this.#inFlight < concurrency && pausedUntil <= now;
+    // Taking turns with those who wait, so that neither keeps the other from the store.
+    if (this.#moves.length > 0 && !(this.#hasMoved && asks)) return this.#move();
+    if (head === undefined) return this.#giveSlotBack();
+    if (this.#inFlight >= concurrency) return this.#rest(now, Infinity);
+    if (pausedUntil > now) return this.#rest(now, pausedUntil);
+    if (this.#slot === undefined) return this.#ask(undefined);
+    const { due, receipt, owner } = this.#slot;
+    // A slot that fits nobody any more holds up the line.
+    if ((owner === undefined || owner.place === -1) && !sameCost(head.cost, receipt.cost)) return this.#ask(receipt);
+    if (due > now) return this.#sleep(now, due);
+    if (head.deadline < due) {
+      this.#reject(head, this.#tooLong(due, now, head.deadline - head.since, head.since));
+      return undefined;
+    }
+    // A call that leaves late would collide with the slots that others were given.
+    if (now - due > this.#host.lateness) return this.#ask(receipt);
+    if (!this.#mayGo(now)) return undefined;
+    this.#slot = undefined;
+    if (!this.#serve(receipt, owner, due)) this.#return(receipt);
+    return undefined;
+  }
+
+  /** Whether no pause is on. Tells of one that has ended, just before the first call goes. */
+  #mayGo(now: number): boolean {
+    const pausedUntil = this.#host.pausedUntil(this.key);
+    if (pausedUntil === -Infinity) return true;
+    if (pausedUntil <= now) this.#host.resume(this.key);
+    return this.#host.pausedUntil(this.key) <= now;
+  }
+
+  /** Rests until `until` or the first deadline; undefined if one has come. */
+  #rest(now: number, until: number): number | undefined {
+    if (this.#rejectOverdue(now)) return undefined;
+    return Math.min(until, this.#deadlines.first?.deadline ?? Infinity);
+  }
+
+  /** How long to sleep for a slot. A pause that came elsewhere is looked for on the way. */
+  #sleep(now: number, due: number): number | undefined {
+    if (!this.#host.store.shared) return this.#rest(now, due);
+    const lookAt = this.#lookedAt + lookAgainAfter;
+    if (lookAt > now) return this.#rest(now, Math.min(due, lookAt));
+    this.#lookedAt = now;
+    return this.#operate(
+      (plan) => this.#host.store.peek(this.key, plan),
+      ({ pausedFor, plan }) => {
+        if (pausedFor > 0) this.#host.notePause(this.key, pausedFor);
+        if (this.#plan !== undefined && !samePlan(plan, this.#plan)) this.#giveSlotBack();
+        this.#plan = plan;
+      },
+      () => {},
+    );
+  }
+
+  /** Rejects those who should have gone by `instant`. Tells whether there were any. */
+  #rejectOverdue(instant: number): boolean {
+    let some = false;
+    for (
+      let waiter = this.#deadlines.first;
+      waiter !== undefined && waiter.deadline <= instant;
+      waiter = this.#deadlines.first
+    ) {
+      some = true;
+      const now = this.#host.clock.monotonic();
+      const due = Math.max(now, this.#slot?.due ?? now, this.#host.pausedUntil(this.key));
+      this.#reject(waiter, this.#tooLong(due, now, waiter.deadline - waiter.since, waiter.since));
+    }
+    return some;
+  }
+
+  #tooLong(due: number, now: number, maxWait: number, since: number): WaitTooLongError {
+    // Takes the rounding errors of sums with the clock off again.
+    const exact = (ms: number) => Math.round(ms * 1e6) / 1e6;
+    return new WaitTooLongError(
+      this.key,
+      exact(due - since),
+      this.#host.clock.now() + exact(due - now),
+      exact(maxWait),
+    );
+  }
+
+  /** Asks the store for the calls at the head. */
+  #ask(instead: Receipt | undefined): number | undefined {
+    const { clock, store, concurrency } = this.#host;
+    const now = clock.monotonic();
+    this.#slot = undefined;
+    this.#lookedAt = now;
+    this.#hasMoved = false;
+    let callers: Waiter[] = [];
+    return this.#operate(
+      (plan) => {
+        const most = Math.min(this.#batch || plan.mostAtOnce + 1, mostPerPass, concurrency - this.#inFlight);
+        callers = this.#waiters.firstFew(most);
+        const longest = callers.reduce((most, { deadline }) => Math.max(most, deadline - now), 0);
+        // Rounded up, so that a wait of just the maxWait fits whatever the clock's fractions.
+        const ahead = Math.ceil(longest / tick) * tick;
+        return store.take(this.key, { plan, costs: callers.map((caller) => caller.cost), ahead, instead });
+      },
+      (answer) => this.#digest(callers, answer),
+      (error) => {
+        if (callers.length === 0) callers = this.#waiters.firstFew(1);
+        for (const caller of callers) this.#reject(caller, error);
+      },
+    );
+  }
+
+  /**
+   * Does one store operation; the line moves on when it is over. Undefined if it is over at once, otherwise Infinity: only its
+   * end goes on.
+   */
+  #operate<T>(
+    ask: (plan: Plan) => Answer<T>,
+    digest: (answer: T) => void,
+    fail: (error: unknown) => void,
+  ): number | undefined {
+    let answer: Answer<T>;
+    try {
+      answer = ask(this.#host.plan(this.key));
+    } catch (error) {
+      fail(error);
+      return undefined;
+    }
+    if (!isPromise(answer)) {
+      digest(answer);
+      return undefined;
+    }
+    this.#asking = this.#finish(answer.then(digest, fail));
+    return undefined;
+  }
+
+  async #finish(operation: Promise<void> | undefined): Promise<void> {
+    this.#askingSince = this.#host.clock.monotonic();
+    await operation;
+    while (this.#returning !== undefined) {
+      const returning = this.#returning;
+      await returning;
+      if (this.#returning === returning) this.#returning = undefined;
+    }
+    this.#asking = undefined;
+    this.advance();
+    if (this.#asking === undefined) this.#trim();
+  }
+
+  #digest(callers: readonly Waiter[], { granted, reserved, wait, exceeded }: TakeAnswer): void {
+    const now = this.#host.clock.monotonic();
+    this.#plan = (reserved ?? granted[0])?.plan ?? this.#plan;
+    this.#batch = granted.length < callers.length ? 2 : callers.length * 4;
+    const unwanted: Receipt[] = [];
+    // Whether all callers so far have gone: one whose grant went to a newcomer of higher priority still goes before the next.
+    let inOrder = true;
+    for (const [index, receipt] of granted.entries()) {
+      const owner = callers[index] as Waiter;
+      if (!this.#mayGo(now) || !this.#serve(receipt, inOrder ? owner : undefined, now)) unwanted.push(receipt);
+      inOrder &&= owner.place === -1;
+    }
+    const next = callers[granted.length];
+    if (reserved !== undefined) {
+      // The slot was built on what goes back now, so it goes back first.
+      if (unwanted.length > 0) unwanted.push(reserved);
+      else this.#slot = { receipt: reserved, due: now + wait, owner: inOrder ? next : undefined };
+    }
+    for (const receipt of unwanted.reverse()) this.#return(receipt);
+    if (next === undefined) return;
+    if (exceeded !== undefined) {
+      this.#reject(next, new CostExceedsBurstError(this.key, exceeded.cost, exceeded.burst, exceeded.limitName));
+    } else if (reserved === undefined || now + wait > next.deadline) {
+      this.#reject(next, this.#tooLong(now + wait, now, next.deadline - next.since, next.since));
+    }
+  }
+
+  /** Gives a grant to the head of the line if it fits, else to whom it was asked for. False if neither wants it. */
+  #serve(receipt: Receipt, owner: Waiter | undefined, at: number): boolean {
+    const head = this.#waiters.first;
+    const taker = head !== undefined && sameCost(head.cost, receipt.cost) ? head : owner;
+    if (taker === undefined || taker.place === -1) return false;
+    this.#grant(taker, receipt, at);
+    return true;
+  }
+
+  #giveSlotBack(): number {
+    this.#batch = 0;
+    if (this.#slot !== undefined) {
+      const { receipt } = this.#slot;
+      this.#slot = undefined;
+      this.#return(receipt);
+    }
+    return Infinity;
+  }
+
+  /** Returns what nobody here wants any more. A slot that the store cannot take back is lost, which wastes one call. */
+  #return(receipt: Receipt): void {
+    const { store } = this.#host;
+    const send = () =>
+      receipt.before === undefined ? store.settle(this.key, receipt, 0) : store.giveBack(this.key, receipt);
+    try {
+      // One after the other: what was taken last goes back first.
+      const answer = this.#returning === undefined ? send() : this.#returning.then(send);
+      if (!isPromise(answer)) return;
+      this.#returning = answer.catch(() => {});
+      this.#asking ??= this.#finish(undefined);
+    } catch {
+      // As above.
+    }
+  }
+
+  /** When a further call of `cost` could go at the earliest, behind all that wait now; on the monotonic clock. */
+  #earliest(cost: Cost): number {
+    const paused = this.#host.pausedUntil(this.key);
+    if (this.#slot === undefined) return paused;
+    const { due, receipt } = this.#slot;
+    const { plan, slot, before = receipt.after } = receipt;
+    const tats = before.map((tat) => due + tat - slot);
+    const calls = this.#loadOf(plan).map((waiting, index) => waiting + costIn(plan.rules[index] as Rule, cost));
+    return lineEndsAt(plan, tats, Math.max(paused, due), calls);
+  }
+
+  /** When the next of the line goes, on the monotonic clock; undefined if nobody waits or it is not known yet. */
+  get nextDue(): number | undefined {
+    return this.#slot?.due;
+  }
+
+  /**
+   * When the last of the line will go, as far as can be told now, on the monotonic clock; undefined if nobody waits.
+   * @param first when the next one goes
+   */
+  lastDue(first: number, { plan, limits }: Standing, now: number): number | undefined {
+    if (this.#waiters.size === 0) return undefined;
+    const slot = this.#slot;
+    const reserved = slot?.receipt.cost ?? 0;
+    // A slot that comes too early is exchanged, and counts as given back.
+    const isKept = slot !== undefined && first - slot.due <= this.#host.lateness;
+    const load = this.#loadOf(plan);
+    const tats = plan.rules.map((rule, index) => {
+      const tat = now + (limits[index] as LimitStatus).resetAfter - rule.window;
+      return isKept ? tat : tat - costIn(rule, reserved) * rule.emissionInterval;
+    });
+    const calls = plan.rules.map((rule, index) => (load[index] as number) - (isKept ? costIn(rule, reserved) : 0));
+    return lineEndsAt(plan, tats, first, calls);
+  }
+
+  #loadOf(plan: Plan): readonly number[] {
+    if (this.#load === undefined || (this.#load.plan !== plan && !samePlan(this.#load.plan, plan))) {
+      const calls = plan.rules.map((rule) => [...this.#waiters].reduce((sum, { cost }) => sum + costIn(rule, cost), 0));
+      this.#load = { plan, calls };
+    }
+    return this.#load.calls;
+  }
+
+  #count(waiter: Waiter, sign: 1 | -1): void {
+    if (this.#waiters.size === 0) this.#load = undefined;
+    if (this.#load === undefined) return;
+    const { plan, calls } = this.#load;
+    for (const [index, rule] of plan.rules.entries())
+      calls[index] = (calls[index] as number) + sign * costIn(rule, waiter.cost);
+  }
+
+  #wakeAt(at: number): void {
+    const { clock } = this.#host;
+    if (this.#timer !== undefined) {
+      // One that ends too early only looks too early.
+      if (this.#timer.at <= at && at !== Infinity) return;
+      clock.clearTimeout(this.#timer.handle);
+      this.#timer = undefined;
+    }
+    if (at === Infinity) return;
+    const wake = () => {
+      this.#timer = undefined;
+      this.#host.noteTime();
+      this.advance();
+    };
+    this.#timer = { at, handle: clock.setTimeout(wake, at - clock.monotonic()) };
+  }
+}
+
+const goesBefore = (a: Waiter, b: Waiter): boolean =>
+  a.priority > b.priority || (a.priority === b.priority && a.arrival < b.arrival);

@@ -1,0 +1,41 @@
+import { checkMethods } from './check.ts';
+import { isoInstant } from './clock.ts';
+import type { Throttle } from './throttle.ts';
+
+/** Where log lines go: `console`, or any logger with the usual four levels. */
+export interface Logger {
+  debug(message: string): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/**
+ * Writes what a throttle does to a log: waits and grants at `debug`, the end of a pause at `info`, pauses, refused calls and clock jumps at
+ * `warn`, failures of the store at `error`.
+ * @returns a function that stops it
+ * @throws TypeError if `logger` lacks one of the levels
+ * @example
+ * const stop = logTo(throttle, console);
+ */
+export function logTo(throttle: Throttle, logger: Logger): () => void {
+  checkMethods('logger', logger, ['debug', 'info', 'warn', 'error']);
+  const stops = [
+    throttle.on('queued', ({ key, waiting }) => logger.debug(`sluice: "${key}" waits, ${waiting} in line`)),
+    throttle.on('granted', ({ key, wait }) => logger.debug(`sluice: "${key}" goes after ${Math.round(wait)} ms`)),
+    throttle.on('rejected', ({ key, error }) => logger.warn(`sluice: "${key}" does not go: ${said(error)}`)),
+    throttle.on('paused', ({ key, until }) => logger.warn(`sluice: "${key}" is paused until ${isoInstant(until)}`)),
+    throttle.on('resumed', ({ key }) => logger.info(`sluice: "${key}" goes on`)),
+    throttle.on('clock-jump', ({ by }) => logger.warn(`sluice: the wall clock was set by ${by} ms`)),
+    throttle.on('store-error', ({ key, error, fallback }) => {
+      logger.error(
+        `sluice: the store failed for "${key}"${fallback ? ', a local bucket takes over' : ''}: ${said(error)}`,
+      );
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,59 @@
+/** The margin of `'auto'` before any round trip was seen, in ms: a first call over a new connection arrives about that late. */
+export const firstMargin = 50;
+
+/** Bounds of the margin of `'auto'`, in ms. What round trips differ by beyond them is the server's work, not the network. */
+const leastMargin = 5;
+const greatestMargin = 100;
+
+/** Kept on top of what was seen, in ms, as the next round trip may differ by a little more. */
+const reserve = 8;
+
+/** How much of its distance to the shortest the longest round trip loses with each one that is shorter. */
+const fading = 0.01;
+
+/** So many round trips are remembered for the shortest at least, and twice that at most. */
+const generation = 500;
+
+/**
+ * How much of the way down the margin goes with each round trip. Slowly, because of the calls of one burst those that were
+ * quick answer first: for a while they look as if all were.
+ */
+const shrinking = 0.005;
+
+/**
+ * Follows how much round trips differ, and says what margin keeps calls apart that the network bunches up. A call that takes
+ * long may have been long on its way to the server, and the next one short: then they arrive closer together than they left, by
+ * no more than their round trips differ.
+ */
+export class Spread {
+  #count = 0;
+  #longest = 0;
+  #shortest: [before: number, now: number] = [Infinity, Infinity];
+  #margin = firstMargin;
+
+  /**
+   * Notes one round trip, in ms: from sending a call over a connection in use to the first of its answer.
+   * @returns the margin
+   */
+  note(roundTrip: number): number {
+    if (this.#count % generation === 0) this.#shortest = [this.#shortest[1], Infinity];
+    this.#count++;
+    this.#shortest[1] = Math.min(this.#shortest[1], roundTrip);
+    const faded = this.#longest - (this.#longest - this.#least) * fading;
+    this.#longest = Math.max(faded, roundTrip);
+    // A few do not show yet how far they spread.
+    const spread = (this.#longest - this.#least) * (1 + 6 / this.#count) + reserve;
+    const wanted = Math.min(Math.max(spread, leastMargin), greatestMargin);
+    this.#margin = Math.max(wanted, this.#margin - (this.#margin - wanted) * shrinking);
+    return this.margin;
+  }
+
+  /** The margin, in ms. */
+  get margin(): number {
+    return Math.ceil(this.#margin);
+  }
+
+  get #least(): number {
+    return Math.min(...this.#shortest);
+  }
+}

@@ -1,0 +1,492 @@
+import { linkAdapters } from './adapter-link.ts';
+import { grantNow } from './bucket.ts';
+import { checkMethods, checkNumber, checkOptions, outOfRange, wrongType } from './check.ts';
+import { type Clock, wholeTicks } from './clock.ts';
+import { type Cost, checkCost, checkNames, isStrange } from './cost.ts';
+import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from './errors.ts';
+import { Events, type ThrottleEvent, type ThrottleListener } from './events.ts';
+import { CallGrant, type Grant } from './grant.ts';
+import { GuardedStore, storePatience } from './guarded-store.ts';
+import { Lane, type LaneHost } from './lane.ts';
+import { checkMargin, type Limit, type Plan, planOf } from './limit.ts';
+import { Plans } from './plans.ts';
+import { settlementOf } from './settlement.ts';
+import { Spread } from './spread.ts';
+import { type Answer, type BucketStore, isPromise, type Receipt, type StoreNews } from './store.ts';
+
+import type {
+  ConfigureOptions,
+  CostOptions,
+  Decision,
+  Reservation,
+  ReserveOptions,
+  RunOptions,
+  SettleOptions,
+  Status,
+  Throttle,
+  ThrottleOptions,
+  WaitOptions,
+} from './throttle.ts';
+
+const defaultKey = 'default';
+const defaultMaxPause = 65 * 60_000;
+
+/** How late a call may leave after its slot at least, on a store whose slots others build on, in ms. */
+const sharedLateness = 20;
+
+/** Connections that were idle for longer than this are likely closed, in ms: Node's fetch keeps them for 4 seconds. */
+const connectionsLast = 3_000;
+
+/** A wall clock that moves this much against the monotonic one was set, in ms. */
+const jump = 250;
+
+/** The throttle: it checks what it is given, knows the lanes of its keys and hands them what they need. */
+export class ThrottleCore implements Throttle, LaneHost {
+  readonly clock: Clock;
+  readonly store: BucketStore;
+  readonly events: Events = new Events();
+  readonly concurrency: number;
+  readonly maxQueue: number;
+  readonly #guarded: GuardedStore | undefined;
+  readonly #maxWait: number;
+  readonly #maxPause: number;
+  readonly #plans: Plans;
+  /** How much round trips differ; undefined unless the margin is `'auto'` and calls go over a network. */
+  #spread: Spread | undefined;
+  readonly #autoMargin: boolean;
+  readonly #lanes = new Map<string, Lane>();
+  /** Until when keys are paused as far as this process knows, on the monotonic clock. */
+  readonly #pauses = new Map<string, number>();
+  readonly #reservations = new Set<CancellableReservation>();
+  /** The receipts of grants that count otherwise by now than when they were granted. */
+  readonly #receipts = new WeakMap<Grant, Receipt>();
+  /** When an adapter last saw an answer, on the monotonic clock. */
+  #answeredAt = -Infinity;
+  readonly #unwatch: (() => void) | undefined;
+  #wallAhead: number;
+  #closed: ThrottleError | undefined;
+
+  /** @param local the store that stands in while `options.store` is away */
+  constructor(options: ThrottleOptions, clock: Clock, store: BucketStore, local: BucketStore) {
+    const { concurrency = Infinity, maxWait = Infinity, maxQueue = Infinity, maxPause = defaultMaxPause } = options;
+    const { margin = 'auto', onStoreError = 'memory' } = options;
+    this.clock = clock;
+    this.concurrency = checkNumber('concurrency', concurrency, { from: 1, whole: true, infinite: true });
+    this.maxQueue = checkNumber('maxQueue', maxQueue, { from: 0, whole: true, infinite: true });
+    this.#maxWait = checkNumber('maxWait', maxWait, { from: 0, infinite: true });
+    this.#maxPause = checkNumber('maxPause', maxPause, { from: 0, infinite: true });
+    if (onStoreError !== 'memory' && onStoreError !== 'reject')
+      outOfRange('onStoreError', "'memory' or 'reject'", onStoreError);
+    const kept = checkMargin('margin', margin);
+    this.#autoMargin = kept === 'auto';
+    this.#plans = new Plans(options.limits, kept === 'auto' ? 0 : kept);
+    // A store that hands its buckets out answers on the spot and never fails.
+    this.#guarded =
+      store.bucket === undefined ? new GuardedStore(store, local, onStoreError, clock, this.events) : undefined;
+    this.store = this.#guarded ?? store;
+    this.#unwatch = this.store.watch?.((news) => this.#hear(news));
+    this.#wallAhead = clock.now() - clock.monotonic();
+    linkAdapters(this, {
+      clock,
+      attach: () => this.#attach(),
+      noteDeparture: (grant) => this.#noteDeparture(grant),
+    });
+  }
+
+  async allow(key: string = defaultKey, options: CostOptions = {}): Promise<Decision> {
+    const cost = this.#check(key, options);
+    if (this.#mayBeWrong(key, cost)) await this.#checkNames(key, cost);
+    const plan = this.plan(key);
+    const request = { plan, costs: [cost], ahead: 0, report: true };
+    const { granted, wait, limits = [], exceeded } = await this.#timed(this.store.take(key, request));
+    if (exceeded !== undefined) throw new CostExceedsBurstError(key, exceeded.cost, exceeded.burst, exceeded.limitName);
+    const [receipt] = granted;
+    const paused = this.pausedUntil(key) - this.clock.monotonic();
+    if (receipt === undefined || paused > 0) {
+      // Paused while the store decided.
+      if (receipt !== undefined) await this.#timed(this.store.settle(key, receipt, 0));
+      return { allowed: false, wait: Math.max(wait, paused), limits };
+    }
+    this.resume(key);
+    if (this.events.wants('granted')) this.events.emit('granted', { key, cost, wait: 0 });
+    return { allowed: true, wait, limits };
+  }
+
+  async reserve(key: string = defaultKey, options: ReserveOptions = {}): Promise<Reservation> {
+    const cost = this.#check(key, options);
+    const maxWait = this.#checkMaxWait(options);
+    if (this.#mayBeWrong(key, cost)) await this.#checkNames(key, cost);
+    const request = { plan: this.plan(key), costs: [cost], ahead: maxWait };
+    const { granted, reserved, wait, exceeded } = await this.#timed(this.store.take(key, request));
+    if (exceeded !== undefined) throw new CostExceedsBurstError(key, exceeded.cost, exceeded.burst, exceeded.limitName);
+    const receipt = granted[0] ?? reserved;
+    if (receipt === undefined) throw new WaitTooLongError(key, wait, this.clock.now() + wait, maxWait);
+    for (const past of this.#reservations) if (past.over) this.#reservations.delete(past);
+    const reservation = new CancellableReservation(this, key, receipt, wait);
+    this.#reservations.add(reservation);
+    return reservation;
+  }
+
+  wait(key: string = defaultKey, options?: WaitOptions): Promise<Grant> {
+    try {
+      const grant = options === undefined ? this.#grantNow(key) : undefined;
+      if (grant !== undefined) return Promise.resolve(grant);
+      return this.#wait(key, options === undefined ? {} : options, false);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async run<T>(task: (grant: Grant) => T | PromiseLike<T>, options: RunOptions<T> = {}): Promise<T> {
+    if (typeof task !== 'function') wrongType('task', 'a function', task);
+    checkOptions('options', options);
+    const { settle } = options;
+    if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
+    const { key = defaultKey } = options;
+    const grant = await this.#wait(key, options, true);
+    let result: T;
+    try {
+      result = await task(grant);
+    } finally {
+      this.#lane(key).leave();
+    }
+    const cost = options.settle?.(result);
+    // The result is not kept waiting for the store; what the store does not take is told by its own event.
+    if (cost !== undefined) void this.settle(grant, { cost: checkTrueCost(cost, grant) }).catch(() => {});
+    return result;
+  }
+
+  async pause(key: string, until: number): Promise<void> {
+    this.#checkOpen();
+    checkKey(key);
+    checkNumber('until', until, {});
+    const ms = Math.min(until - this.clock.now(), this.#maxPause);
+    if (ms <= 0) return;
+    this.notePause(key, ms);
+    const pausing = this.store.pause(key, ms, this.plan(key));
+    this.#lanes.get(key)?.advance();
+    await this.#timed(pausing);
+  }
+
+  async status(key: string = defaultKey): Promise<Status> {
+    this.#checkOpen();
+    checkKey(key);
+    this.noteTime();
+    const standing = await this.#timed(this.store.peek(key, this.plan(key)));
+    const { limits, wait, pausedFor } = standing;
+    const lane = this.#lanes.get(key);
+    const now = this.clock.monotonic();
+    const instant = (monotonic: number) => this.clock.now() + Math.max(0, monotonic - now);
+    const pausedUntil = Math.max(this.pausedUntil(key), now + pausedFor);
+    const nextDue = Math.max(lane?.nextDue ?? now + wait, this.pausedUntil(key));
+    const lastDue = lane?.lastDue(nextDue, standing, now);
+    return {
+      limits,
+      waiting: lane?.waiting ?? 0,
+      inFlight: lane?.inFlight ?? 0,
+      nextAt: instant(nextDue),
+      eta: lastDue === undefined ? undefined : instant(lastDue),
+      pausedUntil: pausedUntil > now ? instant(pausedUntil) : undefined,
+      margin: this.#plans.margin,
+    };
+  }
+
+  async settle(grant: Grant, options: SettleOptions): Promise<void> {
+    this.#checkOpen();
+    const receipt = this.#receiptOf(grant);
+    if (receipt === undefined) wrongType('grant', 'a grant or a reservation of this throttle', grant);
+    checkOptions('options', options);
+    const { from, cost, done, unsure } = settlementOf(receipt, checkTrueCost(options.cost, receipt));
+    if (grant instanceof CancellableReservation && grant.cancelled) return;
+    this.#receipts.set(grant, done);
+    try {
+      await this.#move(grant.key, () => this.store.settle(grant.key, from, cost));
+    } catch (error) {
+      if (this.#receipts.get(grant) === done) this.#receipts.set(grant, unsure);
+      throw error;
+    }
+  }
+
+  async setLimits(key: string, limits: Limit | readonly Limit[] | undefined): Promise<void> {
+    this.#checkOpen();
+    checkKey(key);
+    const own = limits === undefined ? undefined : planOf(limits, 0).rules.map(({ limit }) => limit);
+    await this.#move(key, () => this.store.override(key, own, this.plan(key)));
+  }
+
+  async configure(options: ConfigureOptions): Promise<void> {
+    this.#checkOpen();
+    checkOptions('options', options);
+    this.#plans.replace(options.limits);
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.renew(() => undefined)));
+  }
+
+  async reset(key: string): Promise<void> {
+    this.#checkOpen();
+    checkKey(key);
+    this.resume(key);
+    await this.#timed(this.store.reset(key));
+    this.#lanes.get(key)?.restart();
+  }
+
+  /** Does what moves a bucket, so that the calls that wait for it see where it stands then. */
+  #move(key: string, move: () => Answer<void>): Promise<void> {
+    const lane = this.#lanes.get(key);
+    return this.#timed(lane === undefined ? move() : lane.renew(move));
+  }
+
+  on<Name extends ThrottleEvent>(event: Name, listener: ThrottleListener<Name>): () => void {
+    return this.events.on(event, listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed !== undefined) return;
+    this.#closed = new ThrottleError('The throttle is closed.');
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.close(this.#closed as ThrottleError)));
+    // Latest first, as only the latest of a bucket can be given back in full. What the store cannot take back is lost.
+    for (const reservation of [...this.#reservations].reverse()) await reservation.cancel().catch(() => {});
+    this.#unwatch?.();
+    await this.store.close?.();
+    this.#pauses.clear();
+    this.events.clear();
+  }
+
+  #hear({ key, trouble }: StoreNews): void {
+    if (trouble === undefined) this.#lanes.get(key)?.look();
+    else if (this.events.wants('store-error'))
+      this.events.emit('store-error', { key, error: trouble, fallback: false });
+  }
+
+  #attach(): void {
+    if (!this.#autoMargin || this.#spread !== undefined) return;
+    this.#spread = new Spread();
+    this.#plans.margin = this.#spread.margin;
+  }
+
+  /** Notes that a call leaves. Returns what notes its answer. */
+  #noteDeparture(grant: Grant): () => void {
+    const { clock } = this;
+    const left = clock.monotonic();
+    // Nobody knows how long the way over a new connection takes.
+    const isCold = left - this.#answeredAt > connectionsLast;
+    return () => {
+      this.#answeredAt = clock.monotonic();
+      const roundTrip = this.#answeredAt - left;
+      if (isCold) this.#countFromAnswer(grant, roundTrip);
+      else if (this.#spread !== undefined) this.#plans.margin = this.#spread.note(roundTrip);
+    };
+  }
+
+  /** Counts a call from its answer on: it reached the server no later. */
+  #countFromAnswer(grant: Grant, roundTrip: number): void {
+    const receipt = this.#receiptOf(grant);
+    if (receipt === undefined || this.#closed !== undefined) return;
+    this.#receipts.set(grant, postponedReceipt(receipt, roundTrip));
+    // What the store does not take is told by its own event.
+    this.#move(grant.key, () => this.store.postpone(grant.key, receipt, roundTrip)).catch(() => {});
+  }
+
+  #receiptOf(grant: Grant): Receipt | undefined {
+    return this.#receipts.get(grant) ?? receiptOf(grant, this);
+  }
+
+  get lateness(): number {
+    return this.store.shared ? Math.max(sharedLateness, this.#plans.margin) : 0;
+  }
+
+  get expiry(): number {
+    return this.#guarded?.expiry ?? Infinity;
+  }
+
+  expire(now: number): void {
+    this.#guarded?.expire(now);
+  }
+
+  plan(key: string): Plan {
+    return this.#plans.of(key);
+  }
+
+  planIn(key: string, now: number): Plan | undefined {
+    return this.store.bucket?.(key, this.plan(key), wholeTicks(now)).plan;
+  }
+
+  pausedUntil(key: string): number {
+    return this.#pauses.size === 0 ? -Infinity : (this.#pauses.get(key) ?? -Infinity);
+  }
+
+  notePause(key: string, ms: number): void {
+    const now = this.clock.monotonic();
+    if (now + ms <= this.pausedUntil(key)) return;
+    for (const [other, until] of this.#pauses) if (until <= now) this.resume(other);
+    this.#pauses.set(key, now + ms);
+    if (this.events.wants('paused')) this.events.emit('paused', { key, until: this.clock.now() + ms });
+  }
+
+  resume(key: string): void {
+    if (this.#pauses.delete(key) && this.events.wants('resumed')) this.events.emit('resumed', { key });
+  }
+
+  noteTime(): void {
+    const wallAhead = this.clock.now() - this.clock.monotonic();
+    const by = wallAhead - this.#wallAhead;
+    this.#wallAhead = wallAhead;
+    if (Math.abs(by) > jump && this.events.wants('clock-jump')) this.events.emit('clock-jump', { by: Math.round(by) });
+  }
+
+  retire(lane: Lane): void {
+    this.#lanes.delete(lane.key);
+  }
+
+  /** Gives the slot of a reservation back, with what it counts as by now. */
+  giveBack(reservation: CancellableReservation): Promise<void> {
+    const { key, receipt } = reservation;
+    const settled = this.#receipts.get(reservation);
+    return this.#timed(settled === undefined ? this.store.giveBack(key, receipt) : this.store.settle(key, settled, 0));
+  }
+
+  /** Grants a call of cost 1 that may go at once, in as few steps as there are; undefined if it has to go the long way. */
+  #grantNow(key: string): CallGrant | undefined {
+    const { store, clock } = this;
+    if (store.bucket === undefined || this.#closed !== undefined || typeof key !== 'string') return undefined;
+    if (this.#pauses.size > 0 && this.#pauses.has(key)) return undefined;
+    if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
+    const now = wholeTicks(clock.monotonic());
+    const bucket = store.bucket(key, this.#plans.of(key), now);
+    if (bucket.refunds !== undefined || !grantNow(bucket, now)) return undefined;
+    if (this.events.wants('granted')) this.events.emit('granted', { key, cost: 1, wait: 0 });
+    const { plan, tats } = bucket;
+    return new CallGrant(key, this, now, plan, tats.length === 1 ? (tats[0] as number) : tats.slice());
+  }
+
+  /** Puts a call into its lane. No async function: its promise would double what a waiting call takes. */
+  #wait(key: string, options: WaitOptions, holdsPlace: boolean): Promise<CallGrant> {
+    const cost = this.#check(key, options);
+    const maxWait = this.#checkMaxWait(options);
+    const { priority = 0, signal } = options;
+    checkNumber('priority', priority, {});
+    if (signal !== undefined) {
+      checkMethods('signal', signal, ['addEventListener', 'removeEventListener']);
+      if (signal.aborted) throw signal.reason;
+    }
+    const enter = () => this.#lane(key).wait({ cost, priority, maxWait, signal, holdsPlace });
+    if (!this.#mayBeWrong(key, cost)) return enter();
+    return this.#checkNames(key, cost).then(() => {
+      this.#checkOpen();
+      if (signal?.aborted) throw signal.reason;
+      return enter();
+    });
+  }
+
+  #lane(key: string): Lane {
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = new Lane(key, this);
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+
+  /** Checks what every call has, and returns its cost. */
+  #check(key: string, options: CostOptions): Cost {
+    this.#checkOpen();
+    checkKey(key);
+    checkOptions('options', options);
+    return options.cost === undefined ? 1 : checkCost(options.cost);
+  }
+
+  /** Whether a cost names a limit that the key has not, unless it has limits of its own. */
+  #mayBeWrong(key: string, cost: Cost): boolean {
+    return typeof cost === 'object' && this.#plans.areFixed && isStrange(cost, this.plan(key));
+  }
+
+  /** Checks the names in a cost against the limits that the store holds the key to. */
+  async #checkNames(key: string, cost: Cost): Promise<void> {
+    const { plan } = await this.#timed(this.store.peek(key, this.plan(key)));
+    checkNames(cost, plan);
+  }
+
+  #checkMaxWait({ maxWait = this.#maxWait }: ReserveOptions): number {
+    return checkNumber('maxWait', maxWait, { from: 0, infinite: true });
+  }
+
+  #checkOpen(): void {
+    if (this.#closed !== undefined) throw this.#closed;
+  }
+
+  /** Waits for an answer no longer than a store may take. Lanes look after their own. */
+  async #timed<T>(answer: Answer<T>): Promise<T> {
+    if (!isPromise(answer)) return answer;
+    const { clock } = this;
+    const timer = clock.setTimeout(() => this.expire(clock.monotonic()), storePatience + 1);
+    try {
+      return await answer;
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+}
+
+class CancellableReservation implements Reservation {
+  readonly key: string;
+  readonly wait: number;
+  readonly at: number;
+  readonly #throttle: ThrottleCore;
+  readonly #receipt: Receipt;
+  readonly #due: number;
+  #cancelled = false;
+
+  constructor(throttle: ThrottleCore, key: string, receipt: Receipt, wait: number) {
+    const { clock } = throttle;
+    this.key = key;
+    this.wait = wait;
+    this.at = clock.now() + wait;
+    this.#throttle = throttle;
+    this.#receipt = receipt;
+    this.#due = clock.monotonic() + wait;
+  }
+
+  get receipt(): Receipt {
+    return this.#receipt;
+  }
+
+  get cancelled(): boolean {
+    return this.#cancelled;
+  }
+
+  isBy(throttle: ThrottleCore): boolean {
+    return this.#throttle === throttle;
+  }
+
+  /** Whether the slot has come, or was given back. */
+  get over(): boolean {
+    return this.#cancelled || this.#due <= this.#throttle.clock.monotonic();
+  }
+
+  async cancel(): Promise<void> {
+    if (this.over) return;
+    this.#cancelled = true;
+    await this.#throttle.giveBack(this);
+  }
+}
+
+function receiptOf(grant: Grant, by: ThrottleCore): Receipt | undefined {
+  if (grant instanceof CallGrant) return grant.isBy(by) ? grant : undefined;
+  return grant instanceof CancellableReservation && grant.isBy(by) ? grant.receipt : undefined;
+}
+
+/** Checks the cost that a call turned out to have. */
+function checkTrueCost(cost: Cost, { plan }: Receipt): Cost {
+  const checked = checkCost(cost);
+  checkNames(checked, plan);
+  return checked;
+}
+
+/** The receipt with which a call that was postponed may be settled. */
+function postponedReceipt(receipt: Receipt, ms: number): Receipt {
+  const { plan, cost, refunds, standIn = false } = receipt;
+  return { slot: receipt.slot + ms, plan, cost, after: receipt.after.map((tat) => tat + ms), refunds, standIn };
+}
+
+function checkKey(key: string): void {
+  if (typeof key !== 'string') wrongType('key', 'a string', key);
+}

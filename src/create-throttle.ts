@@ -1,0 +1,24 @@
+import { checkMethods, checkOptions } from './core/check.ts';
+import { systemClock } from './core/clock.ts';
+import type { Throttle, ThrottleOptions } from './core/throttle.ts';
+import { ThrottleCore } from './core/throttle-core.ts';
+import { memoryStore } from './storage/memory.ts';
+
+const clockMethods = ['now', 'monotonic', 'setTimeout', 'clearTimeout'];
+const storeMethods = ['take', 'giveBack', 'settle', 'postpone', 'pause', 'peek', 'override', 'reset'];
+
+/**
+ * Makes a throttle: it holds calls back just long enough that every key keeps its limits.
+ * @throws TypeError, RangeError if an option is missing, of the wrong type or out of range
+ * @example
+ * const throttle = createThrottle({ limits: perMinute(100) });
+ * await throttle.wait();
+ */
+export function createThrottle(options: ThrottleOptions): Throttle {
+  checkOptions('options', options);
+  const { clock = systemClock, store = memoryStore() } = options;
+  checkMethods('clock', clock, clockMethods);
+  checkMethods('store', store, storeMethods);
+  store.useClock?.(clock);
+  return new ThrottleCore(options, clock, store, memoryStore({ clock }));
+}

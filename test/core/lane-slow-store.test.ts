@@ -1,0 +1,112 @@
+import { type BucketStore, createThrottle, memoryStore } from 'sluice';
+import { ManualClock } from 'sluice/testing';
+import { describe, expect, test } from 'vitest';
+import { FakeSignal } from './fake-signal.ts';
+import { outcomeOf } from './outcome.ts';
+import { slowStore } from './slow-store.ts';
+
+const T = 100;
+const limits = { rate: 1, interval: T };
+
+describe('a lane on a slow store', () => {
+  test('has one operation in flight at most, and one timer of its own', async () => {
+    const clock = new ManualClock();
+    const inner = memoryStore({ clock });
+    let inFlight = 0;
+    let most = 0;
+    const slow = slowStore(inner, clock, () => 7);
+    const counted = Object.fromEntries(
+      Object.entries(slow.store).map(([name, value]) => [
+        name,
+        typeof value !== 'function'
+          ? value
+          : async (...args: unknown[]) => {
+              most = Math.max(most, ++inFlight);
+              const answer = await (value as (...args: unknown[]) => unknown)(...args);
+              inFlight--;
+              return answer;
+            },
+      ]),
+    ) as unknown as BucketStore;
+    const throttle = createThrottle({ limits: { ...limits, burst: 4 }, clock, store: counted });
+    const signal = new FakeSignal();
+    const calls = Array.from({ length: 30 }, (_, index) =>
+      outcomeOf(throttle.wait('default', index % 3 === 0 ? { signal: signal.signal } : {}), clock),
+    );
+    for (let step = 0; step < 400; step++) {
+      await clock.advance(11);
+      expect(clock.timers - slow.timers).toBeLessThanOrEqual(1);
+      if (step === 50) signal.abort('mine');
+    }
+    expect(most).toBe(1);
+    expect(calls.every((call) => call.times === 1)).toBe(true);
+    expect([clock.timers, slow.timers]).toEqual([0, 0]);
+  });
+
+  test('costs one reservation, not one for each call that waits', async () => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock, () => 1);
+    const throttle = createThrottle({ limits, clock, store: slow.store });
+    for (let call = 0; call < 500; call++) outcomeOf(throttle.wait(), clock);
+    await clock.advance(0);
+    await clock.advance(50);
+    const other = createThrottle({ limits, clock, store: slow.store });
+    const next = outcomeOf(other.reserve(), clock);
+    await clock.advance(10);
+    expect(next.value?.wait).toBeLessThanOrEqual(2 * T);
+  });
+
+  test('shares slots fairly with another lane', async () => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock, () => 3);
+    const order: string[] = [];
+    for (const name of ['a', 'b']) {
+      const throttle = createThrottle({ limits, clock, store: slow.store });
+      for (let call = 0; call < 20; call++) throttle.wait().then(() => order.push(name));
+    }
+    await clock.advance(0);
+    await clock.advance(20 * T);
+    const counts = ['a', 'b'].map((name) => order.filter((one) => one === name).length);
+    expect(Math.abs((counts[0] as number) - (counts[1] as number))).toBeLessThanOrEqual(2);
+    expect(order.length).toBeGreaterThanOrEqual(20);
+  });
+
+  test('learns within a second of a pause that came elsewhere', async () => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock, () => 2);
+    const limit = { rate: 1, interval: 5000 };
+    const [here, there] = [1, 2].map(() => createThrottle({ limits: limit, clock, store: slow.store })) as [
+      ReturnType<typeof createThrottle>,
+      ReturnType<typeof createThrottle>,
+    ];
+    const calls = [1, 2].map(() => outcomeOf(here.wait(), clock));
+    await clock.advance(0);
+    await clock.advance(100);
+    let learntAt: number | undefined;
+    here.on('paused', () => {
+      learntAt = clock.monotonic();
+    });
+    void there.pause('default', clock.now() + 8000);
+    await clock.advance(1200);
+    expect(learntAt).toBeLessThanOrEqual(100 + 1000 + 4);
+    await clock.advance(20_000);
+    expect(calls[1]?.at).toBeGreaterThanOrEqual(8100);
+    expect(calls[1]?.at).toBeLessThan(8200);
+  });
+
+  test('gives back what was granted for nobody, but no room that another lane has built on', async () => {
+    const clock = new ManualClock();
+    const inner = memoryStore({ clock });
+    const here = createThrottle({ limits, clock, store: slowStore(inner, clock, () => ({ delay: 20 })).store });
+    const there = createThrottle({ limits, clock, store: slowStore(inner, clock).store });
+    const signal = new FakeSignal();
+    const gone = outcomeOf(here.wait('default', { signal: signal.signal }), clock);
+    await clock.advance(1);
+    const calls = [1, 2, 3].map(() => outcomeOf(there.wait(), clock));
+    await clock.advance(1);
+    signal.abort('mine');
+    await clock.advance(10 * T);
+    expect(gone.state).toBe('rejected');
+    expect(calls.map((call) => call.at)).toEqual([T, 2 * T, 3 * T]);
+  });
+});

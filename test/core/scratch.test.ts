@@ -1,0 +1,23 @@
+import { createThrottle, slidingWindow, memoryStore } from 'sluice';
+import { ManualClock } from 'sluice/testing';
+import { test } from 'vitest';
+import { outcomeOf } from './outcome.ts';
+test('x', async () => {
+  const clock = new ManualClock();
+  const store = memoryStore();
+  const throttle = createThrottle({ limits: slidingWindow({ limit: 1, interval: 100 }), clock, store });
+  const dump = (what: string) => console.log(what, clock.monotonic(), JSON.stringify((store as any).bucket('default', (throttle as any).plan('default'), clock.monotonic()), (k, v) => k === 'plan' ? undefined : v));
+  const a = await throttle.wait('default', { cost: 0 });
+  await clock.advance(1);
+  await throttle.wait('default', { cost: .5 }); dump('B');
+  const c = new AbortController();
+  outcomeOf(throttle.wait('default', { cost: 1, signal: c.signal }), clock);
+  const d = outcomeOf(throttle.wait('default', { cost: .5 }), clock);
+  await clock.advance(0); dump('D');
+  await throttle.settle(a, { cost: .5 }); dump('settled');
+  await clock.advance(0); dump('settled2');
+  c.abort();
+  await clock.advance(0); dump('aborted');
+  await clock.advance(1000);
+  console.log(d.at);
+});
