@@ -14,7 +14,7 @@ export default defineConfig({
           name: 'node',
           environment: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.{dom,browser,redis}.test.ts'],
+          exclude: ['test/**/*.{dom,browser,redis,loopback}.test.ts'],
         },
       },
       {
@@ -23,6 +23,18 @@ export default defineConfig({
           name: 'dom',
           environment: 'happy-dom',
           include: ['test/**/*.{dom,neutral}.test.ts'],
+        },
+      },
+      {
+        // Real sockets and real time: one file at a time, when the machine has nothing else to do.
+        extends: true,
+        test: {
+          name: 'loopback',
+          environment: 'node',
+          include: ['test/**/*.loopback.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          testTimeout: 60_000,
         },
       },
       {

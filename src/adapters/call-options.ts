@@ -1,0 +1,128 @@
+import { checkNumber, checkOptions, wrongType } from '../core/check.ts';
+import type { Cost } from '../core/cost.ts';
+import { isThrottleError } from '../core/errors.ts';
+import { report } from '../core/events.ts';
+import type { Grant } from '../core/grant.ts';
+import type { Throttle, WaitOptions } from '../core/throttle.ts';
+
+/**
+ * What all adapters take, under the same names. `Call` is what the adapter knows of one call before it is sent, `Answer` what
+ * comes back.
+ */
+export interface CallOptions<Call, Answer = unknown> {
+  /**
+   * Names the bucket of a call.
+   * @default the origin of its URL
+   */
+  readonly key?: string | ((call: Call) => string);
+  /**
+   * What a call counts as: a number of calls, or one number per named limit.
+   * @default 1
+   */
+  readonly cost?: Cost | ((call: Call) => Cost);
+  /**
+   * Calls of a higher priority go first.
+   * @default 0
+   */
+  readonly priority?: number | ((call: Call) => number);
+  /**
+   * Picks the calls that are throttled; the others go straight through.
+   * @default all of them
+   */
+  readonly match?: (call: Call) => boolean;
+  /**
+   * The longest a call may wait each time it is sent, in ms; at least 0.
+   * @default the throttle's `maxWait`
+   */
+  readonly maxWait?: number | ((call: Call) => number);
+  /**
+   * How often a call that the server refused for its quota is sent again, through the line and after the pause, if its body
+   * can be sent again. A whole number; 0 for never.
+   * @default 2
+   */
+  readonly retry?: number;
+  /**
+   * Reads the true cost of a call from its answer, for `settle`; undefined leaves it as it was. It may take its time: the answer
+   * goes to the caller at once. What it throws is reported and harms nobody.
+   */
+  readonly settle?: (answer: Answer, call: Call) => Cost | undefined | PromiseLike<Cost | undefined>;
+}
+
+const defaultRetry = 2;
+
+/** Checks what was given to an adapter, once, when it is attached. */
+export function checkCallOptions<Call, Answer>(options: CallOptions<Call, Answer>): void {
+  checkOptions('options', options);
+  const { key = '', cost = 1, priority = 0, match, maxWait = 0, retry = 0, settle } = options;
+  if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
+  if (typeof key !== 'function' && typeof key !== 'string') wrongType('key', 'a string or a function', key);
+  if (typeof cost === 'object' && cost !== null)
+    for (const [name, calls] of Object.entries(cost)) checkNumber(`cost.${name}`, calls, { from: 0 });
+  else if (typeof cost !== 'function') checkNumber('cost', cost, { from: 0 });
+  if (typeof priority !== 'function') checkNumber('priority', priority, {});
+  if (match !== undefined && typeof match !== 'function') wrongType('match', 'a function', match);
+  if (typeof maxWait !== 'function') checkNumber('maxWait', maxWait, { from: 0, infinite: true });
+  checkNumber('retry', retry, { from: 0, whole: true, infinite: true });
+}
+
+/** What one call asks of the throttle, and how often it may be sent again. */
+export interface CallTerms<Answer> {
+  readonly key: string;
+  readonly wait: Omit<WaitOptions, 'signal'>;
+  readonly retry: number;
+  /**
+   * Settles a call with its answer; undefined if nobody wants to. `answer` makes one that may be read, `free` is called with it
+   * afterwards.
+   */
+  readonly settle:
+    | ((throttle: Throttle, grant: Grant, answer: () => Answer, free?: (answer: Answer) => void) => void)
+    | undefined;
+}
+
+/** Reads the options for one call. What a function of the user's throws passes through. */
+export function termsOf<Call, Answer>(
+  options: CallOptions<Call, Answer>,
+  call: Call,
+  defaultKey: string,
+): CallTerms<Answer> {
+  const key = ofCall(options.key, call) ?? defaultKey;
+  const cost = ofCall(options.cost, call);
+  const priority = ofCall(options.priority, call);
+  const maxWait = ofCall(options.maxWait, call);
+  const { settle } = options;
+  return {
+    key,
+    wait: {
+      ...(cost === undefined ? undefined : { cost }),
+      ...(priority === undefined ? undefined : { priority }),
+      ...(maxWait === undefined ? undefined : { maxWait }),
+    },
+    retry: options.retry ?? defaultRetry,
+    settle:
+      settle &&
+      ((throttle, grant, makeAnswer, free) => {
+        settleInTime(throttle, grant, async () => {
+          const answer = makeAnswer();
+          try {
+            return await settle(answer, call);
+          } finally {
+            free?.(answer);
+          }
+        });
+      }),
+  };
+}
+
+async function settleInTime(throttle: Throttle, grant: Grant, read: () => Promise<Cost | undefined>): Promise<void> {
+  try {
+    const cost = await read();
+    if (cost !== undefined) await throttle.settle(grant, { cost });
+  } catch (error) {
+    // What the store does not take is told by its own event, and a closed throttle settles nothing.
+    if (!isThrottleError(error)) report(error);
+  }
+}
+
+function ofCall<Call, Value>(option: Value | ((call: Call) => Value), call: Call): Value {
+  return typeof option === 'function' ? (option as (call: Call) => Value)(call) : option;
+}
