@@ -1,0 +1,12 @@
+import { decide } from './decide.ts';
+import { network } from './network.ts';
+
+const benches: Record<string, () => Promise<void>> = { decide, network };
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => benches[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`No bench named ${unknown.join(', ')}. There are: ${Object.keys(benches).join(', ')}.`);
+  process.exit(2);
+}
+for (const name of names.length > 0 ? names : Object.keys(benches)) await benches[name]?.();

@@ -1,0 +1,137 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as sluice from 'sluice';
+import * as testing from 'sluice/testing';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+
+interface Example {
+  readonly place: string;
+  readonly code: string;
+}
+
+const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((file) => `docs/${file}`)];
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => `src/${file}`);
+
+const ofPages = pages.flatMap((file) => examplesIn(file, /```ts\n([\s\S]*?)```/g));
+const ofComments = sources.flatMap((file) => examplesIn(file, /@example\n([\s\S]*?)\n\s*(?:\* @|\*\/)/g));
+
+function examplesIn(file: string, pattern: RegExp): Example[] {
+  return [...read(file).matchAll(pattern)].map((match, index) => ({
+    place: `${file}, example ${index + 1}`,
+    code: (match[1] ?? '').replace(/^ *\* ?/gm, ''),
+  }));
+}
+
+/** What examples may use without saying where it comes from. */
+const known = `
+declare const throttle: import('sluice').Throttle;
+declare const grant: import('sluice').Grant;
+declare const test: (name: string, run: () => unknown) => void;
+declare const sleep: (ms: number) => Promise<void>;
+declare const myStore: () => import('sluice').BucketStore;
+`;
+
+function withImports(code: string): string {
+  const imported = [...code.matchAll(/import \{([^}]*)\}/g)].flatMap((match) => (match[1] ?? '').split(','));
+  const declared = [...code.matchAll(/\b(?:const|let|function|class) (\w+)/g)].map((match) => match[1] ?? '');
+  const taken = new Set([...imported, ...declared].map((name) => name.trim()));
+  const missing = (names: string[]) => names.filter((name) => !taken.has(name)).join(', ');
+  const values = known
+    .split('\n')
+    .filter((line) => ![...taken].some((name) => line.startsWith(`declare const ${name}:`)));
+  return [
+    `import { ${missing(Object.keys(sluice))} } from 'sluice';`,
+    `import { ${missing(Object.keys(testing))} } from 'sluice/testing';`,
+    ...values,
+    code,
+    'export {};',
+  ].join('\n');
+}
+
+describe('examples', () => {
+  it('exist in the README and in doc comments', () => {
+    expect(ofPages.length).toBeGreaterThan(3);
+    expect(ofComments.length).toBeGreaterThan(3);
+  });
+
+  it('have the right types', () => {
+    const config = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config;
+    const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+    const files = new Map(
+      [...ofPages, ...ofComments].map(({ code }, index) => [join(root, `example-${index}.ts`), withImports(code)]),
+    );
+    const places = [...ofPages, ...ofComments].map(({ place }) => place);
+    const host = ts.createCompilerHost({ ...options, noUnusedLocals: false });
+    const { getSourceFile, fileExists, readFile } = host;
+    host.getSourceFile = (name, ...rest) => {
+      const text = files.get(name);
+      return text === undefined
+        ? getSourceFile(name, ...rest)
+        : ts.createSourceFile(name, text, ts.ScriptTarget.ES2022);
+    };
+    host.fileExists = (name) => files.has(name) || fileExists(name);
+    host.readFile = (name) => files.get(name) ?? readFile(name);
+    const program = ts.createProgram([...files.keys()], options, host);
+    const found = [...files.keys()].flatMap((name, index) =>
+      ts
+        .getPreEmitDiagnostics(program, program.getSourceFile(name))
+        .map(({ messageText }) => `${places[index]}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`),
+    );
+    expect(found).toEqual([]);
+  }, 60_000);
+
+  const checked = [...ofPages, ...ofComments].filter(({ code }) => code.includes('//=>'));
+  it('claim results', () => expect(checked.length).toBeGreaterThan(2));
+  it.each(checked)('give the results they claim: $place', async ({ code }) => {
+    const asserting = code
+      .replace(/^(.*?);? *\/\/=> *(.*)$/gm, '__expect(($1)).toEqual(($2));')
+      .replace(/^import .*$/gm, '');
+    const { outputText } = ts.transpileModule(asserting, { compilerOptions: { target: ts.ScriptTarget.ES2022 } });
+    const names = { ...sluice, ...testing, __expect: expect };
+    const AsyncFunction = (async () => {}).constructor as new (
+      ...args: string[]
+    ) => (...args: unknown[]) => Promise<void>;
+    await new AsyncFunction(...Object.keys(names), outputText)(...Object.values(names));
+  });
+});
+
+describe('the README', () => {
+  const readme = read('README.md');
+  const manifest = JSON.parse(read('package.json')) as { 'size-limit': { name: string; limit: string }[] };
+
+  it('names exactly two commands on its first screen', () => {
+    const [, commands = ''] = /```sh\n([\s\S]*?)```/.exec(readme) ?? [];
+    const lines = commands
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/ *#.*/, ''));
+    expect(lines).toEqual(['npm ci && npm run demo', 'npm ci && npm test']);
+    expect(readme.indexOf('```sh')).toBeLessThan(400);
+  });
+
+  it('states the size limits that are enforced', () => {
+    const stated = [...readme.matchAll(/^\| (.+?) \| ([\d.]+ kB) \|$/gm)].map((match) => match[2]);
+    expect(stated).toEqual(manifest['size-limit'].map(({ limit }) => limit));
+  });
+
+  it('states the defaults of the options', () => {
+    for (const line of [/`maxPause` \| 65 minutes/, /`onStoreError` \| `'memory'`/, /`margin` \| `'auto'`/]) {
+      expect(readme).toMatch(line);
+    }
+  });
+
+  it('links to pages that exist', () => {
+    for (const file of pages) {
+      for (const [, target = ''] of read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        expect(() => read(join(file, '..', target)), `${file} -> ${target}`).not.toThrow();
+      }
+    }
+  });
+});
