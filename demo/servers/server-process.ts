@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Arrival, QuotaServerOptions, QuotaServerStats } from './quota-server.ts';
 
 export type Order =
@@ -34,6 +35,8 @@ export interface ServerProcess {
  */
 export function startServerProcess(): ServerProcess {
   const child = fork(fileURLToPath(new URL('./server-process-main.ts', import.meta.url)), {
+    // Whoever starts it may run TypeScript by other means.
+    execArgv: ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href],
     // Carries an Error and an undefined as they are.
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
