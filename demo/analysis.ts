@@ -12,20 +12,32 @@ export interface Timeline {
 }
 
 /** @returns ms from the first arrival to the last, refused ones included; 0 for none. */
-export function timeTaken(log: readonly Arrival[]): number {
+export function timeTaken(log: readonly Pick<Arrival, 'at'>[]): number {
   const first = log[0];
   const last = log[log.length - 1];
   return first && last ? last.at - first.at : 0;
 }
 
-/** @returns the most accepted calls in any half-open window of `interval` ms. */
-export function mostInAnyWindow(log: readonly Arrival[], interval: number): number {
-  const times = log.filter((arrival) => arrival.accepted).map((arrival) => arrival.at);
+/**
+ * @param costOf what a call counts as; 1 if nothing is said.
+ * @returns the most that accepted calls count as in any half-open window of `interval` ms.
+ */
+export function mostInAnyWindow<Call extends Pick<Arrival, 'at' | 'accepted'>>(
+  log: readonly Call[],
+  interval: number,
+  costOf: (call: Call) => number = () => 1,
+): number {
+  const calls = log.filter((call) => call.accepted);
   let most = 0;
+  let sum = 0;
   let first = 0;
-  for (const [index, at] of times.entries()) {
-    while (at - (times[first] as number) >= interval) first++;
-    most = Math.max(most, index - first + 1);
+  for (const call of calls) {
+    for (let left = calls[first] as Call; call.at - left.at >= interval; left = calls[first] as Call) {
+      sum -= costOf(left);
+      first++;
+    }
+    sum += costOf(call);
+    most = Math.max(most, sum);
   }
   return most;
 }

@@ -35,5 +35,8 @@ export const tick: number = 2 ** -11;
 /** Rounds an instant down to a whole tick. */
 export const wholeTicks = (ms: number): number => Math.floor(ms * 2048) / 2048;
 
+/** The latest instant that a Date can hold, in ms since the epoch: in the year 275760. */
+const latestDate = 8.64e15;
+
 /** Writes an instant (ms since the epoch) as people and logs do: 2026-01-01T00:00:00.000Z. */
-export const isoInstant = (ms: number): string => new Date(ms).toISOString();
+export const isoInstant = (ms: number): string => new Date(Math.min(ms, latestDate)).toISOString();

@@ -82,7 +82,8 @@ export function isThrottleError(error: unknown): error is ThrottleError {
 
 const longestShown = 80;
 
-function shown(key: string): string {
+/** A key as messages show it: between quotes, and not at any length. */
+export function shown(key: string): string {
   return `"${key.length > longestShown ? `${key.slice(0, longestShown)}… (${key.length} characters)` : key}"`;
 }
 

@@ -212,8 +212,8 @@ export class Lane {
     // As long as nobody knows whether a call has to wait, it asks; who must wait after all is counted then.
     const mustWait = paused || this.#slot !== undefined || this.#inFlight >= concurrency;
     if (mustWait && this.#waiters.size >= maxQueue) return new QueueFullError(this.key, maxQueue);
-    if (maxWait === Infinity || priority > this.#lowestPriority) return undefined;
-    const due = this.#earliest(cost);
+    if (maxWait === Infinity) return undefined;
+    const due = this.#earliest(cost, priority);
     return due - now > maxWait + tick ? this.#tooLong(due, now, maxWait, now) : undefined;
   }
 
@@ -571,11 +571,13 @@ export class Lane {
     }
   }
 
-  /** When a further call of `cost` could go at the earliest, behind all that wait now; on the monotonic clock. */
-  #earliest(cost: Cost): number {
+  /** When a further call could go at the earliest, as far as can be foreseen; on the monotonic clock. */
+  #earliest(cost: Cost, priority: number): number {
     const paused = this.#host.pausedUntil(this.key);
     if (this.#slot === undefined) return paused;
     const { due, receipt } = this.#slot;
+    // One that passes others may be the next, but not before the slot, unless it is smaller.
+    if (priority > this.#lowestPriority) return sameCost(cost, receipt.cost) ? Math.max(paused, due) : paused;
     const { plan, slot, before = receipt.after } = receipt;
     const tats = before.map((tat) => due + tat - slot);
     const calls = this.#loadOf(plan).map((waiting, index) => waiting + costIn(plan.rules[index] as Rule, cost));

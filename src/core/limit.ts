@@ -20,7 +20,7 @@ export interface Limit {
   readonly interval: number;
   /**
    * The most calls that may go at one instant from rest, the first included. At least 1.
-   * @default 1
+   * @default 1; of a sliding window, which lets all its calls go at once, `rate`
    */
   readonly burst?: number;
   /**
@@ -115,16 +115,21 @@ const longest = 2 ** 40;
 
 const kinds: readonly unknown[] = ['leaky-bucket', 'quota', 'sliding-window', undefined];
 
+const burstOf = ({ kind, rate, burst = kind === 'sliding-window' ? rate : 1 }: Limit): number => burst;
+
 /** Checks one limit and returns it. `path` is what the caller's option is called, '' for none. */
 export function checkLimit(path: string, limit: Limit): Limit {
   if (typeof limit !== 'object' || limit === null) wrongType(path || 'limit', 'a limit', limit);
   const prefix = path === '' ? '' : `${path}.`;
   if (!kinds.includes(limit.kind))
     outOfRange(`${prefix}kind`, "'leaky-bucket', 'quota' or 'sliding-window'", limit.kind);
-  checkNumber(`${prefix}rate`, limit.rate, { above: 0 });
+  checkNumber(`${prefix}rate`, limit.rate, limit.kind === 'sliding-window' ? { from: 1 } : { above: 0 });
   checkNumber(`${prefix}interval`, limit.interval, { above: 0, to: longest });
-  const { burst = 1, margin = 0, name } = limit;
-  checkNumber(`${prefix}burst`, burst, { from: 1 });
+  const { margin = 0, name } = limit;
+  const burst = checkNumber(`${prefix}burst`, burstOf(limit), { from: 1 });
+  if (limit.kind === 'sliding-window' && burst !== limit.rate) {
+    outOfRange(`${prefix}burst`, 'the same as `rate`, since a sliding window lets all its calls go at once', burst);
+  }
   if (limit.interval / limit.rate > longest) outOfRange(`${prefix}rate`, `at least interval / 2^40`, limit.rate);
   if ((burst * limit.interval) / limit.rate > longest) {
     outOfRange(`${prefix}burst`, 'at most 2^40 ms (34 years) of calls at the given rate', burst);
@@ -199,9 +204,10 @@ export function planOf(limits: Limit | readonly Limit[], margin: number): Plan {
 }
 
 function ruleOf(limit: Limit, defaultMargin: number): Rule {
-  const { kind = 'leaky-bucket', rate, interval, burst = 1, margin = 'auto', name } = limit;
+  const { kind = 'leaky-bucket', rate, interval, margin = 'auto', name } = limit;
+  const burst = burstOf(limit);
   const kept = wholeUp(margin === 'auto' ? defaultMargin : margin, tick);
-  const rule = { limit, name, burst };
+  const rule = { limit: copyOf(limit), name, burst };
   if (kind === 'sliding-window') {
     const window = wholeUp(interval, tick) + kept;
     return { ...rule, window, emissionInterval: window / rate, tolerance: 0 };
@@ -218,6 +224,12 @@ function ruleOf(limit: Limit, defaultMargin: number): Rule {
     emissionInterval: even + Math.max(0, kept - tolerance),
     tolerance: Math.max(0, tolerance - kept),
   };
+}
+
+/** Only what we know of a limit: the user's object may hold what cannot be stored, and may change. */
+function copyOf({ kind, rate, interval, burst, margin, name }: Limit): Limit {
+  const fields = Object.entries({ kind, rate, interval, burst, margin, name });
+  return Object.fromEntries(fields.filter(([, value]) => value !== undefined)) as unknown as Limit;
 }
 
 /**
@@ -243,12 +255,12 @@ export function samePlan(a: Plan, b: Plan): boolean {
 
 function sameLimit(a: Limit, b: Limit): boolean {
   if (a === b) return true;
-  const { kind = 'leaky-bucket', burst = 1 } = a;
+  const { kind = 'leaky-bucket' } = a;
   return (
     kind === (b.kind ?? 'leaky-bucket') &&
     a.rate === b.rate &&
     a.interval === b.interval &&
-    burst === (b.burst ?? 1) &&
+    burstOf(a) === burstOf(b) &&
     a.name === b.name
   );
 }

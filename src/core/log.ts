@@ -1,5 +1,6 @@
 import { checkMethods } from './check.ts';
 import { isoInstant } from './clock.ts';
+import { shown } from './errors.ts';
 import type { Throttle } from './throttle.ts';
 
 /** Where log lines go: `console`, or any logger with the usual four levels. */
@@ -21,15 +22,17 @@ export interface Logger {
 export function logTo(throttle: Throttle, logger: Logger): () => void {
   checkMethods('logger', logger, ['debug', 'info', 'warn', 'error']);
   const stops = [
-    throttle.on('queued', ({ key, waiting }) => logger.debug(`sluice: "${key}" waits, ${waiting} in line`)),
-    throttle.on('granted', ({ key, wait }) => logger.debug(`sluice: "${key}" goes after ${Math.round(wait)} ms`)),
-    throttle.on('rejected', ({ key, error }) => logger.warn(`sluice: "${key}" does not go: ${said(error)}`)),
-    throttle.on('paused', ({ key, until }) => logger.warn(`sluice: "${key}" is paused until ${isoInstant(until)}`)),
-    throttle.on('resumed', ({ key }) => logger.info(`sluice: "${key}" goes on`)),
+    throttle.on('queued', ({ key, waiting }) => logger.debug(`sluice: ${shown(key)} waits, ${waiting} in line`)),
+    throttle.on('granted', ({ key, wait }) => logger.debug(`sluice: ${shown(key)} goes after ${Math.round(wait)} ms`)),
+    throttle.on('rejected', ({ key, error }) => logger.warn(`sluice: ${shown(key)} does not go: ${said(error)}`)),
+    throttle.on('paused', ({ key, until }) =>
+      logger.warn(`sluice: ${shown(key)} is paused until ${isoInstant(until)}`),
+    ),
+    throttle.on('resumed', ({ key }) => logger.info(`sluice: ${shown(key)} goes on`)),
     throttle.on('clock-jump', ({ by }) => logger.warn(`sluice: the wall clock was set by ${by} ms`)),
     throttle.on('store-error', ({ key, error, fallback }) => {
       logger.error(
-        `sluice: the store failed for "${key}"${fallback ? ', a local bucket takes over' : ''}: ${said(error)}`,
+        `sluice: the store failed for ${shown(key)}${fallback ? ', a local bucket takes over' : ''}: ${said(error)}`,
       );
     }),
   ];
@@ -38,4 +41,11 @@ export function logTo(throttle: Throttle, logger: Logger): () => void {
   };
 }
 
-const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** What an error says. A signal may abort with anything, even with what has no text. */
+function said(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return Object.prototype.toString.call(error);
+  }
+}

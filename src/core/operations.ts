@@ -87,7 +87,9 @@ function refundsSince(bucket: Bucket, receipt: Receipt, index: number): number {
 function correctWindow(bucket: Bucket, rule: Rule, index: number, slot: number, more: number): void {
   const window = bucket.windows?.[index];
   if (window === undefined) return;
-  settleMark(window, rule.limit.interval, slot, more);
+  if (more < 0) settleMark(window, rule.limit.interval, slot, more);
+  // A mark that was dropped counts no more. Another than the call's own may be much later: it cost nothing before, say.
+  else if (slot > window.free - rule.limit.interval) insertMark(window, rule.window, rule.burst, more, slot);
   bucket.tats[index] = window.times.at(-1) ?? longAgo;
 }
 
@@ -153,7 +155,7 @@ export function postpone(bucket: Bucket, receipt: Receipt, ms: number, now: numb
     if (window === undefined) {
       const tat = (after[index] as number) + later - refundsSince(bucket, receipt, index);
       bucket.tats[index] = Math.max(bucket.tats[index] as number, tat);
-    } else if (slot > now - rule.window && refundsSince(bucket, receipt, index) === 0) {
+    } else if (slot + later > now - rule.window && refundsSince(bucket, receipt, index) === 0) {
       settleMark(window, rule.limit.interval, slot, -calls);
       insertMark(window, rule.window, rule.burst, calls, slot + later);
       bucket.tats[index] = window.times.at(-1) as number;

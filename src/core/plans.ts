@@ -17,7 +17,7 @@ export class Plans {
   constructor(limits: Limits, margin: number) {
     this.#limits = limits;
     this.#margin = margin;
-    this.#prepare();
+    this.#fixed = this.#planOf(limits);
   }
 
   get margin(): number {
@@ -28,20 +28,17 @@ export class Plans {
   set margin(margin: number) {
     if (margin === this.#margin) return;
     this.#margin = margin;
-    this.#prepare();
+    this.#known = new WeakMap();
+    this.#fixed &&= planOf(
+      this.#fixed.rules.map((rule) => rule.limit),
+      margin,
+    );
   }
 
   /** Takes other limits for all keys. A wrong one leaves those there were. */
   replace(limits: Limits): void {
-    const before = this.#limits;
+    this.#fixed = this.#planOf(limits);
     this.#limits = limits;
-    try {
-      this.#prepare();
-    } catch (error) {
-      this.#limits = before;
-      this.#prepare();
-      throw error;
-    }
   }
 
   /** The limits that `key` keeps unless the store holds others for it. Whatever the user's function throws passes through. */
@@ -54,12 +51,11 @@ export class Plans {
     return this.#fixed !== undefined;
   }
 
-  #prepare(): void {
-    this.#known = new WeakMap();
-    this.#fixed = undefined;
-    if (typeof this.#limits === 'function') return;
-    if (!Array.isArray(this.#limits)) checkOptions('limits', this.#limits);
-    this.#fixed = planOf(this.#limits, this.#margin);
+  /** The plan of every key; undefined if the limits are a function. */
+  #planOf(limits: Limits): Plan | undefined {
+    if (typeof limits === 'function') return undefined;
+    if (!Array.isArray(limits)) checkOptions('limits', limits);
+    return planOf(limits, this.#margin);
   }
 
   #ask(key: string): Plan {

@@ -1,11 +1,10 @@
 /** The margin of `'auto'` before any round trip was seen, in ms: a first call over a new connection arrives about that late. */
 export const firstMargin = 50;
 
-/** Bounds of the margin of `'auto'`, in ms. What round trips differ by beyond them is the server's work, not the network. */
-const leastMargin = 5;
+/** The greatest margin of `'auto'`, in ms. What round trips differ by beyond it is the server's work, not the network. */
 const greatestMargin = 100;
 
-/** Kept on top of what was seen, in ms, as the next round trip may differ by a little more. */
+/** Kept on top of what was seen, in ms, as the next round trip may differ by a little more: also the least margin of `'auto'`. */
 const reserve = 8;
 
 /** How much of its distance to the shortest the longest round trip loses with each one that is shorter. */
@@ -40,10 +39,10 @@ export class Spread {
     this.#count++;
     this.#shortest[1] = Math.min(this.#shortest[1], roundTrip);
     const faded = this.#longest - (this.#longest - this.#least) * fading;
-    this.#longest = Math.max(faded, roundTrip);
+    this.#longest = Math.max(faded, Math.min(roundTrip, this.#least + greatestMargin));
     // A few do not show yet how far they spread.
     const spread = (this.#longest - this.#least) * (1 + 6 / this.#count) + reserve;
-    const wanted = Math.min(Math.max(spread, leastMargin), greatestMargin);
+    const wanted = Math.min(spread, greatestMargin);
     this.#margin = Math.max(wanted, this.#margin - (this.#margin - wanted) * shrinking);
     return this.margin;
   }

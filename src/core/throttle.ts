@@ -45,7 +45,7 @@ export interface ThrottleOptions {
   readonly maxPause?: number;
   /**
    * Milliseconds kept in hand, in limits without a margin of their own, for calls that the network bunches up. `'auto'` is 0
-   * until an adapter is attached, starts there at 50 and then follows how much the round trips differ, from 5 to 100; see `status`.
+   * until an adapter is attached, starts there at 50 and then follows how much the round trips differ, from 8 to 100; see `status`.
    * @default 'auto'
    */
   readonly margin?: number | 'auto';

@@ -87,20 +87,14 @@ function drop(window: Window, count: number, length: number): void {
 }
 
 /**
- * Adds `more` calls (fewer, if negative) to the mark that the call of `at` is in, unless that was dropped.
+ * Takes calls off the mark that the call of `at` is in, unless that was dropped. `more` is below 0.
  * @param interval the length of the window without its margin: no mark was dropped before that age, whatever the margin was
  */
 export function settleMark(window: Window, interval: number, at: number, more: number): void {
   const { times, costs } = window;
   if (at <= window.free - interval) return;
   const index = times.findIndex((time) => time >= at);
-  if (index === -1) {
-    // It had cost nothing, so it has no mark yet.
-    if (more <= 0) return;
-    times.push(at);
-    costs.push(more);
-    return;
-  }
+  if (index === -1) return;
   const cost = (costs[index] as number) + more;
   if (cost > 0) {
     costs[index] = cost;

@@ -2,6 +2,7 @@ import { adapt, type Bucket, newBucket, restsAt } from '../core/bucket.ts';
 import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Cost } from '../core/cost.ts';
+import { shown } from '../core/errors.ts';
 import { type Limit, longAgo, type Plan, planOf } from '../core/limit.ts';
 import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, take } from '../core/operations.ts';
 import type { Answer, BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/store.ts';
@@ -180,9 +181,14 @@ class KeyValueStore implements BucketStore {
   /** What the storage and our own memory say of a key. */
   #find(key: string, stored: unknown, time: SteadyClock, now: number): Reconciled | undefined {
     const known = this.#known.get(key);
-    const found = isRecord(stored) ? moved(stored, time.aheadOf(stored.seen, now)) : undefined;
-    if (found === undefined && stored !== undefined && stored !== null) this.#tell(key);
-    return reconcile(found, known, now);
+    if (!isRecord(stored)) {
+      if (stored !== undefined && stored !== null) this.#tell(key);
+      return reconcile(undefined, known, now);
+    }
+    const ahead = time.aheadOf(stored.seen, now);
+    const held = reconcile(moved(stored, ahead), known, now);
+    // What was written before the wall clock was set back is written anew, for those who come later.
+    return held && ahead !== time.ahead ? { ...held, differs: true } : held;
   }
 
   /** The bucket to work on, under the limits of the caller; undefined if there is none to work on. */
@@ -209,7 +215,7 @@ class KeyValueStore implements BucketStore {
   }
 
   #tell(key: string): void {
-    const trouble = new Error(`The value at key "${key}" is no bucket of this version; it counts as none.`);
+    const trouble = new Error(`The value at key ${shown(key)} is no bucket of this version; it counts as none.`);
     for (const listener of this.#listeners) listener({ key, trouble });
   }
 

@@ -54,9 +54,9 @@ export function fill(bucket: Bucket, other: Bucket, now: number): void {
     const more = other.windows?.[index];
     return window && more && joined(window, more, bucket.plan.rules[index] as Rule, now);
   });
-  const { guards = [] } = bucket;
-  const missing = other.guards?.filter(({ index }) => guards.every((guard) => guard.index !== index)) ?? [];
-  if (missing.length > 0) bucket.guards = [...guards, ...missing];
+  const guards = [...(bucket.guards ?? []), ...(other.guards ?? [])].sort((a, b) => b.tat - a.tat);
+  const latest = guards.filter(({ index }, place) => guards.findIndex((guard) => guard.index === index) === place);
+  bucket.guards = latest.length === 0 ? undefined : latest;
   bucket.latest = Math.max(bucket.latest, other.latest);
   if (other.refunds !== undefined)
     bucket.refunds = other.refunds.map((ms, index) => Math.max(ms, bucket.refunds?.[index] ?? 0));

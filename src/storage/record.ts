@@ -69,21 +69,14 @@ export const textOf = (bucket: Bucket): string => JSON.stringify(contentOf(bucke
 function contentOf({ gate, plan, tats, windows, guards, latest, refunds, own }: Bucket): Content {
   return {
     gate,
-    limits: plan.rules.map(storedLimit),
+    limits: plan.rules.map(({ limit }) => limit),
     tats: [...tats],
     ...(windows === undefined ? undefined : { windows: windows.map((window) => window ?? null) }),
     ...(guards === undefined ? undefined : { guards: guards.map(storedGuard) }),
     latest,
     ...(refunds === undefined ? undefined : { refunds: [...refunds] }),
-    ...(own === undefined ? undefined : { own: own.rules.map(storedLimit) }),
+    ...(own === undefined ? undefined : { own: own.rules.map(({ limit }) => limit) }),
   };
-}
-
-/** Only what we know of a limit: the user's object may hold what cannot be stored, and may change. */
-function storedLimit({ limit }: { readonly limit: Limit }): Limit {
-  const { kind, rate, interval, burst, margin, name } = limit;
-  const fields = Object.entries({ kind, rate, interval, burst, margin, name });
-  return Object.fromEntries(fields.filter(([, value]) => value !== undefined)) as unknown as Limit;
 }
 
 function storedGuard({ index, name, burst, emissionInterval, tat }: Guard): StoredGuard {

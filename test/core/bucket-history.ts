@@ -3,7 +3,7 @@ import { type Bucket, conformsAt, newBucket } from '../../src/core/bucket.ts';
 import { tick } from '../../src/core/clock.ts';
 import type { Cost } from '../../src/core/cost.ts';
 import { type Limit, type Plan, planOf } from '../../src/core/limit.ts';
-import { giveBack, settle, take } from '../../src/core/operations.ts';
+import { giveBack, pause, settle, take } from '../../src/core/operations.ts';
 import { settlementOf } from '../../src/core/settlement.ts';
 import type { Receipt } from '../../src/core/store.ts';
 
@@ -22,13 +22,22 @@ export type Step = readonly [act: number, time: number, cost: number, pick: numb
 export const stepsOf = (most: number): fc.Arbitrary<Step[]> =>
   fc.array(fc.tuple(fc.nat(239), fc.nat(15), fc.nat(15), fc.nat(63)), { minLength: 1, maxLength: most, size: 'max' });
 
-export type Act = 'take' | 'reserve' | 'cancel' | 'settle';
+export type Act = 'take' | 'reserve' | 'cancel' | 'settle' | 'pause';
 
 /** What may happen; what stands here more often happens more often. */
 export const taking: readonly Act[] = ['take', 'take', 'reserve'];
-export const cancelling: readonly Act[] = ['take', 'take', 'take', 'reserve', 'reserve', 'cancel'];
-export const settling: readonly Act[] = ['take', 'take', 'take', 'settle', 'settle'];
-export const everything: readonly Act[] = ['take', 'take', 'take', 'reserve', 'reserve', 'cancel', 'settle', 'settle'];
+export const cancelling: readonly Act[] = [
+  'take',
+  'take',
+  'take',
+  'take',
+  'reserve',
+  'reserve',
+  'reserve',
+  'cancel',
+  'pause',
+];
+export const everything: readonly Act[] = [...cancelling, 'cancel', 'settle', 'settle', 'settle'];
 
 /** A call of a history. */
 export interface Call {
@@ -41,6 +50,9 @@ export interface Call {
   /** Whether it may be given back as long as its slot has not come. */
   reserved: boolean;
 }
+
+/** Of a usual span of time. */
+const parts = [1 / 16, 1 / 3, 1 / 2, 3 / 4, 1, 1, 2, 7] as const;
 
 /** Drives the operations on one bucket and keeps a log of the calls. */
 export class History {
@@ -68,12 +80,11 @@ export class History {
   pass(time: number, cost: Cost): void {
     const at = conformsAt(this.bucket, cost, this.now);
     const due = at === Infinity ? this.now : Math.ceil(at / tick) * tick;
-    const parts = [1 / 16, 1 / 3, 1 / 2, 3 / 4, 1, 1, 2, 7];
     if (time < 4) return;
     if (time === 4) this.now += tick;
     else if (time === 5) this.now = Math.max(this.now, due - tick);
     else if (time < 8) this.now = due;
-    else this.now += Math.floor(((parts[time - 8] as number) * this.span) / tick) * tick;
+    else this.now += Math.floor((this.span * parts[time - 8]!) / tick) * tick;
   }
 
   /**
@@ -92,14 +103,17 @@ export class History {
     for (const [number, time, costNumber, pick] of steps) {
       const act = acts[number % acts.length] as Act;
       this.pass(time, cost(costNumber));
-      const call =
-        act === 'cancel'
-          ? this.cancel(pick)
-          : act === 'settle'
-            ? this.settle(pick, (estimate) => trueCost(costNumber, estimate))
-            : this.take(cost(costNumber), act === 'reserve' ? Infinity : 0);
+      const call = this.#do(act, cost(costNumber), pick, (estimate) => trueCost(costNumber, estimate));
       if (call !== undefined) check(act, call);
     }
+  }
+
+  #do(act: Act, cost: Cost, pick: number, trueCost: (estimate: Cost) => Cost): Call | undefined {
+    if (act === 'cancel') return this.cancel(pick);
+    if (act === 'settle') return this.settle(pick, trueCost);
+    if (act !== 'pause') return this.take(cost, act === 'reserve' ? Infinity : 0);
+    pause(this.bucket, this.span * parts[pick % parts.length]!, this.now);
+    return undefined;
   }
 
   /** Asks for one call now, reserving up to `ahead` ms. */

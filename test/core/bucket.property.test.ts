@@ -55,6 +55,21 @@ describe('a leaky bucket', { timeout: patience }, () => {
     );
   });
 
+  test('keeps the bound on a clock that goes back again and again', () => {
+    fc.assert(
+      fc.property(leaky, ({ limit, margin, begin, steps }) => {
+        const history = new History(limit, begin, margin);
+        for (const step of steps) {
+          if (step[3] % 4 === 0) history.now -= Math.floor((history.span * step[3]) / 8 / tick) * tick;
+          history.play([step], cancelling, (number) => wholeCost(number, limit.burst));
+        }
+        const allowed = bucketAllows(limit.burst, limit.interval / limit.rate);
+        expect(crowdedSpan(history.going(), allowed)).toBeUndefined();
+      }),
+      { numRuns: runs(1000) },
+    );
+  });
+
   test('answers as one that runs out drop by drop', () => {
     const history = fc.record({ limit: buckets(true), begin: begins, steps: stepsOf(40) });
     fc.assert(

@@ -161,7 +161,7 @@ describe('limits that change', { timeout: patience }, () => {
           },
         );
       }),
-      { numRuns: runs(2000) },
+      { numRuns: runs(1000) },
     );
   });
 
@@ -184,7 +184,7 @@ describe('limits that change', { timeout: patience }, () => {
           expect(changes.crowded(1, count(1))).toBeUndefined();
         });
       }),
-      { numRuns: runs(1000) },
+      { numRuns: runs(500) },
     );
   });
 
@@ -209,7 +209,7 @@ describe('limits that change', { timeout: patience }, () => {
           },
         );
       }),
-      { numRuns: runs(1000) },
+      { numRuns: runs(500) },
     );
   });
 
@@ -242,7 +242,7 @@ describe('limits that change', { timeout: patience }, () => {
           },
         );
       }),
-      { numRuns: runs(500) },
+      { numRuns: runs(250) },
     );
   });
 });

@@ -62,6 +62,13 @@ describe('a heap', () => {
     expect(entries.map((one) => one.place)).toEqual(places);
   });
 
+  test('stays in order when the last entry has to rise into the place of one that leaves', () => {
+    // The places: 0 over 10 and 1, 10 over 11 and 12, 1 over 2 and 3. In the place of 11, the 3 has to rise past the 10.
+    const { heap, entries } = filled(0, 10, 1, 11, 12, 2, 3);
+    heap.remove(entries[3] as Entry);
+    expect(drain(heap).map(({ rank }) => rank)).toEqual([0, 1, 2, 3, 10, 12]);
+  });
+
   test('takes an entry again that was out', () => {
     const { heap, entries } = filled(1, 2);
     heap.remove(entries[0] as Entry);

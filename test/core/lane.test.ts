@@ -1,6 +1,8 @@
 import { createThrottle, type Throttle, type ThrottleOptions, type WaitOptions } from 'sluice';
 import { ManualClock } from 'sluice/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import type { Lane } from '../../src/core/lane.ts';
+import { ThrottleCore } from '../../src/core/throttle-core.ts';
 import { FakeSignal } from './fake-signal.ts';
 import { instants, outcomeOf } from './outcome.ts';
 
@@ -302,4 +304,37 @@ describe('the timer of a lane', () => {
     await clock.advance(0);
     expect([call.at, clock.timers]).toEqual([5, 0]);
   });
+});
+
+describe('a lane', () => {
+  test.each(['granted', 'aborted', 'overdue', 'run', 'closed upon'])(
+    'is forgotten when its calls are %s',
+    async (end) => {
+      const { clock, throttle } = await busy();
+      const forgotten = new Set<Lane>();
+      const retire = vi.spyOn(ThrottleCore.prototype, 'retire').mockImplementation((lane) => void forgotten.add(lane));
+      const signal = new FakeSignal();
+      const maxWait = end === 'overdue' ? 2 * T : Infinity;
+      for (const key of ['a', 'b', 'c']) {
+        await throttle.wait(key);
+        await throttle.pause(key, clock.now() + 3 * T);
+        const options = { signal: signal.signal, maxWait: Infinity };
+        const call =
+          end === 'run' ? throttle.run(() => {}, { ...options, key }) : throttle.wait(key, { ...options, priority: 1 });
+        outcomeOf<unknown>(call, clock);
+        outcomeOf(throttle.wait(key, { ...options, maxWait }), clock);
+      }
+      expect(forgotten.size).toBe(0);
+      if (end === 'aborted') signal.abort('mine');
+      if (end === 'closed upon') await throttle.close();
+      await clock.advance(0);
+      await clock.advance(10 * T);
+      expect([...forgotten].map(({ key, idle }) => [key, idle])).toEqual([
+        ['a', true],
+        ['b', true],
+        ['c', true],
+      ]);
+      retire.mockRestore();
+    },
+  );
 });

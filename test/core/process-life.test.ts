@@ -1,12 +1,19 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, type TestContext, test } from 'vitest';
 
 const script = fileURLToPath(new URL('./process-life-main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Runs one scenario as a process of its own. Resolves when it has ended by itself. */
-function life(scenario: string): Promise<{ code: number | null; lines: string[]; lived: number }> {
+interface Life {
+  readonly code: number | null;
+  readonly lines: readonly string[];
+  /** How long it lived from the end of its imports on, in ms. */
+  readonly lived: number;
+}
+
+/** Runs one scenario as a process of its own. Resolves when it has ended by itself, or was killed with the test. */
+function life(scenario: string, { onTestFinished }: TestContext): Promise<Life> {
   const child = spawn(process.execPath, ['--import', 'tsx', script, scenario], { cwd: root });
   onTestFinished(() => void child.kill('SIGKILL'));
   const chunks: Buffer[] = [];
@@ -22,25 +29,24 @@ function life(scenario: string): Promise<{ code: number | null; lines: string[];
   });
 }
 
-describe('a process with a throttle', () => {
-  test.each(['idle', 'idle on a slow store', 'refused', 'paused', 'reserved', 'aborted', 'closed'])(
+describe.concurrent('a process with a throttle', { timeout: 30_000 }, () => {
+  test.for(['idle', 'idle on a slow store', 'refused', 'paused', 'reserved', 'aborted', 'closed'])(
     'ends by itself when nobody waits: %s',
-    { timeout: 20_000 },
-    async (scenario) => {
-      const { code, lines, lived } = await life(scenario);
-      expect({ code, lines }).toEqual({ code: 0, lines: [] });
+    async (scenario, context) => {
+      const { code, lines, lived } = await life(scenario, context);
+      context.expect({ code, lines }).toEqual({ code: 0, lines: [] });
       // Less than any timer that it might have left behind.
-      expect(lived).toBeLessThan(2000);
+      context.expect(lived).toBeLessThan(4000);
     },
   );
 
-  test.each([
+  test.for([
     ['waiting', 'granted'],
     ['waiting on a slow store', 'granted'],
     ['waiting with a maxWait', 'rejected'],
-  ])('stays alive while a call waits: %s', { timeout: 20_000 }, async (scenario, line) => {
-    const { code, lines, lived } = await life(scenario);
-    expect({ code, lines }).toEqual({ code: 0, lines: [line] });
-    expect(lived).toBeGreaterThanOrEqual(299);
+  ] as const)('stays alive while a call waits: %s', async ([scenario, line], context) => {
+    const { code, lines, lived } = await life(scenario, context);
+    context.expect({ code, lines }).toEqual({ code: 0, lines: [line] });
+    context.expect(lived).toBeGreaterThanOrEqual(299);
   });
 });

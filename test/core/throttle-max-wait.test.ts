@@ -129,6 +129,17 @@ describe('maxWait', () => {
     expect(urgent.at).toBe(T);
   });
 
+  test('fails at once where even the next slot is too late for a call that may pass all others', async () => {
+    const { clock, wait } = await busy({ limits: { ...limits, burst: 2 } });
+    wait();
+    wait();
+    const urgent = [49, 50].map((maxWait) => wait({ priority: 1, maxWait }));
+    await clock.advance(0);
+    expectTooLong(urgent[0] as Outcome<unknown>, clock, { at: start, wait: 50, since: start });
+    await clock.advance(T);
+    expect(urgent[1]?.at).toBe(T);
+  });
+
   test('ends a wait for a place', async () => {
     const clock = new ManualClock();
     const throttle = createThrottle({ limits, clock, concurrency: 1 });

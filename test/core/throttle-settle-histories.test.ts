@@ -132,7 +132,7 @@ describe.each(stores)('a window of at most 32 calls on %s', (_, makeStore) => {
           }
         },
       ),
-      { numRuns: 150 * runs },
+      { numRuns: 300 * runs },
     );
   });
 });
@@ -219,7 +219,7 @@ describe.each(kinds)('%s that two throttles share', (kind, makeLimit) => {
           expect(clock.timers).toBe(0);
         },
       ),
-      { numRuns: 60 * runs },
+      { numRuns: 200 * runs },
     );
   });
 });

@@ -107,6 +107,18 @@ describe.each(Object.entries(stores))('settle on %s', (_, makeStore) => {
     expect(left).toEqual([0, 2, 4, 1, 1, 3, 0, 3]);
   });
 
+  test('up counts from the instant of the call, not from that of a later one', async () => {
+    const { clock, throttle, take, waitFor } = setup({ limits: window, store: makeStore() });
+    const grant = await take(0);
+    await clock.advance(T);
+    await take(2);
+    await throttle.settle(grant, { cost: 3 });
+    const calls = [3, 2].map((cost) => waitFor(cost));
+    await clock.advance(0);
+    await clock.advance(10 * T);
+    expect(instants(calls)).toEqual([5 * T, 6 * T]);
+  });
+
   test('of many calls at once loses none', async () => {
     const limits = slidingWindow({ limit: 100, interval: 10 * T });
     const { clock, throttle, take, waitFor, remaining } = setup({ limits, store: makeStore() });
@@ -312,7 +324,21 @@ describe('settle', () => {
     expect(settling.state).toBe('fulfilled');
   });
 
-  test('of many calls leaves those who wait their turn', async () => {
+  test('again and again leaves those who wait their turn', async () => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore({ clock }), clock, () => 10);
+    const throttle = createThrottle({ limits: slidingWindow({ limit: 300, interval: 60_000 }), clock, store });
+    const grants = Promise.all(Array.from({ length: 300 }, () => throttle.wait()));
+    const calls = [1, 2, 3].map(() => outcomeOf(throttle.wait(), clock));
+    await clock.advance(100);
+    for (const grant of await grants) {
+      void throttle.settle(grant, { cost: 0 });
+      await clock.advance(3);
+    }
+    for (const { at } of calls) expect(at).toBeLessThan(250);
+  });
+
+  test('of many calls at once takes few turns with those who wait', async () => {
     const clock = new ManualClock();
     const { store, asked } = slowStore(memoryStore({ clock }), clock, () => 10);
     const limits = slidingWindow({ limit: 1100, interval: 60_000 });

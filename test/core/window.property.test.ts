@@ -6,6 +6,7 @@ import { planOf, slidingWindow } from '../../src/core/limit.ts';
 import {
   anyCost,
   begins,
+  cancelling,
   everything,
   History,
   patience,
@@ -59,6 +60,20 @@ describe('a sliding window', { timeout: patience }, () => {
         );
       }),
       { numRuns: runs(2000) },
+    );
+  });
+
+  test('holds no more than its limit on a clock that goes back again and again', () => {
+    fc.assert(
+      fc.property(told(), ({ limit, interval, begin, steps }) => {
+        const history = new History(slidingWindow({ limit, interval }), begin);
+        for (const step of steps) {
+          if (step[3] % 4 === 0) history.now -= Math.floor((interval * step[3]) / 16 / tick) * tick;
+          history.play([step], cancelling, (number) => largeCost(number, limit));
+        }
+        expect(crowdedSpan(history.going(), windowAllows(limit, interval))).toBeUndefined();
+      }),
+      { numRuns: runs(1000) },
     );
   });
 

@@ -23,6 +23,15 @@ describe('mostInAnyWindow', () => {
     expect(mostInAnyWindow(log, 1000)).toBe(2);
   });
 
+  it('adds up what the calls count as', () => {
+    const log = accepted(0, 400, 1000, 1399).map((arrival, index) => ({
+      ...arrival,
+      tokens: [50, 10, 20, 30][index] ?? 0,
+    }));
+    expect(mostInAnyWindow(log, 1000, (call) => call.tokens)).toBe(60);
+    expect(mostInAnyWindow([...log, ...accepted(1400).map((each) => ({ ...each, tokens: 7 }))], 1000)).toBe(3);
+  });
+
   it('finds the densest stretch wherever it begins', () => {
     expect(mostInAnyWindow(accepted(0, 900, 950, 1000, 1100, 1899, 1900, 4000), 1000)).toBe(5);
   });

@@ -37,5 +37,5 @@ beforeAll(async () => {
 });
 
 describe.each(Object.entries(contracts))('%s on the clock of this machine', (_, contract) => {
-  for (const one of contract) it(one.name, () => one.outcome, 15_000);
+  for (const one of contract) it(one.name, () => one.outcome, 30_000);
 });

@@ -109,6 +109,34 @@ describe.each(kinds)('a wall clock that is set, and a %s', (_, limit) => {
     expect(look(first.store)).toEqual(look(second.store));
   });
 
+  it.each([
+    ['granted', 3, minute, -hour],
+    ['refused', 4, minute, -hour],
+    ['refused', 4, 50 * minute, -20 * minute],
+  ])('set back is told to who comes later by the next call, a %s one', async (outcome, used, after, by) => {
+    const { open, go, look } = make(limit);
+    const { clock, store } = open();
+    go(store, used);
+    await clock.advance(after);
+    clock.jump(by);
+    expect(go(store, 1)).toBe(outcome === 'granted' ? 1 : 0);
+    await clock.advance(9 * minute);
+    expect(look(open(clock).store)).toEqual(look(store));
+  });
+
+  it.each([false, true])('set back fills no bucket that was at rest before, limits of its own: %s', async (own) => {
+    const { open, go, look, plan } = make(limit);
+    const { clock, store } = open();
+    if (own) store.override('key', [limit], plan);
+    go(store, 9);
+    await clock.advance(5 * hour);
+    clock.jump(-4 * hour);
+    store.peek('another', plan);
+    store.peek('another', plan);
+    expect(look(store)).toMatchObject({ wait: 0, limits: [{ remaining: 4, resetAfter: 0 }] });
+    expect(go(store, 9)).toBe(4);
+  });
+
   it('set back keeps reservations and settlements of calls before it', async () => {
     const { open, go, look, plan } = make(limit);
     const { clock, store } = open();

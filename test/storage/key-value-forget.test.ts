@@ -63,6 +63,18 @@ describe('keyValueStore', () => {
     expect([...values.keys()].sort()).toEqual(['in debt', 'other', 'own', 'paused', 'used']);
   });
 
+  it('forgets a bucket that another process used last, which may be gone', async () => {
+    const { clock, values, use, open } = make();
+    use('key');
+    await clock.advance(1000);
+    open().take('key', { plan, costs: [1], ahead: 0 });
+    await clock.advance(3 * minute);
+    use('other');
+    use('other');
+    await clock.advance(0);
+    expect(values.has('key')).toBe(false);
+  });
+
   it('keeps a bucket that was reset as long as one that was not, for those who knew it before', async () => {
     const { store, clock, values, use } = make();
     store.pause('key', 2 * minute, plan);

@@ -1,5 +1,6 @@
 import {
   type BucketStore,
+  type KeyValueStorage,
   keyValueStore,
   type Limit,
   type Receipt,
@@ -55,10 +56,37 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
     }
   });
 
+  it('is as full as the fuller of two, and as long paused as the longer', () => {
+    const { clock, values, open, go, remaining, plan } = make(limit);
+    const mine = open();
+    go(mine, 1);
+    mine.pause('key', 1000, plan);
+    values.clear();
+    const theirs = open();
+    go(theirs, 5);
+    theirs.pause('key', 2000, plan);
+    expect(remaining(mine)).toBe(1);
+    expect(mine.peek('key', plan)).toMatchObject({ pausedFor: 2000 });
+    clock.jump(2000);
+    expect(go(mine, 9)).toBe(1);
+  });
+
+  it('counts under the limits of its own, if it is rolled back to before it had any', () => {
+    const { values, open, go, plan } = make(limit);
+    const mine = open();
+    go(mine, 3);
+    const backup = values.get('key');
+    const own = { ...limit, rate: 12, burst: 12 };
+    mine.override('key', [own], plan);
+    values.set('key', backup);
+    // Half used up is half used up.
+    expect(mine.peek('key', plan)).toMatchObject({ plan: { rules: [{ burst: 12 }] }, limits: [{ remaining: 6 }] });
+  });
+
   it('keeps its pause and the limits of its own', () => {
     const { values, open, go, plan } = make(limit);
     const mine = open();
-    mine.override('key', [{ ...limit, burst: 3, rate: 3 }], plan);
+    mine.override('key', [{ ...limit, rate: 3, burst: 3 }], plan);
     go(mine, 2);
     mine.pause('key', 1000, plan);
     values.clear();
@@ -71,10 +99,10 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
   it('keeps the limits of its own that were put on it since, by who began it anew', () => {
     const { values, open, go, plan } = make(limit);
     const mine = open();
-    mine.override('key', [{ ...limit, rate: 3 }], plan);
+    mine.override('key', [{ ...limit, rate: 3, burst: 3 }], plan);
     go(mine, 2);
     values.clear();
-    open().override('key', [{ ...limit, rate: 4 }], plan);
+    open().override('key', [{ ...limit, rate: 4, burst: 4 }], plan);
     expect(mine.peek('key', plan)).toMatchObject({ plan: { rules: [{ limit: { rate: 4 } }] } });
   });
 
@@ -149,17 +177,41 @@ describe('a sliding window of which two processes know parts', () => {
 });
 
 describe('two writes at once', () => {
-  it('count both where they can be told apart', () => {
-    const { values, open, go, remaining } = make(windowed);
+  it('count both where they can be told apart', async () => {
+    const { clock, values, open, go, remaining } = make(windowed);
     const mine = open();
     const theirs = open();
     go(mine, 1);
     const before = values.get('key');
-    go(mine, 3);
+    go(mine, 2);
+    await clock.advance(10);
     // The storage had not heard of that yet in the other process.
     values.set('key', before);
     go(theirs, 1);
-    expect(remaining(mine)).toBeLessThanOrEqual(2);
+    expect(remaining(mine)).toBe(2);
+    expect(go(mine, 9)).toBe(2);
+    expect(go(theirs, 9)).toBe(0);
+  });
+
+  it('of one process leave it with what came last, in whatever order they end', async () => {
+    const { clock, values, plan, remaining } = make(leaky);
+    const ends: (() => void)[] = [];
+    const storage: KeyValueStorage = {
+      name: 'slow map',
+      update: (key, change) => {
+        values.set(key, change(values.get(key)));
+        return new Promise((resolve) => ends.push(resolve));
+      },
+    };
+    const mine = keyValueStore(storage, { clock });
+    const takes = [1, 2].map((cost) => mine.take('key', { plan, costs: [cost], ahead: 0 }));
+    for (const end of ends.reverse()) end();
+    await Promise.all(takes);
+    values.clear();
+    const standing = mine.peek('key', plan);
+    ends.at(-1)?.();
+    expect((await standing).limits[0]?.remaining).toBe(3);
+    expect(remaining(keyValueStore(onMap(values), { clock }))).toBe(6);
   });
 });
 
@@ -188,6 +240,18 @@ describe('a bucket that another process emptied', () => {
     }
     expect(values.get('key')).toBeDefined();
     expect(go(mine, 9)).toBe(6);
+  });
+
+  it('stays known for as long as a record that it was joined with', () => {
+    const { clock, values, open, go, plan } = make(leaky);
+    const mine = open();
+    go(mine, 1);
+    values.clear();
+    const theirs = open();
+    theirs.pause('key', 50 * hour, plan);
+    theirs.reset('key');
+    go(mine, 1);
+    expect(values.get('key')).toMatchObject({ rests: clock.now() + 50 * hour });
   });
 
   it('keeps no limits of its own that were taken off, when the record was forgotten since', async () => {

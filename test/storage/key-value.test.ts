@@ -305,13 +305,24 @@ describe('keyValueStore', () => {
       throttle.on('store-error', (event) => events.push(event));
       await throttle.wait('key');
       expect(events).toEqual([{ key: 'key', error: expect.any(Error), fallback: false }]);
-      expect(String(events[0]?.error)).toContain('"key"');
+      expect(String(events[0]?.error)).toBe(
+        'Error: The value at key "key" is no bucket of this version; it counts as none.',
+      );
       await throttle.close();
       values.set('key', 'foreign again');
       await createThrottle({ limits: limit, clock: new ManualClock(), store: keyValueStore(onMap(values)) }).allow(
         'key',
       );
       expect(events).toHaveLength(1);
+    });
+
+    it('is told with the beginning of a long key', () => {
+      const { store, values } = make();
+      const key = 'k'.repeat(100_000);
+      values.set(key, 'foreign');
+      store.watch?.(({ trouble }) => expect(String(trouble).length).toBeLessThan(250));
+      store.take(key, call);
+      expect.assertions(1);
     });
 
     it.each([[undefined], [null]])('is not told if it is %s, for that is no value', (value) => {

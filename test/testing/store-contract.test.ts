@@ -93,7 +93,7 @@ describe('bucketStoreContract', () => {
     expect([open, most]).toEqual([0, 1]);
   });
 
-  it('waits for a store that really takes its time', async () => {
+  it('asks for short waits of a store that really takes its time', async () => {
     const sleeps: number[] = [];
     const contract = bucketStoreContract({
       create: () => memoryStore(),
@@ -103,5 +103,31 @@ describe('bucketStoreContract', () => {
     for (const { run } of contract) await run().catch(() => {});
     expect(sleeps.length).toBeGreaterThan(10);
     expect(Math.max(...sleeps)).toBeLessThanOrEqual(300);
+  });
+
+  it.each([
+    ['runs a case again that failed after it was held up', 600, 2],
+    ['runs no case again that failed in time', 0, 1],
+  ])('%s', async (_, heldUp, runs) => {
+    let created = 0;
+    const contract = bucketStoreContract({
+      create: () => {
+        created++;
+        return memoryStore();
+      },
+      advance: (ms) => {
+        const late = created === 1 ? heldUp : 0;
+        return new Promise((resolve) => setTimeout(resolve, created === 1 && heldUp === 0 ? 0 : ms + late + 2));
+      },
+      precision: 100,
+    });
+    const { run } =
+      contract.find(({ name }) => name === 'take refuses a call until it conforms and grants it then') ?? {};
+    const outcome = run?.().then(
+      () => 'holds',
+      () => 'fails',
+    );
+    expect(await outcome).toBe(runs === 2 ? 'holds' : 'fails');
+    expect(created).toBe(runs);
   });
 });

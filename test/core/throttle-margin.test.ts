@@ -1,0 +1,124 @@
+import { createThrottle, type ThrottleOptions, throttleFetch } from 'sluice';
+import { ManualClock } from 'sluice/testing';
+import { describe, expect, test } from 'vitest';
+import { outcomeOf } from './outcome.ts';
+
+const limits = { rate: 1, interval: 100 };
+const url = 'https://api.example.com/';
+
+/** A throttle, and a fetch through it whose answers take as long as they are told to. */
+function setup(options: Partial<ThrottleOptions> = {}) {
+  const clock = new ManualClock();
+  const throttle = createThrottle({ limits, clock, ...options });
+  const network = { roundTrip: 30, fails: false };
+  const attach = () =>
+    throttleFetch(throttle, {
+      fetch: async () => {
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, network.roundTrip));
+        if (network.fails) throw new TypeError('fetch failed');
+        return new Response();
+      },
+    });
+  const margin = async (key?: string) => (await throttle.status(key)).margin;
+  /** Makes calls one after the other. */
+  const call = async (fetch: typeof globalThis.fetch, count: number) => {
+    for (let one = 0; one < count; one++) {
+      const answer = outcomeOf(fetch(url), clock);
+      await clock.advance(0);
+      do await clock.advance(300);
+      while (answer.state === 'pending');
+    }
+  };
+  return { clock, throttle, network, attach, margin, call };
+}
+
+describe("a margin of 'auto'", () => {
+  test('is 0 until an adapter is attached, and then covers a new connection', async () => {
+    const { throttle, attach, margin } = setup({ limits: { ...limits, burst: 2 } });
+    expect(await margin()).toBe(0);
+    expect((await throttle.allow('a')).limits[0]?.remaining).toBe(1);
+    attach();
+    expect([await margin(), await margin('any key')]).toEqual([50, 50]);
+    expect((await throttle.status('b')).limits[0]?.remaining).toBe(1);
+  });
+
+  test('comes down as round trips take the same, and goes up with one that takes longer', async () => {
+    const { network, attach, margin, call } = setup();
+    const fetch = attach();
+    await call(fetch, 100);
+    const lower = await margin();
+    expect(lower).toBeLessThan(45);
+    network.roundTrip = 130;
+    await call(fetch, 1);
+    expect(await margin()).toBe(100);
+  });
+
+  test('is one for all adapters of a throttle: another changes nothing', async () => {
+    const { attach, margin, call } = setup();
+    await call(attach(), 50);
+    const before = await margin();
+    const other = attach();
+    expect(await margin()).toBe(before);
+    await call(other, 50);
+    expect(await margin()).toBeLessThan(before);
+  });
+
+  test('learns nothing from the first call over a connection, nor from one that failed', async () => {
+    const { network, clock, attach, margin, call } = setup();
+    const fetch = attach();
+    await call(fetch, 100);
+    const before = await margin();
+    network.fails = true;
+    network.roundTrip = 200;
+    await call(fetch, 1);
+    expect(await margin()).toBe(before);
+    network.fails = false;
+    await clock.advance(60_000);
+    await call(fetch, 1);
+    expect(await margin()).toBe(before);
+  });
+
+  test('is kept by limits of a key own', async () => {
+    const { throttle, attach } = setup();
+    attach();
+    await throttle.setLimits('own', { ...limits, burst: 10 });
+    await throttle.setLimits('exact', { ...limits, burst: 10, margin: 0 });
+    const remaining = async (key: string) => (await throttle.status(key)).limits[0]?.remaining;
+    expect([await remaining('own'), await remaining('exact')]).toEqual([9, 10]);
+  });
+
+  test('that changes meanwhile lets no waiting call go early, and loses none', async () => {
+    const { clock, throttle, network, attach, call } = setup();
+    const fetch = attach();
+    const waiting = Array.from({ length: 10 }, () => throttle.wait(new URL(url).origin));
+    network.roundTrip = 170;
+    await call(fetch, 5);
+    await clock.advance(10_000);
+    const grants = (await Promise.all(waiting)).map(({ at }) => at);
+    for (const [index, at] of grants.entries()) {
+      if (index > 0) expect(at - (grants[index - 1] as number)).toBeGreaterThanOrEqual(100);
+    }
+  });
+});
+
+describe('a margin in ms', () => {
+  test.each([0, 20, 500])('of %i stays, whatever the network does', async (kept) => {
+    const { network, attach, margin, call } = setup({ margin: kept });
+    expect(await margin()).toBe(kept);
+    const fetch = attach();
+    await call(fetch, 5);
+    network.roundTrip = 250;
+    await call(fetch, 5);
+    expect(await margin()).toBe(kept);
+  });
+
+  test('of a limit is its own, whatever that of the throttle is', async () => {
+    const { throttle, attach } = setup({
+      limits: [0, 150, 'auto' as const].map((margin) => ({ ...limits, burst: 3, margin })),
+    });
+    const remaining = async () => (await throttle.status()).limits.map((limit) => limit.remaining);
+    expect(await remaining()).toEqual([3, 1, 3]);
+    attach();
+    expect(await remaining()).toEqual([3, 1, 2]);
+  });
+});

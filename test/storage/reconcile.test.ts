@@ -1,0 +1,163 @@
+import { type Limit, slidingWindow } from 'sluice';
+import { describe, expect, it } from 'vitest';
+import { type Bucket, newBucket } from '../../src/core/bucket.ts';
+import { longAgo, planOf } from '../../src/core/limit.ts';
+import { fill, reconcile } from '../../src/storage/reconcile.ts';
+import { type BucketRecord, recordOf } from '../../src/storage/record.ts';
+
+const limits: Limit[] = [
+  { rate: 1, interval: 1000, name: 'calls' },
+  slidingWindow({ limit: 9, interval: 5000, name: 'data' }),
+];
+const plan = planOf(limits, 0);
+const own = [{ rate: 1, interval: 5 }];
+
+/** A record that is at rest at 1000 and is told apart by its gate. */
+function record(birth: number, seq: number, writer: number, more: Partial<BucketRecord> = {}): BucketRecord {
+  return {
+    ...recordOf(newBucket(plan), { birth, seq, writer }, 0, 1000),
+    gate: birth * 100 + seq * 10 + writer,
+    ...more,
+  };
+}
+
+describe('reconcile', () => {
+  const known = record(1, 5, 1, { own });
+
+  it.each<[string, BucketRecord | undefined, BucketRecord | undefined, number, unknown]>([
+    ['nothing', undefined, undefined, 500, undefined],
+    ['what was found, if nothing is known', record(2, 1, 2), undefined, 500, { record: { gate: 212 }, differs: false }],
+    ['what is known, if nothing was found', undefined, known, 500, { record: { gate: 151 }, differs: true }],
+    ['nothing, if what is known is at rest', undefined, known, 1000, undefined],
+    [
+      'what was found, if what is known is at rest',
+      record(2, 1, 2),
+      known,
+      1000,
+      { record: { gate: 212 }, differs: false },
+    ],
+    ['what was written later', record(1, 6, 2), known, 500, { record: { gate: 162 }, differs: false }],
+    [
+      'what is known of the same write',
+      record(1, 5, 1, { gate: 9 }),
+      known,
+      500,
+      { record: { gate: 151 }, differs: false },
+    ],
+    [
+      'what is known of the same write, at rest or not',
+      record(1, 5, 1, { gate: 9 }),
+      known,
+      1000,
+      { record: { gate: 151 }, differs: false },
+    ],
+    [
+      'what is known of the same write, if that was read wrongly after the clock was set back',
+      record(1, 5, 1, { seen: 7 }),
+      known,
+      500,
+      { record: { gate: 151 }, differs: true },
+    ],
+    [
+      'what is known and what was written at the same time',
+      record(1, 5, 2),
+      known,
+      500,
+      { record: { gate: 151, own }, besides: { gate: 152, own }, differs: true },
+    ],
+    [
+      'what is known and what it was rolled back to',
+      record(1, 4, 2, { own: [] }),
+      known,
+      500,
+      { record: { gate: 151, own }, besides: { gate: 142, own }, differs: true },
+    ],
+    [
+      'what is known and what was begun anew, to be continued from there',
+      record(2, 7, 2),
+      known,
+      500,
+      { record: { gate: 151, birth: 2, seq: 7, own }, besides: { gate: 272, own }, differs: true },
+    ],
+    [
+      'the limits of its own that were put on what was begun anew',
+      record(2, 7, 2, { own: limits }),
+      known,
+      500,
+      { record: { gate: 151, own: limits }, besides: { gate: 272, own: limits }, differs: true },
+    ],
+  ])('finds %s', (_, found, remembered, now, outcome) => {
+    const held = reconcile(found, remembered, now);
+    if (outcome === undefined) expect(held).toBe(undefined);
+    else expect(held).toMatchObject(outcome as object);
+    expect(held?.besides === undefined).toBe(!(outcome as { besides?: unknown } | undefined)?.besides);
+  });
+
+  it('takes limits of its own off a record that is rolled back to when it had some', () => {
+    const held = reconcile(record(1, 4, 1, { own }), record(1, 5, 1), 500);
+    expect([held?.record, held?.besides].map((one) => one && 'own' in one)).toEqual([false, false]);
+  });
+});
+
+describe('fill', () => {
+  const bucketWith = (part: Partial<Bucket>): Bucket => ({ ...newBucket(plan), ...part });
+  const filled = (a: Partial<Bucket>, b: Partial<Bucket>, now = 0): Bucket => {
+    const bucket = bucketWith(a);
+    fill(bucket, bucketWith(b), now);
+    return bucket;
+  };
+  const window = (times: number[], costs: number[], free = longAgo) => ({
+    windows: [undefined, { times, costs, free }],
+  });
+  const guard = (index: number, tat: number) => ({ index, name: undefined, burst: 1, emissionInterval: 1, tat });
+
+  it('takes the later of all instants', () => {
+    expect(filled({ gate: 5, tats: [1, 8], latest: 3 }, { gate: 6, tats: [2, 7], latest: 9 })).toMatchObject({
+      gate: 6,
+      tats: [2, 8],
+      latest: 9,
+    });
+    expect(filled({ gate: 6, tats: [2, 8], latest: 9 }, { gate: 5, tats: [1, 7], latest: 3 })).toMatchObject({
+      gate: 6,
+      tats: [2, 8],
+      latest: 9,
+    });
+  });
+
+  it('keeps the marks of both windows, those of one instant once', () => {
+    const bucket = filled(window([1, 5], [2, 3], 40), window([3, 5, 9], [1, 4, 1], 70));
+    expect(bucket.windows).toEqual([undefined, { times: [1, 3, 5, 9], costs: [2, 1, 4, 1], free: 70 }]);
+    expect(filled(window([], [], 80), window([], [], 70)).windows?.[1]?.free).toBe(80);
+  });
+
+  it('drops marks that have left the window', () => {
+    expect(filled(window([1, 5], [2, 3]), window([3], [1]), 5003).windows?.[1]?.times).toEqual([5]);
+  });
+
+  it('has no windows where there are none', () => {
+    expect(filled({ windows: undefined }, { windows: undefined }).windows).toBe(undefined);
+  });
+
+  it('keeps the guards of both, the later where both have one', () => {
+    const tats = (a: Partial<Bucket>, b: Partial<Bucket>) =>
+      filled(a, b)
+        .guards?.map(({ index, tat }) => [index, tat])
+        .sort();
+    const [one, two] = [{ guards: [guard(0, 5), guard(1, 8)] }, { guards: [guard(0, 9), guard(1, 7)] }];
+    expect(tats(one, two)).toEqual([
+      [0, 9],
+      [1, 8],
+    ]);
+    expect(tats({}, one)).toEqual([
+      [0, 5],
+      [1, 8],
+    ]);
+    expect(tats({}, {})).toBe(undefined);
+  });
+
+  it('holds receipts for as old as the one that has seen more refunds', () => {
+    expect(filled({ refunds: [5, 1] }, { refunds: [3, 2] }).refunds).toEqual([5, 2]);
+    expect(filled({}, { refunds: [3, 2] }).refunds).toEqual([3, 2]);
+    expect(filled({ refunds: [3, 2] }, {}).refunds).toEqual([3, 2]);
+  });
+});
