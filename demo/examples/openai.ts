@@ -18,8 +18,9 @@ Sends questions to a local server that allows ${count(REQUESTS)} requests and ${
 
 Options:
   --minute <s>   how long a minute lasts, so that it can be watched; default: 6
-  --calls <n>    how many questions to ask; default: 1200
-  --margin <ms>  what the throttle keeps in hand for calls that arrive late; default: 100
+  --calls <n>    how many questions to ask; default: 1400
+  --margin <ms>  what the throttle keeps in hand for calls that arrive late; default: 250
+  --plain        send them without the throttle, to see what it is good for
   --help         print this
 
 Exit code: 0 if no call was refused, all were answered and the server saw both limits kept; 1 if not; 2 for a wrong option.
@@ -30,12 +31,25 @@ interface Question {
   readonly max_tokens: number;
 }
 
+/** A question and what its answer said it used; undefined if it was refused. */
+interface Answer {
+  readonly question: Question;
+  readonly usage: Usage | undefined;
+}
+
 const options = readOptions();
 if (options === undefined) process.exitCode = 2;
 else if (options.help) process.stdout.write(USAGE);
 else await main(options);
 
-async function main({ minute, calls, margin }: { minute: number; calls: number; margin: number }): Promise<void> {
+interface Options {
+  readonly minute: number;
+  readonly calls: number;
+  readonly margin: number;
+  readonly plain: boolean;
+}
+
+async function main({ minute, calls, margin, plain }: Options): Promise<void> {
   const server = await startLanguageModelServer({ requests: REQUESTS, tokens: TOKENS, interval: minute });
 
   const throttle = createThrottle({
@@ -48,13 +62,13 @@ async function main({ minute, calls, margin }: { minute: number; calls: number; 
   });
 
   const ask = (question: Question): Promise<Usage | undefined> =>
-    throttle.run(({ key }) => send(server.url, question, (until) => throttle.pause(key, until)), {
+    throttle.run(({ key }) => askServer(server.url, question, (until) => throttle.pause(key, until)), {
       cost: { requests: 1, tokens: estimate(question) },
       settle: (usage) => usage && { tokens: usage.total_tokens },
     });
 
   const questions = Array.from({ length: calls }, (_, index) => questionOf(index));
-  const answers: (Usage | undefined)[] = [];
+  const answers: Answer[] = [];
   const stopWatching = watch(async () => {
     const { limits, waiting, inFlight } = await throttle.status();
     const left = limits.map(({ name, remaining }) => `${count(remaining)} ${name} left`).join(', ');
@@ -63,17 +77,18 @@ async function main({ minute, calls, margin }: { minute: number; calls: number; 
   process.stdout.write(
     `${count(calls)} questions under ${count(REQUESTS)} requests and ${count(TOKENS)} tokens a minute, which lasts ${duration(minute)} here.\n`,
   );
-  await Promise.all(questions.map(async (question) => answers.push(await ask(question))));
+  const send = plain ? (question: Question) => askServer(server.url, question, async () => {}) : ask;
+  await Promise.all(questions.map(async (question) => answers.push({ question, usage: await send(question) })));
   stopWatching();
   await throttle.close();
   await server.close();
 
-  const failures = report(server, minute, questions, answers);
+  const failures = report(server, minute, answers);
   process.exitCode = failures.length === 0 ? 0 : 1;
 }
 
 /** Asks the server. A refusal stops all calls until it says, and gives undefined. */
-async function send(
+async function askServer(
   url: string,
   question: Question,
   pause: (until: number) => Promise<void>,
@@ -97,7 +112,7 @@ function estimate({ prompt, max_tokens }: Question): number {
 function questionOf(index: number): Question {
   return index % 2 === 0
     ? { prompt: `What is ${index} times ${index + 1}?`, max_tokens: 24 }
-    : { prompt: `Tell me a story of ${index} words about a sluice, its keeper and the river.`, max_tokens: 200 };
+    : { prompt: `Tell me a story of ${index} words about a sluice, its keeper and the river.`, max_tokens: 170 };
 }
 
 /** Draws a line over and over, where there is a terminal that can. Returns what takes it away. */
@@ -118,18 +133,13 @@ function watch(line: () => Promise<string>): () => void {
 }
 
 /** Prints what came of it, by the server's own log. Returns what went wrong, in words. */
-function report(
-  { log }: LanguageModelServer,
-  minute: number,
-  questions: readonly Question[],
-  answers: readonly (Usage | undefined)[],
-): string[] {
+function report({ log }: LanguageModelServer, minute: number, answers: readonly Answer[]): string[] {
   const { style } = terminalOf(process.stdout, process.env);
   const accepted = log.filter((call) => call.accepted);
   const refused = log.length - accepted.length;
-  const answered = answers.filter((usage) => usage !== undefined).length;
+  const answered = answers.filter(({ usage }) => usage !== undefined);
   const used = accepted.reduce((sum, call) => sum + call.tokens, 0);
-  const estimated = questions.reduce((sum, question) => sum + estimate(question), 0);
+  const estimated = answered.reduce((sum, { question }) => sum + estimate(question), 0);
   const most = {
     requests: mostInAnyWindow(log, minute),
     tokens: mostInAnyWindow(log, minute, (call) => call.tokens),
@@ -138,7 +148,7 @@ function report(
   const allowed = TOKENS * (time / minute) + TOKENS;
 
   const rows = [
-    ['calls', `${count(answered)} of ${count(questions.length)} answered in ${measured(time)}`],
+    ['calls', `${count(answered.length)} of ${count(answers.length)} answered in ${measured(time)}`],
     ['429s', count(refused)],
     ['most requests in a minute', `${count(most.requests)} of ${count(REQUESTS)}`],
     ['most tokens in a minute', `${count(most.tokens)} of ${count(TOKENS)}`],
@@ -154,7 +164,7 @@ function report(
   const width = Math.max(...rows.map(([name]) => name.length));
   const failures = [
     ...(refused > 0 ? [`${count(refused)} calls were refused`] : []),
-    ...(answered < questions.length ? [`${count(questions.length - answered)} calls were not answered`] : []),
+    ...(answered.length < answers.length ? [`${count(answers.length - answered.length)} calls were not answered`] : []),
     ...(most.requests > REQUESTS ? [`${count(most.requests)} requests in a minute`] : []),
     ...(most.tokens > TOKENS ? [`${count(most.tokens)} tokens in a minute`] : []),
   ];
@@ -167,13 +177,14 @@ function report(
   return failures;
 }
 
-function readOptions(): { minute: number; calls: number; margin: number; help: boolean } | undefined {
+function readOptions(): (Options & { readonly help: boolean }) | undefined {
   try {
     const { values } = parseArgs({
       options: {
         minute: { type: 'string', default: '6' },
-        calls: { type: 'string', default: '1200' },
-        margin: { type: 'string', default: '100' },
+        calls: { type: 'string', default: '1400' },
+        margin: { type: 'string', default: '250' },
+        plain: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -181,6 +192,7 @@ function readOptions(): { minute: number; calls: number; margin: number; help: b
       minute: numberIn('--minute', values.minute) * 1000,
       calls: numberIn('--calls', values.calls),
       margin: numberIn('--margin', values.margin),
+      plain: values.plain ?? false,
       help: values.help ?? false,
     };
   } catch (error) {

@@ -92,7 +92,10 @@ export interface RunOptions<Result = unknown> extends WaitOptions {
    * @default 'default'
    */
   readonly key?: string;
-  /** Reads the true cost from the result, for `settle`; undefined leaves the cost as it was. */
+  /**
+   * Reads the true cost from the result, for `settle`; undefined leaves the cost as it was. It is not asked when the task fails.
+   * What it throws is what `run` rejects with, and so is a wrong cost.
+   */
   readonly settle?: (result: Result) => Cost | undefined;
 }
 
@@ -191,14 +194,15 @@ export interface Throttle {
 
   /**
    * Puts limits of its own on a key. They are kept in the store with the bucket, so that everyone who shares it sees them and a
-   * restart keeps them. What was used is kept in proportion.
+   * restart keeps them. What was used is kept in proportion. They may have names of their own, which costs then go by.
    * @param limits undefined takes them off again
    * @throws TypeError, RangeError for a wrong argument; StoreError if `onStoreError` is `'reject'`
    */
   setLimits(key: string, limits: Limit | readonly Limit[] | undefined): Promise<void>;
 
   /**
-   * Replaces the `limits` option for all keys. What was used is kept in proportion, limits of a key's own stay.
+   * Replaces the `limits` option for all keys, in this throttle alone. What was used is kept in proportion, limits of a key's
+   * own stay.
    * @throws TypeError, RangeError for a wrong option; then the limits stay as they are
    */
   configure(options: ConfigureOptions): Promise<void>;

@@ -109,4 +109,66 @@ describe('a lane on a slow store', () => {
     expect(gone.state).toBe('rejected');
     expect(calls.map((call) => call.at)).toEqual([T, 2 * T, 3 * T]);
   });
+
+  test('gives back all that it was granted for nobody, whatever takes long on the way', async () => {
+    for (const [slow, limit] of [
+      ['giveBack', { rate: 1, interval: 100_000, burst: 2 }],
+      ['settle', { rate: 1, interval: 100_000, burst: 2 }],
+    ] as const) {
+      const clock = new ManualClock();
+      const inner = memoryStore({ clock });
+      const { store, asked } = slowStore(inner, clock, (operation) => (operation === slow ? 70 : 20));
+      const throttle = createThrottle({ limits: limit, clock, store });
+      const signal = new FakeSignal();
+      const first = outcomeOf(throttle.wait(), clock);
+      await clock.advance(10);
+      const calls = [1, 2, 3].map(() => outcomeOf(throttle.wait('default', { signal: signal.signal }), clock));
+      // The second operation carries all three: one will be granted, the next gets a slot.
+      await clock.advance(20);
+      signal.abort('mine');
+      await clock.advance(1000);
+      expect([first, ...calls].map((call) => call.state)).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected']);
+      expect(asked).toEqual({ take: 2, giveBack: 1, settle: 1 });
+      const other = createThrottle({ limits: limit, clock, store: inner });
+      const [standing] = (await other.status()).limits;
+      expect(standing).toEqual({ remaining: 1, resetAfter: expect.closeTo(100_000 + 20 - clock.monotonic(), 3) });
+    }
+  });
+
+  test('keeps the order when a newcomer of higher priority takes the grant of another', async () => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore({ clock }), clock, () => ({ delay: 20 }));
+    const throttle = createThrottle({ limits: { ...limits, burst: 4 }, clock, store });
+    const order: string[] = [];
+    const wait = (name: string, cost: number, priority = 0) =>
+      outcomeOf(
+        throttle.wait('default', { cost, priority }).then(() => order.push(name)),
+        clock,
+      );
+    wait('first', 1);
+    await clock.advance(10);
+    wait('small', 1);
+    wait('large', 2);
+    // The operation that carries the small and the large one is on its way.
+    await clock.advance(20);
+    wait('urgent', 1, 1);
+    await clock.advance(10 * T);
+    expect(order).toEqual(['first', 'urgent', 'small', 'large']);
+  });
+
+  test('does not ask a store without end that reserves nothing', async () => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock);
+    const { take } = slow.store;
+    const store: BucketStore = {
+      ...slow.store,
+      take: async (key, request) => ({ ...(await take(key, { ...request, ahead: 0 })), reserved: undefined }),
+    };
+    const throttle = createThrottle({ limits, clock, store });
+    await throttle.wait();
+    const call = outcomeOf(throttle.wait('default', { maxWait: 2 * T }), clock);
+    await clock.advance(10 * T);
+    expect(call.error).toMatchObject({ name: 'WaitTooLongError', wait: T });
+    expect(slow.asked.take).toBe(2);
+  });
 });
