@@ -39,6 +39,12 @@ export function take(bucket: Bucket, request: TakeRequest, now: number): TakeAns
   };
 }
 
+/** Per limit the tat after a call. One that the call passed by is none of its own: it may go down again without telling. */
+function tatsAfter({ plan, tats }: Bucket, cost: Cost): number[] {
+  if (typeof cost === 'number' && cost !== 0) return tats.slice();
+  return tats.map((tat, index) => (costIn(plan.rules[index] as Rule, cost) === 0 ? longAgo : tat));
+}
+
 function reserveAt(bucket: Bucket, cost: Cost, at: number, now: number): Receipt {
   const before = bucket.tats.slice();
   const { latest } = bucket;
@@ -46,8 +52,9 @@ function reserveAt(bucket: Bucket, cost: Cost, at: number, now: number): Receipt
   return { ...receiptOf(bucket, cost, at), before, latest };
 }
 
-function receiptOf({ plan, tats, refunds }: Bucket, cost: Cost, slot: number): Receipt {
-  return { slot, cost, plan, after: tats.slice(), refunds: refunds?.slice() };
+function receiptOf(bucket: Bucket, cost: Cost, slot: number): Receipt {
+  const { plan, refunds } = bucket;
+  return { slot, cost, plan, after: tatsAfter(bucket, cost), refunds: refunds?.slice() };
 }
 
 function exceededBy(bucket: Bucket, cost: Cost): NonNullable<TakeAnswer['exceeded']> {

@@ -69,6 +69,21 @@ describe.each(Object.entries(stores))('settle on %s', (_, makeStore) => {
     expect(instants(calls)).toEqual([6 * T, 7 * T, 9 * T]);
   });
 
+  test('up rejects at once those who would have to wait too long now, and the others keep their order', async () => {
+    const { clock, throttle, take, waitFor } = setup({ limits: { ...bucket, burst: 2 }, store: makeStore() });
+    const grant = await take(2);
+    const patient = [waitFor(), waitFor()];
+    const hasty = outcomeOf(throttle.wait('default', { maxWait: 4 * T, priority: 1 }), clock);
+    await clock.advance(T / 2);
+    await throttle.settle(grant, { cost: 7 });
+    await clock.advance(20 * T);
+    expect([hasty.error, hasty.at]).toEqual([
+      expect.objectContaining({ name: 'WaitTooLongError', wait: 6 * T }),
+      T / 2,
+    ]);
+    expect(instants(patient)).toEqual([6 * T, 7 * T]);
+  });
+
   test('down lets waiting calls go at once, as many as there is room for', async () => {
     const { clock, throttle, take, waitFor } = setup({ store: makeStore() });
     const grant = await take(5);
@@ -364,103 +379,5 @@ describe('settle', () => {
       throttle.on(name, listener);
     await throttle.settle(grant, { cost: 3 });
     expect(listener).not.toHaveBeenCalled();
-  });
-});
-
-describe('the settle option of run', () => {
-  test('settles with what it makes of the result, which comes back as it is', async () => {
-    const { clock, throttle, remaining } = setup();
-    const answer = { usage: 2 };
-    expect(await throttle.run(() => answer, { cost: 4, settle: ({ usage }) => usage })).toBe(answer);
-    await clock.advance(0);
-    expect(await remaining()).toEqual([3]);
-  });
-
-  test('brings waiting calls forward, one after the other', async () => {
-    const { clock, throttle } = setup({ limits: slidingWindow({ limit: 100, interval: 60_000 }) });
-    const task = () => new Promise<number>((resolve) => clock.setTimeout(() => resolve(10), 50));
-    const calls = Array.from({ length: 9 }, () =>
-      outcomeOf(throttle.run(task, { cost: 60, settle: (tokens) => tokens }), clock),
-    );
-    await clock.advance(0);
-    await clock.advance(1000);
-    expect(instants(calls)).toEqual([50, 100, 150, 200, 250, undefined, undefined, undefined, undefined]);
-  });
-
-  test('leaves the cost as it was when it gives undefined', async () => {
-    const { clock, throttle, remaining } = setup();
-    await throttle.run(() => 5, { cost: 4, settle: () => undefined });
-    await clock.advance(0);
-    expect(await remaining()).toEqual([1]);
-  });
-
-  test('is not asked when the task fails: the cost stays', async () => {
-    const { clock, throttle, remaining } = setup();
-    const settle = vi.fn(() => 0);
-    await expect(throttle.run(() => Promise.reject(new Error('mine')), { cost: 4, settle })).rejects.toThrow('mine');
-    await clock.advance(0);
-    expect([settle.mock.calls, await remaining()]).toEqual([[], [1]]);
-  });
-
-  test.each([
-    [-1, RangeError, 'Expected `cost` to be a number of at least 0, got `-1`.'],
-    ['5', TypeError, 'Expected `cost` to be a number, or one number per named limit, got `"5"`.'],
-    [{ tokens: 1 }, RangeError, 'Expected `cost` to be one number per named limit, got `"tokens"`.'],
-  ])('rejects the run when it gives %s, and the lane goes on', async (cost, type, message) => {
-    const { throttle, remaining } = setup({ concurrency: 1 });
-    const run = throttle.run(() => 1, { settle: () => cost as number });
-    await expect(run).rejects.toThrow(type);
-    await expect(run).rejects.toThrow(message);
-    expect(await throttle.run(() => 'next')).toBe('next');
-    expect(await remaining()).toEqual([3]);
-  });
-
-  test('rejects the run with what it throws, and the lane goes on', async () => {
-    const { throttle } = setup({ concurrency: 1 });
-    const wrong = new Error('no usage');
-    const settle = () => {
-      throw wrong;
-    };
-    await expect(throttle.run(() => 1, { settle })).rejects.toBe(wrong);
-    expect(await throttle.run(() => 'next')).toBe('next');
-  });
-
-  test.each([null, 5, 'usage', {}])('is refused when it is %s, before the task starts', async (settle) => {
-    const { throttle } = setup();
-    const task = vi.fn();
-    const run = throttle.run(task, { settle } as unknown as { settle: () => number });
-    await expect(run).rejects.toThrow('Expected `settle` to be a function, got ');
-    expect(task).not.toHaveBeenCalled();
-  });
-
-  test('keeps nobody waiting for the store, and its failure to the store-error listeners', async () => {
-    const clock = new ManualClock();
-    let fails = false;
-    const inner = faultyStore(memoryStore({ clock }), (operation) =>
-      fails && operation === 'settle' ? { error: new Error('gone') } : undefined,
-    );
-    const { store } = slowStore(inner, clock, (operation) => (operation === 'settle' ? 500 : 0));
-    const throttle = createThrottle({ limits: bucket, clock, store, onStoreError: 'reject' });
-    const errors: unknown[] = [];
-    throttle.on('store-error', ({ error }) => errors.push(error));
-    fails = true;
-    const run = outcomeOf(
-      throttle.run(() => 'result', { settle: () => 3 }),
-      clock,
-    );
-    await clock.advance(1);
-    expect([run.value, errors]).toEqual(['result', []]);
-    await clock.advance(1000);
-    expect(errors).toEqual([new Error('gone')]);
-  });
-
-  test('does nothing when the throttle was closed meanwhile', async () => {
-    const { clock, throttle } = setup();
-    const task = () => new Promise<string>((resolve) => clock.setTimeout(() => resolve('result'), 50));
-    const run = outcomeOf(throttle.run(task, { settle: () => 3 }), clock);
-    await clock.advance(1);
-    await throttle.close();
-    await clock.advance(100);
-    expect(run.value).toBe('result');
   });
 });

@@ -75,6 +75,17 @@ describe('keyValueStore', () => {
     expect(values.has('key')).toBe(false);
   });
 
+  it('keeps a bucket that another process gave limits of its own', async () => {
+    const { clock, values, use, open } = make();
+    use('key');
+    open().override('key', limits, plan);
+    await clock.advance(3 * minute);
+    use('other');
+    use('other');
+    await clock.advance(0);
+    expect(values.get('key')).toMatchObject({ own: [{ rate: 1 }, { rate: 20 }] });
+  });
+
   it('keeps a bucket that was reset as long as one that was not, for those who knew it before', async () => {
     const { store, clock, values, use } = make();
     store.pause('key', 2 * minute, plan);
