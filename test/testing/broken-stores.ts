@@ -348,14 +348,4 @@ export const brokenStores: readonly BrokenStore[] = [
       }
     },
   ],
-  [
-    'hands out copies of its buckets',
-    'a bucket that is handed out is the one that operations work on',
-    class extends PlainStore {
-      bucket(key: string, plan: Plan): Bucket {
-        const bucket = this.at(key, plan);
-        return { ...bucket, tats: [...bucket.tats] };
-      }
-    },
-  ],
 ];

@@ -127,21 +127,4 @@ export const brokenTakes: readonly BrokenStore[] = [
       }
     },
   ],
-  [
-    'has no name',
-    'the store has a name and says whether it is shared',
-    class extends PlainStore {
-      override readonly name = undefined as unknown as string;
-    },
-  ],
-  [
-    'wants at least one call',
-    'take answers a request without calls',
-    class extends PlainStore {
-      override take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
-        if (request.costs.length === 0) throw new Error('no calls');
-        return super.take(key, request);
-      }
-    },
-  ],
 ];

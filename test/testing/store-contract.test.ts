@@ -32,17 +32,8 @@ describe('bucketStoreContract', () => {
     expect(await failures((buckets, clock) => new PlainStore(buckets, clock))).toEqual([]);
   });
 
-  const failed = new Set<string>();
-
   it.each([...brokenTakes, ...brokenStores])('sees a store that %s: %s', async (_, name, Broken) => {
-    const names = await failures((buckets, clock) => new Broken(buckets, clock));
-    for (const one of names) failed.add(one);
-    expect(names).toContain(name);
-  });
-
-  it('has no case that all of these pass', () => {
-    const contract = bucketStoreContract({ create: () => memoryStore(), advance: () => {} });
-    expect(contract.map(({ name }) => name).filter((name) => !failed.has(name))).toEqual([]);
+    expect(await failures((buckets, clock) => new Broken(buckets, clock))).toContain(name);
   });
 
   it('sees a store that says it is shared and is not', async () => {
