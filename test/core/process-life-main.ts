@@ -26,6 +26,8 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     const throttle = createThrottle({ limits: slowLimits });
     throttle.on('granted', () => {});
     await throttle.wait();
+    await throttle.allow();
+    await throttle.wait('default', { maxWait: 0 }).catch(() => {});
     await throttle.run(() => {}, { key: 'other' });
     await throttle.status();
   },
@@ -33,18 +35,9 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     const throttle = createThrottle({ limits: slowLimits, store: slowStore });
     await Promise.all([throttle.wait(), throttle.allow('a'), throttle.status('b'), throttle.pause('c', far())]);
   },
-  refused: async () => {
-    const throttle = createThrottle({ limits: slowLimits });
-    await throttle.allow();
-    await throttle.allow();
-    await throttle.wait('default', { maxWait: 0 }).catch(() => {});
-  },
-  paused: async () => {
-    const throttle = createThrottle({ limits: slowLimits });
-    await throttle.pause('default', far());
-  },
-  reserved: async () => {
+  'paused and reserved': async () => {
     const throttle = await full();
+    await throttle.pause('default', far());
     await throttle.reserve();
   },
   aborted: async () => {

@@ -30,7 +30,7 @@ function life(scenario: string, { onTestFinished }: TestContext): Promise<Life> 
 }
 
 describe.concurrent('a process with a throttle', { timeout: 30_000 }, () => {
-  test.for(['idle', 'idle on a slow store', 'refused', 'paused', 'reserved', 'aborted', 'closed'])(
+  test.for(['idle', 'idle on a slow store', 'paused and reserved', 'aborted', 'closed'])(
     'ends by itself when nobody waits: %s',
     async (scenario, context) => {
       const { code, lines, lived } = await life(scenario, context);

@@ -142,9 +142,11 @@ describe.each(modes)("a store that %s, with 'memory'", (mode) => {
     state.isDown = true;
     const call = wait();
     const other = outcomeOf(throttle.pause('other', clock.now() + 20_000), clock);
+    const reservation = outcomeOf(throttle.reserve(), clock);
     await clock.advance(0);
     await clock.advance(6000);
     expect(other.state).toBe('fulfilled');
+    expect((reservation.at as number) + (reservation.value?.wait as number)).toBe(20_000);
     const refused = outcomeOf(throttle.allow('other'), clock);
     await clock.advance(0);
     await clock.advance(6000);

@@ -58,23 +58,31 @@ describe('close', () => {
     expect((await other.allow()).wait).toBe(T);
   });
 
-  test('gives back what the store grants while it is closing', async () => {
+  test.each([
+    { what: 'grants', burst: 2, returned: { take: 2, giveBack: 1, settle: 1 }, closedAt: 80 },
+    { what: 'reserves', burst: 1, returned: { take: 2, giveBack: 1 }, closedAt: 70 },
+  ])('gives back what the store $what while it is closing, then closes the store', async (setting) => {
     const clock = new ManualClock();
     const inner = memoryStore();
-    const { store } = slowStore(inner, clock, (operation) => (operation === 'take' ? { delay: 30 } : 10));
-    const { throttle } = pair({ limits: { ...limits, burst: 2 } }, store, clock);
-    const closed = vi.fn();
-    store.close = closed;
-    const calls = [1, 2, 3].map(() => outcomeOf(throttle.wait(), clock));
-    await clock.advance(10);
+    const { store, asked } = slowStore(inner, clock, (operation) => (operation === 'take' ? { delay: 30 } : 10));
+    const limit = { rate: 1, interval: 10_000, burst: setting.burst };
+    const { throttle } = pair({ limits: limit }, store, clock);
+    const closed = vi.fn(() => ({ asked: { ...asked }, at: clock.monotonic() }));
+    store.close = () => void closed();
+    const first = outcomeOf(throttle.wait(), clock);
+    await clock.advance(20);
+    const calls = [1, 2].map(() => outcomeOf(throttle.wait(), clock));
+    await clock.advance(20);
     const closing = outcomeOf(throttle.close(), clock);
     await clock.advance(0);
-    expect(calls.map((call) => call.state)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect([first, ...calls].map((call) => call.state)).toEqual(['fulfilled', 'rejected', 'rejected']);
     await clock.advance(200);
     expect(closing.state).toBe('fulfilled');
-    expect(closed).toHaveBeenCalledOnce();
-    const other = createThrottle({ limits: { ...limits, burst: 2 }, clock, store: inner });
-    expect((await other.status()).limits).toEqual([{ remaining: 2, resetAfter: 0 }]);
+    const { returned, closedAt } = setting;
+    expect(closed.mock.results).toEqual([{ type: 'return', value: { asked: returned, at: closedAt } }]);
+    const other = createThrottle({ limits: limit, clock, store: inner });
+    const [standing] = (await other.status()).limits;
+    expect(standing).toEqual({ remaining: setting.burst - 1, resetAfter: 10_000 - clock.monotonic() });
     expect(clock.timers).toBe(0);
   });
 
