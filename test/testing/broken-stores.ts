@@ -221,6 +221,16 @@ export const brokenStores: readonly BrokenStore[] = [
     },
   ],
   [
+    'resets no bucket that was never used',
+    'reset of a bucket that was never used does nothing',
+    class extends PlainStore {
+      override reset(key: string): void {
+        if (!this.buckets.has(key)) throw new Error('no bucket');
+        super.reset(key);
+      }
+    },
+  ],
+  [
     'goes on with a pause after reset',
     'reset makes the bucket as good as new, for every sharer',
     class extends PlainStore {
@@ -345,6 +355,16 @@ export const brokenStores: readonly BrokenStore[] = [
             0,
           ),
         );
+      }
+    },
+  ],
+  [
+    'hands out copies of its buckets',
+    'a bucket that is handed out is the one that operations work on',
+    class extends PlainStore {
+      bucket(key: string, plan: Plan): Bucket {
+        const bucket = this.at(key, plan);
+        return { ...bucket, tats: [...bucket.tats] };
       }
     },
   ],

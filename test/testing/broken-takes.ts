@@ -127,4 +127,47 @@ export const brokenTakes: readonly BrokenStore[] = [
       }
     },
   ],
+  [
+    'has no name',
+    'the store has a name and says whether it is shared',
+    class extends PlainStore {
+      override readonly name = undefined as unknown as string;
+    },
+  ],
+  [
+    'wants at least one call',
+    'take answers a request without calls',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
+        if (request.costs.length === 0) throw new Error('no calls');
+        return super.take(key, request);
+      }
+    },
+  ],
+  [
+    'reserves what could go now',
+    'take grants instead of reserving what conforms now',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer {
+        const answer = take(this.at(key, request.plan), request, this.clock());
+        return request.ahead > 0 && answer.reserved === undefined
+          ? { ...answer, granted: answer.granted.slice(0, -1), reserved: answer.granted.at(-1) }
+          : answer;
+      }
+    },
+  ],
+  [
+    'keeps few marks of a window and drops the others',
+    'a sliding window counts calls at more instants than it keeps',
+    class extends PlainStore {
+      override take(key: string, request: TakeRequest): TakeAnswer {
+        const bucket = this.at(key, request.plan);
+        const [window] = bucket.windows ?? [];
+        const tooMany = Math.max(0, (window?.times.length ?? 0) - 8);
+        window?.times.splice(0, tooMany);
+        window?.costs.splice(0, tooMany);
+        return take(bucket, request, this.clock());
+      }
+    },
+  ],
 ];
