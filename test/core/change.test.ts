@@ -194,6 +194,18 @@ describe('limits that change again and again', () => {
     ],
   );
 
+  table(
+    'are guarded each on its own, whatever their order',
+    [bucket(20, 1), bucket(10, 10)],
+    [
+      ['take', 0, 10, 0],
+      ['change', 0, [bucket(20, 2), bucket(1, 0.1)]],
+      ['change', 0.2, [bucket(20, 1), bucket(10, 10)]],
+      ['take', 0.2, 2, 0],
+      ['take', 0.2, 1, 0.1],
+    ],
+  );
+
   table('are free again when the bucket would have come to rest', bucket(10, 10), [
     ['take', 0, 10, 0],
     ['change', 0, bucket(1, 0.1)],
@@ -202,12 +214,13 @@ describe('limits that change again and again', () => {
     ['take', 1, 1, 10],
   ]);
 
-  table('count true costs', bucket(10, 1), [
+  table('count true costs', bucket(1, 0.1), [
     ['take', 0, 1, 0, 1],
+    ['change', 0, bucket(10, 1)],
+    ['settle', 0, 1, 16],
     ['change', 0, bucket(1, 0.1)],
-    ['settle', 0, 1, 11],
-    ['change', 1.2, bucket(10, 1)],
-    ['take', 1.2, 10, 0],
+    // Sixteen calls went; ten at once and ten each T is the most that either allows.
+    ['take', 0, 1, 0.7],
   ]);
 
   test('are not at rest as long as their guard is not', () => {
@@ -243,6 +256,15 @@ describe('a reservation', () => {
     ['take', 11, 5, 0],
   ]);
 
+  table('given back leaves others of its slot in their place', window(2), [
+    ['take', 0, 2, 0],
+    ['reserve', 0, 1, 10, 1],
+    ['reserve', 0, 1, 10, 2],
+    ['cancel', 0, 1],
+    ['change', 0, bucket(2)],
+    ['take', 0, 1, 10],
+  ]);
+
   table('cannot be given back after a change, nor after one that was undone', bucket(2), [
     ['take', 0, 2, 0],
     ['reserve', 0, 1, 1, 1],
@@ -271,6 +293,16 @@ describe('settle after a change', () => {
     ['change', 1, window(4)],
     ['settle', 1, 1, 0],
     ['left', 1, 2],
+  ]);
+
+  table('gives no other call back after a change that was undone', window(2), [
+    ['take', 0, 1, 0, 1],
+    ['change', 0, window(2, 1)],
+    ['take', 2, 1, 0],
+    ['change', 2, window(2)],
+    ['settle', 2, 1, 0],
+    ['take', 2, 1, 0],
+    ['take', 2, 1, 10],
   ]);
 
   table('charges what the call cost more', bucket(4), [

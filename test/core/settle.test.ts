@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import { type Limit, slidingWindow } from '../../src/core/limit.ts';
+import { type Limit, quota, slidingWindow } from '../../src/core/limit.ts';
 import { T, table } from './step-table.ts';
 
 /** A limit that lets a call go every T, `burst` of them at once. */
@@ -100,6 +100,28 @@ describe('settle', () => {
       ['take', 0, { data: 10 }, 15],
     ],
   );
+});
+
+describe('settle under a margin that changed', () => {
+  // 10 calls per 10 T; with a margin of 10 T, a call each 2 T.
+  const ten = quota({ limit: 10, interval: 10 * T, burst: 1 });
+
+  table('charges and gives back no less than the call was charged', ten, [
+    ['margin', 0, 10],
+    ['take', 0, 1, 0, 1],
+    ['margin', 0, 0],
+    ['settle', 0, 1, 3],
+    // One call at 2 T each, as it was charged, and two more the same.
+    ['take', 0, 1, 6],
+  ]);
+
+  table('gives back no more than the call was charged', ten, [
+    ['take', 0, 1, 0, 1],
+    ['reserve', 0, 1, 1],
+    ['margin', 0, 10],
+    ['settle', 0, 1, 0],
+    ['take', 0, 1, 2],
+  ]);
 });
 
 describe('postpone', () => {

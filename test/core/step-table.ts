@@ -3,6 +3,7 @@ import { adapt, type Bucket, newBucket } from '../../src/core/bucket.ts';
 import type { Cost } from '../../src/core/cost.ts';
 import { type Limit, type Plan, planOf } from '../../src/core/limit.ts';
 import { giveBack, pause, peek, postpone, reset, settle, take } from '../../src/core/operations.ts';
+import { settlementOf } from '../../src/core/settlement.ts';
 import type { Receipt } from '../../src/core/store.ts';
 
 /** The unit of time in step tables, in ms: the emission interval of most of their limits. */
@@ -16,6 +17,7 @@ export const T = 100;
  * - `postpone`: counts a call as if it had gone so many T later
  * - `pause`: lets nothing go for so many T
  * - `change`: puts other limits in the place of those before
+ * - `margin`: keeps so many T in hand from then on
  * - `left`: expects so many calls to remain, per limit
  */
 export type Step =
@@ -26,6 +28,7 @@ export type Step =
   | readonly ['postpone', at: number, id: number, later: number]
   | readonly ['pause', at: number, wait: number]
   | readonly ['change', at: number, limits: Limit | readonly Limit[]]
+  | readonly ['margin', at: number, margin: number]
   | readonly ['reset', at: number]
   | readonly ['left', at: number, ...calls: number[]];
 
@@ -46,12 +49,21 @@ export function walk(limits: Limit | readonly Limit[], steps: readonly Step[], m
       expect((act === 'take' ? wait : at * T + wait) / T, where).toBeCloseTo(expected, 9);
       expect(receipt !== undefined, where).toBe(act === 'reserve' || expected === 0);
     } else if (step[0] === 'cancel') giveBack(bucket, receipts.get(step[2]) as Receipt);
-    else if (step[0] === 'settle') settle(bucket, receipts.get(step[2]) as Receipt, step[3], now);
-    else if (step[0] === 'postpone') postpone(bucket, receipts.get(step[2]) as Receipt, step[3] * T, now);
+    else if (step[0] === 'settle') {
+      const { from, cost, done } = settlementOf(receipts.get(step[2]) as Receipt, step[3]);
+      settle(bucket, from, cost, now);
+      receipts.set(step[2], done);
+    } else if (step[0] === 'postpone') postpone(bucket, receipts.get(step[2]) as Receipt, step[3] * T, now);
     else if (step[0] === 'pause') pause(bucket, step[2] * T, now);
     else if (step[0] === 'reset') reset(bucket, now);
     else if (step[0] === 'change') {
-      plan = planOf(step[2], margin);
+      plan = planOf(step[2], plan.margin);
+      adapt(bucket, plan, now);
+    } else if (step[0] === 'margin') {
+      plan = planOf(
+        plan.rules.map(({ limit }) => limit),
+        step[2] * T,
+      );
       adapt(bucket, plan, now);
     } else {
       expect(

@@ -192,6 +192,8 @@ describe('the marks of a sliding window', () => {
     expect(window.times.length).toBeLessThanOrEqual(mostMarks);
     expect(window.costs.reduce((sum, cost) => sum + cost, 0)).toBe(4);
     expect(windowAllowAt(window, length, 4, 1 / 16)).toBeLessThanOrEqual(length + 10);
+    // The first three went at 0, 4 and 8.
+    expect(windowAllowAt(window, length, 4, 3 / 16)).toBe(length + 8);
   });
 
   test('go when they cannot count any more, and hold calls back if they come to count again', () => {
