@@ -71,6 +71,9 @@ export class CallGrant implements Grant, Receipt {
   }
 }
 
+// A promise asks what it is resolved with for its `then`: the sooner it learns that there is none, the better.
+Object.defineProperty(CallGrant.prototype, 'then', { value: undefined });
+
 /** The grant of any other call. */
 export class ReceiptGrant extends CallGrant {
   readonly #receipt: Receipt;
