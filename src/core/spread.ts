@@ -4,8 +4,11 @@ export const firstMargin = 50;
 /** The greatest margin of `'auto'`, in ms. What round trips differ by beyond it is the server's work, not the network. */
 const greatestMargin = 100;
 
-/** Kept on top of what was seen, in ms, as the next round trip may differ by a little more: also the least margin of `'auto'`. */
-const reserve = 8;
+/** The least margin of `'auto'`, in ms: what a quiet network and a busy event loop may differ by all of a sudden. */
+const leastMargin = 8;
+
+/** Kept on top of what was seen, in ms, as the next round trip may differ by a little more. */
+const reserve = 2;
 
 /** How much of its distance to the shortest the longest round trip loses with each one that is shorter. */
 const fading = 0.01;
@@ -17,7 +20,7 @@ const generation = 500;
  * How much of the way down the margin goes with each round trip. Slowly, because of the calls of one burst those that were
  * quick answer first: for a while they look as if all were.
  */
-const shrinking = 0.005;
+const shrinking = 0.01;
 
 /**
  * Follows how much round trips differ, and says what margin keeps calls apart that the network bunches up. A call that takes
@@ -42,7 +45,7 @@ export class Spread {
     this.#longest = Math.max(faded, Math.min(roundTrip, this.#least + greatestMargin));
     // A few do not show yet how far they spread.
     const spread = (this.#longest - this.#least) * (1 + 6 / this.#count) + reserve;
-    const wanted = Math.min(spread, greatestMargin);
+    const wanted = Math.max(leastMargin, Math.min(spread, greatestMargin));
     this.#margin = Math.max(wanted, this.#margin - (this.#margin - wanted) * shrinking);
     return this.margin;
   }
