@@ -5,7 +5,7 @@ import { ThrottleCore } from './core/throttle-core.ts';
 import { memoryStore } from './storage/memory.ts';
 
 const clockMethods = ['now', 'monotonic', 'setTimeout', 'clearTimeout'];
-const storeMethods = ['take', 'giveBack', 'settle', 'postpone', 'pause', 'peek', 'override', 'reset'];
+const storeMethods = ['take', 'giveBack', 'settle', 'postpone', 'pause', 'sync', 'peek', 'override', 'reset'];
 
 /**
  * Makes a throttle: it holds calls back just long enough that every key keeps its limits.

@@ -16,6 +16,7 @@ export {
   type Limit,
   type LimitKind,
   type PerOptions,
+  type Plan,
   perDay,
   perHour,
   perMinute,
@@ -27,7 +28,17 @@ export {
 } from './core/limit.ts';
 export { type Logger, logTo } from './core/log.ts';
 export type { Limits } from './core/plans.ts';
-export type { BucketStore, LimitStatus, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from './core/store.ts';
+export type { Ceiling } from './core/pool.ts';
+export type {
+  Answer,
+  BucketStore,
+  LimitStatus,
+  Receipt,
+  Standing,
+  StoreNews,
+  TakeAnswer,
+  TakeRequest,
+} from './core/store.ts';
 export type {
   ConfigureOptions,
   CostOptions,

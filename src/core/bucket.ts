@@ -1,6 +1,7 @@
 import { change, type Guard, grantInGuards, guardsAllowAt } from './change.ts';
 import { type Cost, costIn } from './cost.ts';
 import { longAgo, type Plan, planOf, type Rule, samePlan } from './limit.ts';
+import { grantInPool, type Pool, poolAllowsAt } from './pool.ts';
 import { addMark, emptyWindow, type Window, windowAllowAt } from './window.ts';
 
 /** Where one key stands. All instants are in ms on the clock of its store. */
@@ -17,6 +18,8 @@ export interface Bucket {
   windows: (Window | undefined)[] | undefined;
   /** What holds while limits that were changed overlap. */
   guards: Guard[] | undefined;
+  /** What the server says is left; undefined if it said nothing that still holds. */
+  pool: Pool | undefined;
   /** The latest instant that was reserved ahead of its time. */
   latest: number;
   /**
@@ -35,6 +38,7 @@ export function newBucket(plan: Plan): Bucket {
     tats: plan.atRest.slice(),
     windows: plan.leaky ? undefined : plan.rules.map((rule) => (rule.window === 0 ? undefined : emptyWindow())),
     guards: undefined,
+    pool: undefined,
     latest: longAgo,
     refunds: undefined,
   };
@@ -58,7 +62,8 @@ export function conformsAt(bucket: Bucket, cost: Cost, now: number): number {
         : windowAllowAt(bucket.windows?.[index] as Window, rule.window, rule.burst, calls);
     if (allowAt > at) at = allowAt;
   }
-  return bucket.guards === undefined ? at : Math.max(at, guardsAllowAt(bucket.guards, cost));
+  if (bucket.guards !== undefined) at = Math.max(at, guardsAllowAt(bucket.guards, cost));
+  return bucket.pool === undefined ? at : poolAllowsAt(bucket.pool, cost, at);
 }
 
 /** Notes a call that goes at `at`, an instant that `conformsAt` gave, in every limit. */
@@ -79,6 +84,7 @@ export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): vo
   }
   if (at > now && at > bucket.latest) bucket.latest = at;
   if (bucket.guards !== undefined) bucket.guards = grantInGuards(bucket.guards, cost, at, now);
+  if (bucket.pool !== undefined) bucket.pool = grantInPool(bucket.pool, cost, at, now);
 }
 
 /**
@@ -87,7 +93,7 @@ export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): vo
  */
 export function grantNow(bucket: Bucket, now: number): boolean {
   const { only } = bucket.plan;
-  if (only === undefined || bucket.guards !== undefined) {
+  if (only === undefined || bucket.guards !== undefined || bucket.pool !== undefined) {
     if (conformsAt(bucket, 1, now) > now) return false;
     grantAt(bucket, 1, now, now);
     return true;
@@ -120,8 +126,8 @@ export function atRest(bucket: Bucket, now: number): boolean {
 }
 
 /** When the bucket will be as good as new if nothing more happens: an instant, long ago if it was never used. */
-export function restsAt({ plan, gate, tats, windows, guards = [] }: Bucket): number {
-  let at = gate;
+export function restsAt({ plan, gate, tats, windows, guards = [], pool }: Bucket): number {
+  let at = Math.max(gate, pool?.until ?? longAgo);
   for (let index = 0; index < tats.length; index++) {
     const rule = plan.rules[index] as Rule;
     // A cost near the burst needs a bucket that has rested for its margin too.

@@ -4,6 +4,7 @@ import type { Cost } from './cost.ts';
 import { StoreError } from './errors.ts';
 import type { Events } from './events.ts';
 import { type Limit, longAgo, type Plan } from './limit.ts';
+import type { Ceiling } from './pool.ts';
 import {
   type Answer,
   type BucketStore,
@@ -109,6 +110,11 @@ export class GuardedStore implements BucketStore {
     // The local bucket is paused as well, for it may have to take over before the pause ends.
     this.#local.pause(key, ms, plan);
     return this.#do(key, (store) => store.pause(key, ms, plan));
+  }
+
+  sync(key: string, said: Ceiling, plan: Plan): Answer<void> {
+    this.#local.sync(key, said, plan);
+    return this.#do(key, (store) => store.sync(key, said, plan));
   }
 
   peek(key: string, plan: Plan): Answer<Standing> {

@@ -3,6 +3,7 @@ import { settleInGuards, voidReceipts } from './change.ts';
 import { wholeTicks } from './clock.ts';
 import { type Cost, costIn } from './cost.ts';
 import { longAgo, type Rule, samePlan } from './limit.ts';
+import { type Ceiling, poolAfter, returnToPool } from './pool.ts';
 import type { LimitStatus, Receipt, Standing, TakeAnswer, TakeRequest } from './store.ts';
 import { callsIn, insertMark, settleMark, windowAllowAt } from './window.ts';
 
@@ -47,9 +48,10 @@ function tatsAfter({ plan, tats }: Bucket, cost: Cost): number[] {
 
 function reserveAt(bucket: Bucket, cost: Cost, at: number, now: number): Receipt {
   const before = bucket.tats.slice();
-  const { latest } = bucket;
+  const { latest, pool } = bucket;
   grantAt(bucket, cost, at, now);
-  return { ...receiptOf(bucket, cost, at), before, latest };
+  const pooled = pool !== undefined && at < pool.until ? { pool: pool.until } : undefined;
+  return { ...receiptOf(bucket, cost, at), before, latest, ...pooled };
 }
 
 function receiptOf(bucket: Bucket, cost: Cost, slot: number): Receipt {
@@ -65,7 +67,7 @@ function exceededBy(bucket: Bucket, cost: Cost): NonNullable<TakeAnswer['exceede
 
 /** See `BucketStore.giveBack`. */
 export function giveBack(bucket: Bucket, receipt: Receipt): void {
-  const { slot, before, after, cost } = receipt;
+  const { slot, before, after, cost, pool } = receipt;
   if (!samePlan(bucket.plan, receipt.plan)) return;
   let wasLatest = true;
   bucket.plan.rules.forEach((rule, index) => {
@@ -83,7 +85,9 @@ export function giveBack(bucket: Bucket, receipt: Receipt): void {
       wasLatest = false;
     }
   });
-  if (wasLatest && bucket.latest === slot) bucket.latest = receipt.latest ?? slot;
+  if (!wasLatest || bucket.latest !== slot) return;
+  bucket.latest = receipt.latest ?? slot;
+  if (pool !== undefined && bucket.pool !== undefined) bucket.pool = returnToPool(bucket.pool, cost, pool);
 }
 
 /** How much the tat of a limit went down after a receipt, in ms. Of a window it only tells whether the receipt is void. */
@@ -180,6 +184,11 @@ export function pause(bucket: Bucket, ms: number, now: number): void {
   bucket.gate = Math.max(bucket.gate, Math.ceil((now + ms) * 2048) / 2048);
 }
 
+/** See `BucketStore.sync`. */
+export function sync(bucket: Bucket, said: Ceiling, now: number): void {
+  bucket.pool = poolAfter(bucket.pool, said, now);
+}
+
 /** See `BucketStore.peek`. */
 export function peek(bucket: Bucket, now: number): Standing {
   return {
@@ -187,13 +196,19 @@ export function peek(bucket: Bucket, now: number): Standing {
     wait: conformsAt(bucket, 1, now) - now,
     pausedFor: Math.max(0, bucket.gate - now),
     plan: bucket.plan,
+    ...poolOf(bucket, now),
   };
+}
+
+function poolOf({ pool }: Bucket, now: number): Pick<Standing, 'pool'> | undefined {
+  if (pool === undefined || pool.until <= now) return undefined;
+  return { pool: { remaining: Math.floor(pool.left), resetAfter: pool.until - now } };
 }
 
 function limitsOf(bucket: Bucket, now: number): LimitStatus[] {
   return bucket.plan.rules.map((rule, index) => ({
     ...(rule.name === undefined ? undefined : { name: rule.name }),
-    remaining: remaining(bucket, rule, index, now),
+    remaining: Math.min(remaining(bucket, rule, index, now), poolOf(bucket, now)?.pool?.remaining ?? Infinity),
     resetAfter: Math.max(0, (bucket.tats[index] as number) + rule.window - now),
   }));
 }

@@ -2,6 +2,7 @@ import type { Bucket } from './bucket.ts';
 import type { Clock } from './clock.ts';
 import type { Cost } from './cost.ts';
 import type { Limit, Plan } from './limit.ts';
+import type { Ceiling } from './pool.ts';
 
 /** A value, or a promise of it: what a store may answer with. A store that answers without a promise is asked on the spot. */
 export type Answer<T> = T | Promise<T>;
@@ -38,6 +39,11 @@ export interface BucketStore {
   postpone(key: string, receipt: Receipt, ms: number): Answer<void>;
   /** Lets nothing go for `ms` from now on. It can lengthen a pause that is on, never shorten it. */
   pause(key: string, ms: number, plan: Plan): Answer<void>;
+  /**
+   * Lets no more go than the server says is left, for as long as it says, on top of the limits. What leaves less holds, unless it
+   * is the newest that anybody heard.
+   */
+  sync(key: string, said: Ceiling, plan: Plan): Answer<void>;
   /** Tells where the bucket stands and changes nothing. */
   peek(key: string, plan: Plan): Answer<Standing>;
   /** Puts limits of its own on a key, kept with the bucket, seen by every sharer; undefined takes them off. */
@@ -102,6 +108,8 @@ export interface Receipt {
   readonly refunds?: readonly number[] | undefined;
   /** The latest instant that was reserved before. Kept only for reservations. */
   readonly latest?: number | undefined;
+  /** Until when what the server said was left holds, if it was taken from that. Kept only for reservations. */
+  readonly pool?: number;
   /** Whether it was taken from the throttle's own bucket while the store was away. */
   readonly standIn?: boolean;
 }
@@ -125,6 +133,8 @@ export interface Standing {
   readonly pausedFor: number;
   /** The limits that the key keeps: its own or those it was asked with. */
   readonly plan: Plan;
+  /** What the server says is left in calls, and for how many ms that holds; absent if it said nothing that still holds. */
+  readonly pool?: { readonly remaining: number; readonly resetAfter: number };
 }
 
 /** Whether an answer is still to come. */

@@ -4,7 +4,8 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import type { Cost } from '../core/cost.ts';
 import { shown } from '../core/errors.ts';
 import { type Limit, longAgo, type Plan, planOf } from '../core/limit.ts';
-import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, take } from '../core/operations.ts';
+import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, sync, take } from '../core/operations.ts';
+import type { Ceiling } from '../core/pool.ts';
 import type { Answer, BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/store.ts';
 import { isPromise } from '../core/store.ts';
 import { fill, isSameWrite, type Reconciled, reconcile } from './reconcile.ts';
@@ -127,6 +128,10 @@ class KeyValueStore implements BucketStore {
 
   pause(key: string, ms: number, plan: Plan): Answer<void> {
     return this.#update(key, { plan }, (bucket, now) => pause(bucket, ms, now));
+  }
+
+  sync(key: string, said: Ceiling, plan: Plan): Answer<void> {
+    return this.#update(key, { plan }, (bucket, now) => sync(bucket, said, now));
   }
 
   peek(key: string, plan: Plan): Answer<Standing> {

@@ -3,7 +3,8 @@ import { checkMethods, checkOptions } from '../core/check.ts';
 import { type Clock, systemClock, wholeTicks } from '../core/clock.ts';
 import type { Cost } from '../core/cost.ts';
 import { type Limit, type Plan, planOf } from '../core/limit.ts';
-import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, take } from '../core/operations.ts';
+import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, sync, take } from '../core/operations.ts';
+import type { Ceiling } from '../core/pool.ts';
 import type { BucketStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/store.ts';
 
 /** What `memoryStore` takes. */
@@ -87,6 +88,11 @@ class MemoryStore implements BucketStore {
   pause(key: string, ms: number, plan: Plan): void {
     const now = this.#now();
     pause(this.bucket(key, plan, now), ms, now);
+  }
+
+  sync(key: string, said: Ceiling, plan: Plan): void {
+    const now = this.#now();
+    sync(this.bucket(key, plan, now), said, now);
   }
 
   peek(key: string, plan: Plan): Standing {

@@ -1,5 +1,6 @@
 import type { Bucket } from '../core/bucket.ts';
 import type { Rule } from '../core/limit.ts';
+import type { Pool } from '../core/pool.ts';
 import { addMark, emptyWindow, type Window } from '../core/window.ts';
 import type { BucketRecord } from './record.ts';
 
@@ -57,9 +58,16 @@ export function fill(bucket: Bucket, other: Bucket, now: number): void {
   const guards = [...(bucket.guards ?? []), ...(other.guards ?? [])].sort((a, b) => b.tat - a.tat);
   const latest = guards.filter(({ index }, place) => guards.findIndex((guard) => guard.index === index) === place);
   bucket.guards = latest.length === 0 ? undefined : latest;
+  bucket.pool = lower(bucket.pool, other.pool, now);
   bucket.latest = Math.max(bucket.latest, other.latest);
   if (other.refunds !== undefined)
     bucket.refunds = other.refunds.map((ms, index) => Math.max(ms, bucket.refunds?.[index] ?? 0));
+}
+
+/** Of two pools the one that leaves less, unless it holds no more. */
+function lower(a: Pool | undefined, b: Pool | undefined, now: number): Pool | undefined {
+  const [first, second] = [a, b].filter((pool) => pool !== undefined && pool.until > now);
+  return first !== undefined && second !== undefined && second.left < first.left ? second : first;
 }
 
 /** A window that holds the calls of both; those of one instant count as the same. */

@@ -1,6 +1,7 @@
 import { type Bucket, newBucket } from '../core/bucket.ts';
 import type { Guard } from '../core/change.ts';
 import { type Limit, longAgo, type Plan, planOf } from '../core/limit.ts';
+import type { Pool } from '../core/pool.ts';
 import { mostMarks } from '../core/window.ts';
 
 /** Which write a record comes from. */
@@ -21,6 +22,8 @@ interface Content {
   /** Per limit its window; null for a leaky bucket. Absent if no limit has a window. */
   readonly windows?: readonly (StoredWindow | null)[];
   readonly guards?: readonly StoredGuard[];
+  /** What the server says is left. */
+  readonly pool?: Pool;
   readonly latest: number;
   readonly refunds?: readonly number[];
   /** Limits of the key's own. */
@@ -58,21 +61,31 @@ const latest = 2 ** 43;
 
 /** Makes a record of a bucket. */
 export function recordOf(bucket: Bucket, stamp: Stamp, seen: number, rests: number): BucketRecord {
-  const { gate, tats, ...content } = contentOf(bucket);
+  const { gate, tats, pool, ...content } = contentOf(bucket);
   const bounded = (instant: number) => Math.min(instant, seen + furthest);
-  return { v: 1, ...stamp, seen, rests: bounded(rests), gate: bounded(gate), tats: tats.map(bounded), ...content };
+  return {
+    v: 1,
+    ...stamp,
+    seen,
+    rests: bounded(rests),
+    gate: bounded(gate),
+    tats: tats.map(bounded),
+    ...(pool === undefined ? undefined : { pool: { left: bounded(pool.left), until: bounded(pool.until) } }),
+    ...content,
+  };
 }
 
 /** All that is stored of a bucket as text: two buckets with the same are the same. */
 export const textOf = (bucket: Bucket): string => JSON.stringify(contentOf(bucket));
 
-function contentOf({ gate, plan, tats, windows, guards, latest, refunds, own }: Bucket): Content {
+function contentOf({ gate, plan, tats, windows, guards, pool, latest, refunds, own }: Bucket): Content {
   return {
     gate,
     limits: plan.rules.map(({ limit }) => limit),
     tats: [...tats],
     ...(windows === undefined ? undefined : { windows: windows.map((window) => window ?? null) }),
     ...(guards === undefined ? undefined : { guards: guards.map(storedGuard) }),
+    ...(pool === undefined ? undefined : { pool: { ...pool } }),
     latest,
     ...(refunds === undefined ? undefined : { refunds: [...refunds] }),
     ...(own === undefined ? undefined : { own: own.rules.map(({ limit }) => limit) }),
@@ -85,7 +98,7 @@ function storedGuard({ index, name, burst, emissionInterval, tat }: Guard): Stor
 
 /** Makes the bucket that a record is of. `margin` is what limits without one of their own keep in hand, in ms. */
 export function bucketOf(record: BucketRecord, margin: number): Bucket {
-  const { limits, own, gate, tats, windows, guards, latest, refunds } = record;
+  const { limits, own, gate, tats, windows, guards, pool, latest, refunds } = record;
   return {
     ...newBucket(planOf(limits, margin)),
     own: own === undefined ? undefined : planOf(own, margin),
@@ -95,6 +108,7 @@ export function bucketOf(record: BucketRecord, margin: number): Bucket {
       window === null ? undefined : { times: [...window.times], costs: [...window.costs], free: window.free },
     ),
     guards: guards?.map(({ name, ...rest }) => ({ name, ...rest })),
+    pool,
     latest,
     refunds: refunds && [...refunds],
   };
@@ -109,7 +123,7 @@ export function planOfRecord({ limits, own }: BucketRecord, margin: number): Pla
 export function moved(record: BucketRecord, ms: number): BucketRecord {
   if (ms === 0) return record;
   const later = (instant: number) => (instant === longAgo ? longAgo : instant + ms);
-  const { windows, guards } = record;
+  const { windows, guards, pool } = record;
   return {
     ...record,
     seen: later(record.seen),
@@ -125,6 +139,7 @@ export function moved(record: BucketRecord, ms: number): BucketRecord {
           ),
         }),
     ...(guards === undefined ? undefined : { guards: guards.map((guard) => ({ ...guard, tat: later(guard.tat) })) }),
+    ...(pool === undefined ? undefined : { pool: { ...pool, until: later(pool.until) } }),
   };
 }
 
@@ -133,7 +148,7 @@ export function isRecord(stored: unknown): stored is BucketRecord {
   if (typeof stored !== 'object' || stored === null) return false;
   const fields = stored as Record<string, unknown>;
   const { v, birth, seq, writer, seen, rests, gate, latest: reserved } = fields;
-  const { limits, tats, windows, guards, refunds, own } = fields;
+  const { limits, tats, windows, guards, pool, refunds, own } = fields;
   if (v !== 1 || !areNumbers([birth, writer]) || !Number.isSafeInteger(seq) || !areInstants([seen], latest))
     return false;
   const end = (seen as number) + 2 * furthest;
@@ -142,6 +157,7 @@ export function isRecord(stored: unknown): stored is BucketRecord {
   if (!areInstants(tats, end) || tats.length !== limits.length) return false;
   if (refunds !== undefined && !(areNumbers(refunds) && refunds.length === limits.length)) return false;
   if (guards !== undefined && !(Array.isArray(guards) && guards.every((guard) => isGuard(guard, end)))) return false;
+  if (pool !== undefined && !isPool(pool, end)) return false;
   const windowed = limits.map(({ kind }) => kind === 'sliding-window');
   if (windows === undefined) return !windowed.includes(true);
   return (
@@ -179,6 +195,11 @@ function isWindow(value: unknown, end: number): boolean {
     costs.every((cost) => cost > 0) &&
     times.every((time, index) => index === 0 || time > (times[index - 1] as number))
   );
+}
+
+function isPool(value: unknown, end: number): boolean {
+  const { left, until } = (value ?? {}) as Record<string, unknown>;
+  return areNumbers([left]) && (left as number) >= 0 && areInstants([until], end);
 }
 
 function isGuard(value: unknown, end: number): boolean {

@@ -1,7 +1,16 @@
 import type { Answer, BucketStore } from '../core/store.ts';
 
 /** The operations of a store that can be made to fail. */
-export type StoreOperation = 'take' | 'giveBack' | 'settle' | 'postpone' | 'pause' | 'peek' | 'override' | 'reset';
+export type StoreOperation =
+  | 'take'
+  | 'giveBack'
+  | 'settle'
+  | 'postpone'
+  | 'pause'
+  | 'sync'
+  | 'peek'
+  | 'override'
+  | 'reset';
 
 /** What becomes of one operation: nothing special, an error, or an answer after a while. */
 export type Fault = undefined | { readonly error: unknown } | { readonly after: Promise<unknown> };
@@ -12,6 +21,7 @@ const operations: readonly StoreOperation[] = [
   'settle',
   'postpone',
   'pause',
+  'sync',
   'peek',
   'override',
   'reset',

@@ -2,6 +2,7 @@ import { systemClock } from '../core/clock.ts';
 import type { BucketStore } from '../core/store.ts';
 import { correctionCases } from './contract/corrections.ts';
 import { limitCases } from './contract/limits.ts';
+import { poolCases } from './contract/pools.ts';
 import { sharingCases } from './contract/sharing.ts';
 import { takeCases } from './contract/take.ts';
 import { type TrialCase, trialOf } from './contract/trial.ts';
@@ -33,7 +34,14 @@ export interface StoreContractCase {
   run(): Promise<void>;
 }
 
-const cases: readonly TrialCase[] = [...takeCases, ...correctionCases, ...sharingCases, ...limitCases, ...windowCases];
+const cases: readonly TrialCase[] = [
+  ...takeCases,
+  ...correctionCases,
+  ...sharingCases,
+  ...poolCases,
+  ...limitCases,
+  ...windowCases,
+];
 
 /**
  * Proves a store: one case or more for every sentence of the contract in `BucketStore`, for any test runner. The cases are

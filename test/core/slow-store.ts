@@ -26,6 +26,7 @@ const all: Record<StoreOperation, true> = {
   settle: true,
   postpone: true,
   pause: true,
+  sync: true,
   peek: true,
   override: true,
   reset: true,

@@ -1,7 +1,7 @@
-import type { BucketStore, Cost, Limit, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
+import type { BucketStore, Ceiling, Cost, Limit, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
 import { adapt, type Bucket, newBucket } from '../../src/core/bucket.ts';
 import { type Plan, planOf } from '../../src/core/limit.ts';
-import { giveBack, pause, peek, postpone, reset, settle, take } from '../../src/core/operations.ts';
+import { giveBack, pause, peek, postpone, reset, settle, sync, take } from '../../src/core/operations.ts';
 
 export type Buckets = Map<string, Bucket>;
 
@@ -35,6 +35,10 @@ export class PlainStore implements BucketStore {
     const bucket = this.buckets.get(key);
     if (bucket !== undefined) postpone(bucket, receipt, ms, this.clock());
   }
+  sync(key: string, said: Ceiling, plan: Plan): void {
+    sync(this.at(key, plan), said, this.clock());
+  }
+
   pause(key: string, ms: number, plan: Plan): void {
     pause(this.at(key, plan), ms, this.clock());
   }

@@ -1,6 +1,7 @@
 import { type BucketStore, memoryStore } from 'sluice';
 import { bucketStoreContract, ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
+import { brokenPools } from './broken-pools.ts';
 import { brokenStores } from './broken-stores.ts';
 import { brokenTakes } from './broken-takes.ts';
 import { type BrokenStore, type Buckets, PlainStore } from './plain-store.ts';
@@ -27,7 +28,7 @@ async function failures(make: MakeStore): Promise<string[]> {
   return failed;
 }
 
-const all = [...brokenTakes, ...brokenStores];
+const all = [...brokenTakes, ...brokenPools, ...brokenStores];
 const known = new Map<BrokenStore[2], Promise<string[]>>();
 
 /** The same of a broken store, found out once. */

@@ -142,6 +142,10 @@ export class Handle {
     await this.#store.pause(this.#key, ms, this.plan);
   }
 
+  async sync(remaining: number, ms: number, isNewest = false): Promise<void> {
+    await this.#store.sync(this.#key, { remaining, ms, isNewest }, this.plan);
+  }
+
   async peek(): Promise<Standing> {
     return this.#store.peek(this.#key, this.plan);
   }
