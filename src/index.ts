@@ -29,6 +29,7 @@ export {
 export { type Logger, logTo } from './core/log.ts';
 export type { Limits } from './core/plans.ts';
 export type { Ceiling } from './core/pool.ts';
+export type { ServerSignal, SignalBucket } from './core/server-signal.ts';
 export type {
   Answer,
   BucketStore,
@@ -48,6 +49,7 @@ export type {
   RunOptions,
   SettleOptions,
   Status,
+  SyncOptions,
   Throttle,
   ThrottleOptions,
   WaitOptions,

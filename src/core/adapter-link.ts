@@ -1,6 +1,7 @@
 import { wrongType } from './check.ts';
 import type { Clock } from './clock.ts';
 import type { Grant } from './grant.ts';
+import type { ServerSignal } from './server-signal.ts';
 import type { Throttle } from './throttle.ts';
 
 /** What adapters need of a throttle beyond its public methods. */
@@ -8,6 +9,13 @@ export interface AdapterLink {
   readonly clock: Clock;
   /** Says that calls go over a network from now on: a margin of `'auto'` is no longer 0. */
   attach(): void;
+  /** The longest that a server may stop a key, in ms. */
+  readonly maxPause: number;
+  /**
+   * Acts on what an answer said about the quota, before the place of its call is free again.
+   * @param leastPause how long to pause at least where the server refused and named no time, in ms
+   */
+  listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void;
   /** Tells that a call has left; what is returned tells that the first of its answer has come. */
   noteDeparture(grant: Grant): () => void;
 }

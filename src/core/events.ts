@@ -1,5 +1,6 @@
 import { outOfRange, wrongType } from './check.ts';
 import type { Cost } from './cost.ts';
+import type { ServerSignal } from './server-signal.ts';
 
 /** What a throttle tells its listeners. Instants are ms since the epoch, durations ms. */
 export interface ThrottleEvents {
@@ -13,6 +14,8 @@ export interface ThrottleEvents {
   paused: { readonly key: string; readonly until: number };
   /** The first call after a pause is about to go. */
   resumed: { readonly key: string };
+  /** An adapter has read an answer of the server. */
+  signal: { readonly key: string; readonly signal: ServerSignal };
   /** The store failed; `fallback` tells whether a local bucket took over. */
   'store-error': { readonly key: string; readonly error: unknown; readonly fallback: boolean };
   /** The wall clock was set by `by` ms, forward or back. */
@@ -28,6 +31,7 @@ const names: readonly ThrottleEvent[] = [
   'rejected',
   'paused',
   'resumed',
+  'signal',
   'store-error',
   'clock-jump',
 ];

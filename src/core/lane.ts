@@ -3,7 +3,7 @@ import { type Cost, costIn, sameCost } from './cost.ts';
 import { CostExceedsBurstError, QueueFullError, WaitTooLongError } from './errors.ts';
 import type { Events } from './events.ts';
 import { lineEndsAt } from './forecast.ts';
-import { type CallGrant, ReceiptGrant } from './grant.ts';
+import { type CallGrant, type Grant, ReceiptGrant } from './grant.ts';
 import { Heap } from './heap.ts';
 import { type Plan, type Rule, samePlan } from './limit.ts';
 import { ignoreAbort, onAbort } from './signals.ts';
@@ -95,6 +95,9 @@ const mostPerPass = 1024;
 /** How long a lane on a shared store sleeps before it looks again whether the key was paused elsewhere, in ms. */
 const lookAgainAfter = 1000;
 
+/** How long others wait for the answer to a call that went alone, in ms. */
+const probePatience = 10_000;
+
 /** How long an answer or a wake may take before it counts against a call's maxWait, in ms. */
 const grace = 100;
 
@@ -127,6 +130,9 @@ export class Lane {
   /** Whether it was moved since the line asked. */
   #hasMoved = false;
   #inFlight = 0;
+  /** Whether the next call goes alone, after a refusal; then that call's grant, until its answer. */
+  #probe: 'next' | ReceiptGrant | undefined;
+  #probeUntil = 0;
   #timer: { handle: unknown; at: number } | undefined;
 
   constructor(key: string, host: LaneHost) {
@@ -148,19 +154,45 @@ export class Lane {
       this.#waiters.size === 0 &&
       this.#asking === undefined &&
       !this.#advancing &&
+      this.#probe === undefined &&
       this.#inFlight < this.#host.concurrency
     );
   }
 
   /** Whether there is nothing left to keep this lane for. */
   get idle(): boolean {
-    return this.#waiters.size === 0 && this.#asking === undefined && this.#inFlight === 0 && this.#slot === undefined;
+    return (
+      this.#waiters.size === 0 &&
+      this.#asking === undefined &&
+      this.#inFlight === 0 &&
+      this.#slot === undefined &&
+      this.#probe === undefined
+    );
   }
 
   /** Gives the place of a call in flight back. */
-  leave(): void {
+  leave(grant: Grant): void {
     this.#inFlight--;
+    this.endProbe(grant);
     this.advance();
+  }
+
+  /** Lets one call go alone as soon as calls may go again: the server refused one. */
+  probeNext(): void {
+    this.#probe = 'next';
+  }
+
+  /** Lets the others go if this was the call that went alone. */
+  endProbe(grant: Grant): void {
+    if (this.#probe !== grant) return;
+    this.#probe = undefined;
+    this.advance();
+  }
+
+  /** Forgets that a call is to go alone if nobody came for it. */
+  forgetProbe(): void {
+    if (this.#probe === 'next' && this.#waiters.size === 0) this.#probe = undefined;
+    if (this.idle) this.#host.retire(this);
   }
 
   /** Puts a call into the line. The promise settles when it may go or leaves. */
@@ -271,7 +303,13 @@ export class Lane {
     const { clock, events } = this.#host;
     this.#part(waiter);
     if (waiter.holdsPlace) this.#inFlight++;
-    waiter.resolve(new ReceiptGrant(this.key, this.#host, at, receipt));
+    const grant = new ReceiptGrant(this.key, this.#host, at, receipt);
+    if (this.#probe === 'next') {
+      // Nobody sees the end of a call that holds no place.
+      this.#probe = waiter.holdsPlace ? grant : undefined;
+      this.#probeUntil = clock.monotonic() + probePatience;
+    }
+    waiter.resolve(grant);
     if (events.wants('granted')) {
       events.emit('granted', { key: this.key, cost: waiter.cost, wait: Math.max(0, clock.monotonic() - waiter.since) });
     }
@@ -372,6 +410,10 @@ export class Lane {
     if (head === undefined) return this.#giveSlotBack();
     if (this.#inFlight >= concurrency) return this.#rest(now, Infinity);
     if (pausedUntil > now) return this.#rest(now, pausedUntil);
+    if (this.#probe instanceof ReceiptGrant) {
+      if (now < this.#probeUntil) return this.#rest(now, this.#probeUntil);
+      this.#probe = undefined;
+    }
     if (this.#slot === undefined) return this.#ask(undefined);
     const { due, receipt, owner } = this.#slot;
     // A slot that fits nobody any more holds up the line.
@@ -412,7 +454,11 @@ export class Lane {
     return this.#operate(
       (plan) => this.#host.store.peek(this.key, plan),
       ({ pausedFor, plan }) => {
-        if (pausedFor > 0) this.#host.notePause(this.key, pausedFor);
+        if (pausedFor > 0) {
+          // Each of those who share the key tries with one call, not all with all.
+          this.#probe ??= 'next';
+          this.#host.notePause(this.key, pausedFor);
+        }
         if (this.#plan !== undefined && !samePlan(plan, this.#plan)) this.#giveSlotBack();
         this.#plan = plan;
       },
@@ -457,7 +503,8 @@ export class Lane {
     let callers: Waiter[] = [];
     return this.#operate(
       (plan) => {
-        const most = Math.min(this.#batch || plan.mostAtOnce + 1, mostPerPass, concurrency - this.#inFlight);
+        const batch = this.#probe === 'next' ? 1 : this.#batch || plan.mostAtOnce + 1;
+        const most = Math.min(batch, mostPerPass, concurrency - this.#inFlight);
         callers = this.#waiters.firstFew(most);
         const longest = callers.reduce((most, { deadline }) => Math.max(most, deadline - now), 0);
         // Rounded up, so that a wait of just the maxWait fits whatever the clock's fractions.

@@ -1,8 +1,12 @@
-import { checkOptions, wrongType } from './check.ts';
+import { checkOptions, outOfRange, wrongType } from './check.ts';
+import { LearnedLimits } from './learned-limits.ts';
 import { type Limit, type Plan, planOf } from './limit.ts';
 
-/** The limits of a throttle: one limit, several, or a function of the key. */
-export type Limits = Limit | readonly Limit[] | ((key: string) => Limit | readonly Limit[]);
+/**
+ * The limits of a throttle: one limit, several, or a function of the key. `'server'` leaves them to the server of each key: one
+ * call a second until its answers tell more, then what they tell.
+ */
+export type Limits = Limit | readonly Limit[] | ((key: string) => Limit | readonly Limit[]) | 'server';
 
 /** The limits of a throttle, made ready once and kept. */
 export class Plans {
@@ -12,12 +16,15 @@ export class Plans {
   #fixed: Plan | undefined;
   /** What the function returned before: most return the same few objects again and again. */
   #known = new WeakMap<object, Plan>();
+  /** What servers told; undefined unless the limits are left to them. */
+  #learned: LearnedLimits | undefined;
 
   /** @param margin what limits without a margin of their own keep in hand, in ms */
   constructor(limits: Limits, margin: number) {
     this.#limits = limits;
     this.#margin = margin;
     this.#fixed = this.#planOf(limits);
+    this.#learned = limits === 'server' ? new LearnedLimits() : undefined;
   }
 
   get margin(): number {
@@ -39,11 +46,17 @@ export class Plans {
   replace(limits: Limits): void {
     this.#fixed = this.#planOf(limits);
     this.#limits = limits;
+    this.#learned = limits === 'server' ? (this.#learned ?? new LearnedLimits()) : undefined;
   }
 
   /** The limits that `key` keeps unless the store holds others for it. Whatever the user's function throws passes through. */
   of(key: string): Plan {
     return this.#fixed ?? this.#ask(key);
+  }
+
+  /** What servers told, if the limits are left to them. */
+  get learned(): LearnedLimits | undefined {
+    return this.#learned;
   }
 
   /** Whether costs can be checked against the names of all limits there are. */
@@ -53,13 +66,14 @@ export class Plans {
 
   /** The plan of every key; undefined if the limits are a function. */
   #planOf(limits: Limits): Plan | undefined {
-    if (typeof limits === 'function') return undefined;
+    if (typeof limits === 'function' || limits === 'server') return undefined;
+    if (typeof limits === 'string') outOfRange('limits', "a limit, a list of limits, a function or 'server'", limits);
     if (!Array.isArray(limits)) checkOptions('limits', limits);
     return planOf(limits, this.#margin);
   }
 
   #ask(key: string): Plan {
-    const limits = (this.#limits as (key: string) => Limit | readonly Limit[])(key);
+    const limits = this.#learned?.of(key) ?? (this.#limits as (key: string) => Limit | readonly Limit[])(key);
     if (typeof limits !== 'object' || limits === null)
       wrongType(`limits(${JSON.stringify(key)})`, 'a limit or a list of limits', limits);
     const known = this.#known.get(limits);

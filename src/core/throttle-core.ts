@@ -9,7 +9,11 @@ import { CallGrant, type Grant } from './grant.ts';
 import { GuardedStore, storePatience } from './guarded-store.ts';
 import { Lane, type LaneHost } from './lane.ts';
 import { checkMargin, type Limit, type Plan, planOf } from './limit.ts';
+import { Listening, type ListeningHost } from './listening.ts';
 import { Plans } from './plans.ts';
+import type { Ceiling } from './pool.ts';
+import { CancellableReservation } from './reservation.ts';
+import type { ServerSignal } from './server-signal.ts';
 import { settlementOf } from './settlement.ts';
 import { Spread } from './spread.ts';
 import { type Answer, type BucketStore, isPromise, type Receipt, type StoreNews } from './store.ts';
@@ -23,6 +27,7 @@ import type {
   RunOptions,
   SettleOptions,
   Status,
+  SyncOptions,
   Throttle,
   ThrottleOptions,
   WaitOptions,
@@ -41,7 +46,7 @@ const connectionsLast = 3_000;
 const jump = 250;
 
 /** The throttle: it checks what it is given, knows the lanes of its keys and hands them what they need. */
-export class ThrottleCore implements Throttle, LaneHost {
+export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   readonly clock: Clock;
   readonly store: BucketStore;
   readonly events: Events = new Events();
@@ -49,7 +54,7 @@ export class ThrottleCore implements Throttle, LaneHost {
   readonly maxQueue: number;
   readonly #guarded: GuardedStore | undefined;
   readonly #maxWait: number;
-  readonly #maxPause: number;
+  readonly maxPause: number;
   readonly #plans: Plans;
   /** How much round trips differ; undefined unless the margin is `'auto'` and calls go over a network. */
   #spread: Spread | undefined;
@@ -62,6 +67,9 @@ export class ThrottleCore implements Throttle, LaneHost {
   readonly #receipts = new WeakMap<Grant, Receipt>();
   /** When an adapter last saw an answer, on the monotonic clock. */
   #answeredAt = -Infinity;
+  /** When calls left whose answers are to come, on the monotonic clock. */
+  readonly #departures = new WeakMap<Grant, number>();
+  readonly #listening = new Listening(this);
   readonly #unwatch: (() => void) | undefined;
   #wallAhead: number;
   #closed: ThrottleError | undefined;
@@ -74,7 +82,7 @@ export class ThrottleCore implements Throttle, LaneHost {
     this.concurrency = checkNumber('concurrency', concurrency, { from: 1, whole: true, infinite: true });
     this.maxQueue = checkNumber('maxQueue', maxQueue, { from: 0, whole: true, infinite: true });
     this.#maxWait = checkNumber('maxWait', maxWait, { from: 0, infinite: true });
-    this.#maxPause = checkNumber('maxPause', maxPause, { from: 0, infinite: true });
+    this.maxPause = checkNumber('maxPause', maxPause, { from: 0, infinite: true });
     if (onStoreError !== 'memory' && onStoreError !== 'reject')
       outOfRange('onStoreError', "'memory' or 'reject'", onStoreError);
     const kept = checkMargin('margin', margin);
@@ -88,7 +96,11 @@ export class ThrottleCore implements Throttle, LaneHost {
     this.#wallAhead = clock.now() - clock.monotonic();
     linkAdapters(this, {
       clock,
+      maxPause: this.maxPause,
       attach: () => this.#attach(),
+      listen: (key, grant, signal, leastPause) => {
+        if (this.#closed === undefined) this.#listen(key, grant, signal, leastPause);
+      },
       noteDeparture: (grant) => this.#noteDeparture(grant),
     });
   }
@@ -148,7 +160,7 @@ export class ThrottleCore implements Throttle, LaneHost {
     try {
       result = await task(grant);
     } finally {
-      this.#lane(key).leave();
+      this.#lane(key).leave(grant);
     }
     const cost = options.settle?.(result);
     // The result is not kept waiting for the store; what the store does not take is told by its own event.
@@ -160,12 +172,20 @@ export class ThrottleCore implements Throttle, LaneHost {
     this.#checkOpen();
     checkKey(key);
     checkNumber('until', until, {});
-    const ms = Math.min(until - this.clock.now(), this.#maxPause);
+    const ms = Math.min(until - this.clock.now(), this.maxPause);
     if (ms <= 0) return;
-    this.notePause(key, ms);
-    const pausing = this.store.pause(key, ms, this.plan(key));
-    this.#lanes.get(key)?.advance();
-    await this.#timed(pausing);
+    await this.#timed(this.#pause(key, ms));
+  }
+
+  async sync(key: string, said: SyncOptions): Promise<void> {
+    this.#checkOpen();
+    checkKey(key);
+    checkOptions('said', said);
+    const remaining = checkNumber('remaining', said.remaining, { from: 0 });
+    const ms = Math.min(checkNumber('resetAt', said.resetAt, {}) - this.clock.now(), this.maxPause);
+    if (ms <= 0) return;
+    const left = Math.max(0, remaining - this.inFlight(key));
+    await this.#sync(key, { remaining: left, ms, isNewest: false });
   }
 
   async status(key: string = defaultKey): Promise<Status> {
@@ -173,7 +193,7 @@ export class ThrottleCore implements Throttle, LaneHost {
     checkKey(key);
     this.noteTime();
     const standing = await this.#timed(this.store.peek(key, this.plan(key)));
-    const { limits, wait, pausedFor } = standing;
+    const { limits, wait, pausedFor, pool } = standing;
     const lane = this.#lanes.get(key);
     const now = this.clock.monotonic();
     const instant = (monotonic: number) => this.clock.now() + Math.max(0, monotonic - now);
@@ -187,6 +207,7 @@ export class ThrottleCore implements Throttle, LaneHost {
       nextAt: instant(nextDue),
       eta: lastDue === undefined ? undefined : instant(lastDue),
       pausedUntil: pausedUntil > now ? instant(pausedUntil) : undefined,
+      pool: pool && { remaining: pool.remaining, resetAt: instant(now + pool.resetAfter) },
       margin: this.#plans.margin,
     };
   }
@@ -229,6 +250,51 @@ export class ThrottleCore implements Throttle, LaneHost {
     this.#lanes.get(key)?.restart();
   }
 
+  /** Stops a key here at once, and for everyone as soon as the store has it. */
+  #pause(key: string, ms: number): Answer<void> {
+    this.notePause(key, ms);
+    const pausing = this.store.pause(key, ms, this.plan(key));
+    this.#lanes.get(key)?.advance();
+    return pausing;
+  }
+
+  #sync(key: string, said: Ceiling): Promise<void> {
+    return this.#move(key, () => this.store.sync(key, said, this.plan(key)));
+  }
+
+  #listen(key: string, grant: Grant, signal: ServerSignal, leastPause: number | undefined): void {
+    this.#listening.listen(key, this.#departures.get(grant) ?? this.clock.monotonic(), signal, leastPause);
+    if (!signal.throttled) this.#lanes.get(key)?.endProbe(grant);
+  }
+
+  /** Does what nobody waits for. What the store does not take is told by its own event. */
+  async #quietly(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch {
+      // As above.
+    }
+  }
+
+  inFlight(key: string): number {
+    return this.#lanes.get(key)?.inFlight ?? 0;
+  }
+
+  stop(key: string, ms: number, probes: boolean): void {
+    if (ms <= 0) return;
+    if (probes) this.#lane(key).probeNext();
+    void this.#quietly(async () => this.#timed(this.#pause(key, Math.min(ms, this.maxPause))));
+  }
+
+  ceil(key: string, said: Ceiling): void {
+    void this.#quietly(() => this.#sync(key, said));
+  }
+
+  learn(key: string, signal: ServerSignal): void {
+    const { learned } = this.#plans;
+    if (learned?.learn(key, signal, this.clock.now())) void this.#quietly(() => this.#move(key, () => undefined));
+  }
+
   /** Does what moves a bucket, so that the calls that wait for it see where it stands then. */
   #move(key: string, move: () => Answer<void>): Promise<void> {
     const lane = this.#lanes.get(key);
@@ -267,6 +333,8 @@ export class ThrottleCore implements Throttle, LaneHost {
   #noteDeparture(grant: Grant): () => void {
     const { clock } = this;
     const left = clock.monotonic();
+    this.#departures.set(grant, left);
+    this.#listening.noteDeparture(grant.key);
     // Nobody knows how long the way over a new connection takes.
     const isCold = left - this.#answeredAt > connectionsLast;
     return () => {
@@ -317,7 +385,11 @@ export class ThrottleCore implements Throttle, LaneHost {
   notePause(key: string, ms: number): void {
     const now = this.clock.monotonic();
     if (now + ms <= this.pausedUntil(key)) return;
-    for (const [other, until] of this.#pauses) if (until <= now) this.resume(other);
+    for (const [other, until] of this.#pauses) {
+      if (until > now) continue;
+      this.resume(other);
+      this.#lanes.get(other)?.forgetProbe();
+    }
     this.#pauses.set(key, now + ms);
     if (this.events.wants('paused')) this.events.emit('paused', { key, until: this.clock.now() + ms });
   }
@@ -423,49 +495,6 @@ export class ThrottleCore implements Throttle, LaneHost {
     } finally {
       clock.clearTimeout(timer);
     }
-  }
-}
-
-class CancellableReservation implements Reservation {
-  readonly key: string;
-  readonly wait: number;
-  readonly at: number;
-  readonly #throttle: ThrottleCore;
-  readonly #receipt: Receipt;
-  readonly #due: number;
-  #cancelled = false;
-
-  constructor(throttle: ThrottleCore, key: string, receipt: Receipt, wait: number) {
-    const { clock } = throttle;
-    this.key = key;
-    this.wait = wait;
-    this.at = clock.now() + wait;
-    this.#throttle = throttle;
-    this.#receipt = receipt;
-    this.#due = clock.monotonic() + wait;
-  }
-
-  get receipt(): Receipt {
-    return this.#receipt;
-  }
-
-  get cancelled(): boolean {
-    return this.#cancelled;
-  }
-
-  isBy(throttle: ThrottleCore): boolean {
-    return this.#throttle === throttle;
-  }
-
-  /** Whether the slot has come, or was given back. */
-  get over(): boolean {
-    return this.#cancelled || this.#due <= this.#throttle.clock.monotonic();
-  }
-
-  async cancel(): Promise<void> {
-    if (this.over) return;
-    this.#cancelled = true;
-    await this.#throttle.giveBack(this);
   }
 }
 

@@ -9,7 +9,10 @@ import type { BucketStore, LimitStatus } from './store.ts';
 
 /** What `createThrottle` takes. */
 export interface ThrottleOptions {
-  /** The limits of every key, or a function that tells them for each key; it should return the same objects again and again. */
+  /**
+   * The limits of every key, or a function that tells them for each key; it should return the same objects again and again.
+   * `'server'` learns them from the answers that adapters see: RateLimit-Policy and the like.
+   */
   readonly limits: Limits;
   /**
    * Where the buckets live.
@@ -39,7 +42,7 @@ export interface ThrottleOptions {
    */
   readonly onStoreError?: OnStoreError;
   /**
-   * The longest that `pause` may stop a key, in ms; at least 0.
+   * The longest that a server, `pause` or `sync` may stop a key, in ms; at least 0.
    * @default 3_900_000 (65 minutes)
    */
   readonly maxPause?: number;
@@ -105,6 +108,14 @@ export interface SettleOptions {
   readonly cost: Cost;
 }
 
+/** What `sync` takes besides the key. */
+export interface SyncOptions {
+  /** Calls that the server says are left. At least 0. */
+  readonly remaining: number;
+  /** When it has more, in ms since the epoch. */
+  readonly resetAt: number;
+}
+
 /** What `configure` takes. */
 export interface ConfigureOptions {
   /** The limits from now on, instead of those that the throttle was made with. */
@@ -143,6 +154,8 @@ export interface Status {
   readonly eta: number | undefined;
   /** Until when the key is paused; undefined if it is not. */
   readonly pausedUntil: number | undefined;
+  /** What the server says is left in calls, and when it has more; undefined if it said nothing that still holds. */
+  readonly pool: { readonly remaining: number; readonly resetAt: number } | undefined;
   /** Milliseconds kept in hand by limits without a margin of their own. */
   readonly margin: number;
 }
@@ -213,6 +226,15 @@ export interface Throttle {
    * @param until ms since the epoch; an instant more than `maxPause` ahead counts as `maxPause` ahead, one in the past does nothing
    */
   pause(key: string, until: number): Promise<void>;
+
+  /**
+   * Lets no more go than the server says is left, here and for everyone who shares the store, on top of the limits. Adapters do it
+   * by themselves. What leaves less holds until its `resetAt`.
+   * @param said `remaining` in calls, at least 0, those that are on their way not yet taken off; `resetAt` in ms since the epoch, when
+   * the server has more: more than `maxPause` ahead counts as `maxPause` ahead, an instant in the past does nothing
+   * @throws TypeError, RangeError for a wrong argument; StoreError if `onStoreError` is `'reject'`
+   */
+  sync(key: string, said: SyncOptions): Promise<void>;
 
   /** Tells where a key stands. Changes nothing. */
   status(key?: string): Promise<Status>;

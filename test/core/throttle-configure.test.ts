@@ -106,7 +106,7 @@ describe.each(Object.entries(stores))('configure on %s', (_, makeStore) => {
     [undefined, TypeError, 'Expected `limits` to be an object, got `undefined`.'],
     [null, TypeError, 'Expected `limits` to be an object, got `null`.'],
     [5, TypeError, 'Expected `limits` to be an object, got `5`.'],
-    ['fast', TypeError, 'Expected `limits` to be an object, got `"fast"`.'],
+    ['fast', RangeError, 'Expected `limits` to be a limit, a list of limits, a function or \'server\', got `"fast"`.'],
     [[], RangeError, 'Expected `limits` to be at least one limit, got `array of 0`.'],
     [[slow, 5], TypeError, 'Expected `limits[1]` to be a limit, got `5`.'],
     [{ ...slow, rate: Number.NaN }, RangeError, 'Expected `limits.rate` to be a number above 0, got `NaN`.'],

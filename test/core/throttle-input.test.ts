@@ -80,7 +80,7 @@ describe('an option of createThrottle', () => {
     ['limits', undefined, TypeError, 'an object'],
     ['limits', null, TypeError, 'an object'],
     ['limits', 5, TypeError, 'an object'],
-    ['limits', '5 per second', TypeError, 'an object'],
+    ['limits', '5 per second', RangeError, "a limit, a list of limits, a function or 'server'"],
     ['limits', [], RangeError, 'at least one limit'],
   ])('%s: refuses %s', (name, value, type, rule) => {
     const act = () => make({ [name]: value });

@@ -32,6 +32,7 @@ describe('status', () => {
       nextAt: 0,
       eta: undefined,
       pausedUntil: undefined,
+      pool: undefined,
       margin: 0,
     } satisfies Status);
   });

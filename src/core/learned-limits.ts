@@ -1,0 +1,71 @@
+import { type Limit, quota } from './limit.ts';
+import type { ServerSignal, SignalBucket } from './server-signal.ts';
+
+/** What a key keeps before its server has said anything: one call a second. */
+const careful: Limit = { rate: 1, interval: 1_000 };
+
+/** What is said about two instants that are no further apart is said about one, in ms. */
+const sameInstant = 1_000;
+
+/** So many keys are remembered; the one that was learned first is forgotten first, and learned anew. */
+const keysKept = 10_000;
+
+interface Learned {
+  readonly limits: readonly Limit[];
+  /** When the window ends that they were reckoned from, in ms since the epoch; undefined if the server told the limits. */
+  readonly until: number | undefined;
+}
+
+/** The limits of keys that were left to their servers. */
+export class LearnedLimits {
+  readonly #learned = new Map<string, Learned>();
+
+  /** The limits of a key as far as they are known. The same object as long as they stay the same. */
+  of(key: string): Limit | readonly Limit[] {
+    return this.#learned.get(key)?.limits ?? careful;
+  }
+
+  /**
+   * Learns from an answer: quotas with a window become limits; without, what is left is spread until there is more.
+   * @param now ms since the epoch
+   * @returns whether the limits of the key have changed
+   */
+  learn(key: string, signal: ServerSignal, now: number): boolean {
+    const known = this.#learned.get(key);
+    const told = toldBy(signal.buckets);
+    if (told.length > 0) {
+      if (JSON.stringify(known?.limits) === JSON.stringify(told)) return false;
+      this.#keep(key, { limits: told, until: undefined });
+      return true;
+    }
+    const { remaining = 0, resetAt = now, unit } = signal;
+    if (unit !== undefined || remaining < 1 || resetAt <= now) return false;
+    if (known !== undefined && (known.until === undefined || resetAt - known.until <= sameInstant)) return false;
+    const burst = Math.max(1, Math.floor(remaining / 10));
+    this.#keep(key, { limits: [{ rate: remaining, interval: resetAt - now, burst }], until: resetAt });
+    return true;
+  }
+
+  #keep(key: string, learned: Learned): void {
+    this.#learned.delete(key);
+    this.#learned.set(key, learned);
+    for (const first of this.#learned.keys()) {
+      if (this.#learned.size <= keysKept) return;
+      this.#learned.delete(first);
+    }
+  }
+}
+
+/** The limits among quotas: those of requests whose number and window are known. */
+function toldBy(buckets: readonly SignalBucket[]): Limit[] {
+  const limits: Limit[] = [];
+  for (const { limit, window, unit } of buckets) {
+    if (unit !== undefined || limit === undefined || window === undefined) continue;
+    try {
+      limits.push(quota({ limit: Math.floor(limit), interval: window }));
+    } catch {
+      // A quota of nothing, or a window of centuries, is no limit to keep.
+    }
+  }
+  return limits;
+}

@@ -1,0 +1,137 @@
+import type { Clock } from './clock.ts';
+import type { Events } from './events.ts';
+import type { Plan, Rule } from './limit.ts';
+import type { Ceiling } from './pool.ts';
+import type { ServerSignal } from './server-signal.ts';
+
+/** What listening to servers needs of its throttle. */
+export interface ListeningHost {
+  readonly clock: Clock;
+  readonly events: Events;
+  /** The longest that a server may stop a key, in ms. */
+  readonly maxPause: number;
+  plan(key: string): Plan;
+  /** Calls of this process that are on their way. */
+  inFlight(key: string): number;
+  /** Stops a key for everyone; one probe goes first afterwards if the server refused a call. */
+  stop(key: string, ms: number, probes: boolean): void;
+  /** Lets no more go than the server says is left. */
+  ceil(key: string, said: Ceiling): void;
+  /** Takes the limits that a server tells of for those of the key, if they were left to it. */
+  learn(key: string, signal: ServerSignal): void;
+}
+
+/** What was heard of one key. Instants are on the monotonic clock. */
+interface Heard {
+  /** Calls that were refused one after the other, each after the pause for the one before. */
+  refusals: number;
+  /** When the latest of them was refused. */
+  refusedAt: number;
+  /** When the call left whose answer told last what is left. */
+  tellerLeft: number;
+  /** What was left then, less what has left since. */
+  left: number;
+  until: number;
+}
+
+/** The pause after a refusal that names no time: at first, and at most after many in a row, in ms. */
+const firstBackOff = 1_000;
+const longestBackOff = 60_000;
+
+/** What is said about two instants that are no further apart is said about one, in ms: servers tell whole seconds. */
+const sameInstant = 1_000;
+
+/** So many keys are remembered before those that matter no more are forgotten. */
+const keysKept = 1_000;
+
+/**
+ * Acts on what servers say: it can only slow calls down. A refusal stops the key for everyone, what is left becomes a ceiling.
+ * Answers to calls that left before can lengthen a pause, not shorten it, and say nothing against newer ones.
+ */
+export class Listening {
+  readonly #host: ListeningHost;
+  readonly #heard = new Map<string, Heard>();
+
+  constructor(host: ListeningHost) {
+    this.#host = host;
+  }
+
+  /**
+   * Takes note of one answer, while its call still counts as in flight.
+   * @param left when its call left, on the monotonic clock
+   * @param leastPause how long to pause at least where the server refused and named no time, in ms
+   */
+  listen(key: string, left: number, signal: ServerSignal, leastPause: number = firstBackOff): void {
+    const { events, clock } = this.#host;
+    if (events.wants('signal')) events.emit('signal', { key, signal });
+    const heard = this.#of(key);
+    const wait = signal.retryAt === undefined ? undefined : signal.retryAt - clock.now();
+    if (signal.throttled) {
+      // Of many that were on their way together one counts.
+      if (left >= heard.refusedAt) {
+        heard.refusals++;
+        heard.refusedAt = clock.monotonic();
+      }
+      this.#host.stop(key, wait ?? backOff(heard.refusals, leastPause), true);
+    } else {
+      if (left >= heard.refusedAt) heard.refusals = 0;
+      if (wait !== undefined) this.#host.stop(key, wait, false);
+    }
+    this.#host.learn(key, signal);
+    this.#noteLeft(key, heard, left, signal);
+  }
+
+  /** Notes that a call leaves, which takes one of what is left. */
+  noteDeparture(key: string): void {
+    const heard = this.#heard.get(key);
+    if (heard !== undefined) heard.left--;
+  }
+
+  #noteLeft(key: string, heard: Heard, callLeft: number, { remaining, resetAt, unit }: ServerSignal): void {
+    const { clock, maxPause } = this.#host;
+    if (remaining === undefined || resetAt === undefined || unit !== undefined) return;
+    const now = clock.monotonic();
+    const ms = Math.min(resetAt - clock.now(), maxPause);
+    if (ms <= 0) return;
+    const inFlight = Math.max(0, this.#host.inFlight(key) - 1);
+    const left = Math.max(0, remaining - inFlight);
+    const isNewest = callLeft > heard.tellerLeft || heard.until <= now;
+    const holds = heard.until > now;
+    const isSame = holds && Math.abs(heard.until - now - ms) <= sameInstant;
+    if (!isNewest && left >= heard.left) return;
+    // Far from the end of it the limits are what counts, and so are small differences.
+    if (!holds && left >= mostUntil(this.#host.plan(key), ms)) return;
+    if (isSame && left > 4 * (inFlight + 4) && Math.abs(left - heard.left) <= inFlight + 1) return;
+    Object.assign(heard, { left, until: now + ms, tellerLeft: Math.max(callLeft, heard.tellerLeft) });
+    this.#host.ceil(key, { remaining: left, ms, isNewest });
+  }
+
+  #of(key: string): Heard {
+    let heard = this.#heard.get(key);
+    if (heard === undefined) {
+      if (this.#heard.size >= keysKept) this.#forget();
+      heard = { refusals: 0, refusedAt: -Infinity, tellerLeft: -Infinity, left: Infinity, until: -Infinity };
+      this.#heard.set(key, heard);
+    }
+    return heard;
+  }
+
+  #forget(): void {
+    const now = this.#host.clock.monotonic();
+    for (const [key, { refusals, until }] of this.#heard) if (refusals === 0 && until <= now) this.#heard.delete(key);
+  }
+}
+
+/** How long to pause where the server names no time: doubled with each refusal, and spread, so that not all come back at once. */
+function backOff(refusals: number, least: number): number {
+  const first = Math.max(firstBackOff, least);
+  const doubled = first * 2 ** Math.min(refusals - 1, 16);
+  return Math.min(doubled, Math.max(first, longestBackOff)) * (1 + Math.random() / 10);
+}
+
+/** The most calls of cost 1 that limits could let go within `ms`. */
+function mostUntil({ rules }: Plan, ms: number): number {
+  const most = ({ window, burst, emissionInterval }: Rule) =>
+    window === 0 ? burst + ms / emissionInterval : burst * (1 + Math.ceil(ms / window));
+  return Math.min(...rules.map(most));
+}
