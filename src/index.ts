@@ -1,5 +1,17 @@
 export type { CallOptions } from './adapters/call-options.ts';
 export { type FetchCall, type ThrottleFetchOptions, throttleFetch } from './adapters/fetch.ts';
+export {
+  type BodyQuota,
+  type Dialect,
+  type FieldMeaning,
+  type HeaderSource,
+  type RefusalMark,
+  readServerSignal,
+  type ServerAnswer,
+  type ServerSignal,
+  type SignalBucket,
+  type TimeHint,
+} from './adapters/server-signal.ts';
 export type { Clock } from './core/clock.ts';
 export type { Cost } from './core/cost.ts';
 export {

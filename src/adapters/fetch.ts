@@ -4,8 +4,8 @@ import { isThrottleError } from '../core/errors.ts';
 import type { Grant } from '../core/grant.ts';
 import type { Throttle } from '../core/throttle.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, termsOf } from './call-options.ts';
-import { refusalOf } from './refusal.ts';
 import { canBeSentAgain, type FetchArguments, isRequest, membersOf, snapshot } from './request-snapshot.ts';
+import { readServerSignal } from './server-signal.ts';
 
 /** One call of `fetch`, as the options' functions see it. */
 export interface FetchCall {
@@ -94,11 +94,11 @@ async function sendInTurn(
       const response = await send(...args);
       answered();
       const now = link.clock.now();
-      const refusal = refusalOf({ status: response.status, header: (name) => response.headers.get(name) }, now);
+      const { throttled, retryAt } = readServerSignal({ status: response.status, headers: response.headers, now });
       // The pause is on before this call's place is free for the next. If the store fails, the answer is none the worse for it.
-      if (refusal !== undefined) throttle.pause(key, refusal.retryAt ?? now + backOff(attempt)).catch(() => {});
+      if (throttled) throttle.pause(key, retryAt ?? now + backOff(attempt)).catch(() => {});
       else settle?.(throttle, grant, () => response.clone(), discard);
-      return { response, isRefused: refusal !== undefined };
+      return { response, isRefused: throttled };
     };
     let answer: Awaited<ReturnType<typeof task>>;
     try {
