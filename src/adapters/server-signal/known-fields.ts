@@ -3,18 +3,10 @@ import { retryAfterFields } from './retry-after.ts';
 import { usageField, vendorFields } from './vendor-fields.ts';
 
 const families = ['ratelimit', 'x-ratelimit', 'x-rate-limit'];
-const parts = [
-  'limit',
-  'remaining',
-  'used',
-  'reset',
-  'reset-after',
-  'policy',
-  'resource',
-  'bucket',
-  'name',
-  'interval',
-];
+const parts =
+  'limit remaining available used observed reset reset-after resettime next policy resource bucket name interval'.split(
+    ' ',
+  );
 const dimensions = ['requests', 'tokens', 'second', 'minute', 'hour', 'day'];
 const common: readonly string[] = ['date', 'age', 'ratelimit', usageField];
 
