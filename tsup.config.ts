@@ -4,6 +4,7 @@ export default defineConfig({
   // One line per public import path; its twin is the block of the same name under "exports" in package.json.
   entry: {
     index: 'src/index.ts',
+    presets: 'src/presets.ts',
     testing: 'src/testing.ts',
   },
   format: ['esm', 'cjs'],

@@ -1,7 +1,8 @@
 import { decide } from './decide.ts';
 import { network } from './network.ts';
+import { signals } from './signals.ts';
 
-const benches: Record<string, () => Promise<void>> = { decide, network };
+const benches: Record<string, () => Promise<void>> = { decide, network, signals };
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => benches[name] === undefined);

@@ -7,20 +7,31 @@ export interface Member {
   readonly parameters: string;
 }
 
-const member = /(?:"(?:[^"\\]|\\.)*"|[^,"]|")+/g;
-
 /**
  * Splits a list at its commas, but for those in quotes.
  * @returns none if there are more than 32
  */
 export function membersOf(text: string): readonly Member[] {
-  const members = text.match(member) ?? [];
-  if (members.length > mostMembers) return [];
-  return members.map((one) => {
-    const end = one.indexOf(';');
-    const head = (end === -1 ? one : one.slice(0, end)).trim();
-    return { head: head.replace(/^"(.*)"$/, '$1'), parameters: end === -1 ? '' : one.slice(end) };
-  });
+  const members: Member[] = [];
+  let begin = 0;
+  let isQuoted = false;
+  for (let at = 0; at <= text.length; at++) {
+    const character = text[at];
+    if (character === '"') isQuoted = !isQuoted;
+    else if (character === '\\' && isQuoted) at++;
+    const isEnd = at >= text.length || (character === ',' && !isQuoted);
+    if (!isEnd) continue;
+    if (members.length === mostMembers) return [];
+    members.push(memberOf(text.slice(begin, at)));
+    begin = at + 1;
+  }
+  return members;
+}
+
+function memberOf(text: string): Member {
+  const end = text.indexOf(';');
+  const head = (end === -1 ? text : text.slice(0, end)).trim();
+  return { head: head.replace(/^"(.*)"$/, '$1'), parameters: end === -1 ? '' : text.slice(end) };
 }
 
 /**
