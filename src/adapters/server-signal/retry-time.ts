@@ -104,7 +104,7 @@ function instant(at: number, { now, skew }: Arrival): RetryTime | undefined {
 }
 
 /** Whole milliseconds that are enough; what lies below a nanosecond came from the arithmetic. */
-const wholeUp = (ms: number): number => Math.ceil(ms - 1e-6);
+const wholeUp = (ms: number): number => Math.max(1, Math.ceil(ms - 1e-6));
 
 /** Milliseconds in each unit of a duration. The micro sign may arrive as the two bytes that it is in UTF-8. */
 const units: Readonly<Record<string, number>> = {
