@@ -8,8 +8,6 @@ export {
   type RefusalMark,
   readServerSignal,
   type ServerAnswer,
-  type ServerSignal,
-  type SignalBucket,
   type TimeHint,
 } from './adapters/server-signal.ts';
 export type { Clock } from './core/clock.ts';

@@ -4,12 +4,13 @@ import { isThrottleError } from '../core/errors.ts';
 import { report } from '../core/events.ts';
 import type { Grant } from '../core/grant.ts';
 import type { Throttle, WaitOptions } from '../core/throttle.ts';
+import { type AnswerOptions, checkAnswerOptions } from './answer.ts';
 
 /**
  * What all adapters take, under the same names. `Call` is what the adapter knows of one call before it is sent, `Answer` what
  * comes back.
  */
-export interface CallOptions<Call, Answer = unknown> {
+export interface CallOptions<Call, Answer = unknown> extends AnswerOptions<Call> {
   /**
    * Names the bucket of a call.
    * @default the origin of its URL
@@ -53,6 +54,7 @@ const defaultRetry = 2;
 /** Checks what was given to an adapter, once, when it is attached. */
 export function checkCallOptions<Call, Answer>(options: CallOptions<Call, Answer>): void {
   checkOptions('options', options);
+  checkAnswerOptions(options);
   const { key = '', cost = 1, priority = 0, match, maxWait = 0, retry = 0, settle } = options;
   if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
   if (typeof key !== 'function' && typeof key !== 'string') wrongType('key', 'a string or a function', key);

@@ -3,9 +3,10 @@ import { wrongType } from '../core/check.ts';
 import { isThrottleError } from '../core/errors.ts';
 import type { Grant } from '../core/grant.ts';
 import type { Throttle } from '../core/throttle.ts';
+import { hear, looksIntoBody } from './answer.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, termsOf } from './call-options.ts';
+import { warnOfHiddenTiming } from './hidden-headers.ts';
 import { canBeSentAgain, type FetchArguments, isRequest, membersOf, snapshot } from './request-snapshot.ts';
-import { readServerSignal } from './server-signal.ts';
 
 /** One call of `fetch`, as the options' functions see it. */
 export interface FetchCall {
@@ -62,7 +63,14 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
     const signal = members?.signal === undefined && isRequest(input) ? input.signal : members?.signal;
     if (signal !== undefined && signal !== null && (!isSignal(signal) || signal.aborted)) return send(...args);
     const terms = termsOf(options, call, origin);
-    return sendInTurn(line, terms, snapshot(args, target, members), signal ?? undefined);
+    const note = async (grant: Grant, response: Response) => {
+      const { status, headers } = response;
+      const body = looksIntoBody(options) ? await jsonOf(response) : undefined;
+      const { throttled, retryAt } = hear(link, terms.key, grant, options, call, { status, headers, body });
+      if (throttled && retryAt === undefined) warnOfHiddenTiming(response);
+      return throttled;
+    };
+    return sendInTurn(line, terms, note, snapshot(args, target, members), signal ?? undefined);
   };
   return Object.defineProperties(throttled, {
     name: { value: send.name, configurable: true },
@@ -81,6 +89,7 @@ interface Line {
 async function sendInTurn(
   { throttle, link, send }: Line,
   { key, wait, retry, settle }: CallTerms<Response>,
+  isRefusal: (grant: Grant, response: Response) => Promise<boolean>,
   args: FetchArguments,
   signal: AbortSignal | undefined,
 ): Promise<Response> {
@@ -93,12 +102,10 @@ async function sendInTurn(
       const answered = link.noteDeparture(grant);
       const response = await send(...args);
       answered();
-      const now = link.clock.now();
-      const { throttled, retryAt } = readServerSignal({ status: response.status, headers: response.headers, now });
-      // The pause is on before this call's place is free for the next. If the store fails, the answer is none the worse for it.
-      if (throttled) throttle.pause(key, retryAt ?? now + backOff(attempt)).catch(() => {});
-      else settle?.(throttle, grant, () => response.clone(), discard);
-      return { response, isRefused: throttled };
+      // The pause is on before this call's place is free for the next.
+      const isRefused = await isRefusal(grant, response);
+      if (!isRefused) settle?.(throttle, grant, () => response.clone(), discard);
+      return { response, isRefused };
     };
     let answer: Awaited<ReturnType<typeof task>>;
     try {
@@ -126,9 +133,19 @@ async function discard(response: Response | undefined): Promise<void> {
   }
 }
 
-/** How long to pause where the server does not say, in ms: a second, then two, then four … up to a minute. */
-function backOff(attempt: number): number {
-  return Math.min(1_000 * 2 ** attempt, 60_000);
+/** The longest body that is looked into, in bytes. */
+const longestBody = 1_000_000;
+
+/** Reads a body that looks like JSON, and leaves the caller's as it is; undefined if it cannot be read. */
+async function jsonOf(response: Response): Promise<unknown> {
+  const { headers } = response;
+  if (!/\bjson\b/i.test(headers.get('content-type') ?? '')) return undefined;
+  if (Number(headers.get('content-length') ?? 0) > longestBody) return undefined;
+  try {
+    return await response.clone().json();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads where a call goes, now that relative URLs mean what they mean; undefined if it is not ours to hold back. */

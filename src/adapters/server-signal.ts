@@ -11,7 +11,7 @@ import { arrivalOf } from './server-signal/retry-time.ts';
 import type { ServerAnswer, ServerSignal } from './server-signal/signal.ts';
 
 export type { BodyQuota, Dialect, FieldMeaning, RefusalMark, TimeHint } from './server-signal/dialect.ts';
-export type { HeaderSource, ServerAnswer, ServerSignal, SignalBucket } from './server-signal/signal.ts';
+export type { HeaderSource, ServerAnswer } from './server-signal/signal.ts';
 
 /** Statuses that some servers refuse with, and that mean something else unless the answer says when to come back. */
 const maybeRefused: readonly number[] = [403, 418, 420, 430, 503, 509, 529];

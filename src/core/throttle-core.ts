@@ -292,7 +292,13 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   learn(key: string, signal: ServerSignal): void {
     const { learned } = this.#plans;
-    if (learned?.learn(key, signal, this.clock.now())) void this.#quietly(() => this.#move(key, () => undefined));
+    const isFirst = learned?.knows(key) === false;
+    if (!learned?.learn(key, signal, this.clock.now())) return;
+    // The call that limits were learned from counts in each of them.
+    const count = async () => {
+      if (isFirst) await this.store.take(key, { plan: this.plan(key), costs: [1], ahead: Infinity });
+    };
+    void this.#quietly(() => this.#move(key, count));
   }
 
   /** Does what moves a bucket, so that the calls that wait for it see where it stands then. */

@@ -1,6 +1,6 @@
 import { createThrottle, type Limit, type ThrottleFetchOptions, type ThrottleOptions, throttleFetch } from 'sluice';
 import { faultyStore, ManualClock } from 'sluice/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyValueStore } from '../../src/storage/key-value.ts';
 import { type Answering, fakeFetch, watch } from './fake-fetch.ts';
 
@@ -20,6 +20,9 @@ function setUp(answer: Answering, options: ThrottleFetchOptions = {}, throttleOp
   };
   return { clock, pass, throttle, ...fake, throttled: throttleFetch(throttle, { ...options, fetch: fake.fetch }) };
 }
+
+// Pauses without a time are spread at random.
+beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0));
 
 const ok = () => new Response('ok');
 function refused(headers: Record<string, string> = {}, status = 429): Response {

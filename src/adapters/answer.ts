@@ -1,0 +1,55 @@
+import type { AdapterLink } from '../core/adapter-link.ts';
+import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
+import { report } from '../core/events.ts';
+import type { Grant } from '../core/grant.ts';
+import type { ServerSignal } from '../core/server-signal.ts';
+import { type Dialect, readServerSignal, type ServerAnswer } from './server-signal.ts';
+
+/** What all adapters take about the answers of a server. `Call` is what the adapter knows of one call before it is sent. */
+export interface AnswerOptions<Call> {
+  /**
+   * What is peculiar to the API: see `sluice/presets` for those of well-known ones.
+   * @default what is common to all
+   */
+  readonly dialect?: Dialect;
+  /** Called with what each answer says about the quota, before the throttle acts on it. What it throws is reported and harms nobody. */
+  readonly onSignal?: (signal: ServerSignal, call: Call) => void;
+}
+
+/** What of an answer is read. `body` only matters where the dialect looks into it. */
+export type Answered = Pick<ServerAnswer, 'status' | 'headers' | 'body'>;
+
+/** Checks what was given to an adapter, once, when it is attached. */
+export function checkAnswerOptions<Call>({ dialect, onSignal }: AnswerOptions<Call>): void {
+  if (dialect !== undefined) checkOptions('dialect', dialect);
+  if (dialect?.refusals !== undefined) checkMethods('dialect.refusals', dialect.refusals, ['some']);
+  if (onSignal !== undefined && typeof onSignal !== 'function') wrongType('onSignal', 'a function', onSignal);
+}
+
+/** Whether the dialect looks into the body of answers. */
+export function looksIntoBody({ dialect }: AnswerOptions<never>): boolean {
+  return dialect?.body !== undefined || dialect?.refusals?.some(({ body }) => body !== undefined) === true;
+}
+
+/**
+ * Takes note of one answer, while its call still has its place: a refusal stops the key for everyone.
+ * @returns what the answer says about the quota
+ */
+export function hear<Call>(
+  link: AdapterLink,
+  key: string,
+  grant: Grant,
+  { dialect, onSignal }: AnswerOptions<Call>,
+  call: Call,
+  answered: Answered,
+): ServerSignal {
+  const { clock, maxPause } = link;
+  const signal = readServerSignal({ ...answered, dialect, now: clock.now(), maxPause: Math.max(maxPause, 1) });
+  try {
+    onSignal?.(signal, call);
+  } catch (error) {
+    report(error);
+  }
+  link.listen(key, grant, signal, dialect?.leastPause);
+  return signal;
+}
