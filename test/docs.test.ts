@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as sluice from 'sluice';
+import * as presets from 'sluice/presets';
 import * as testing from 'sluice/testing';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
@@ -94,7 +95,7 @@ describe('examples', () => {
       .replace(/^(.*?);? *\/\/=> *(.*)$/gm, '__expect(($1)).toEqual(($2));')
       .replace(/^import .*$/gm, '');
     const { outputText } = ts.transpileModule(asserting, { compilerOptions: { target: ts.ScriptTarget.ES2022 } });
-    const names = { ...sluice, ...testing, __expect: expect };
+    const names = { ...sluice, ...presets, ...testing, __expect: expect };
     const AsyncFunction = (async () => {}).constructor as new (
       ...args: string[]
     ) => (...args: unknown[]) => Promise<void>;

@@ -32,7 +32,7 @@ export interface ThrottleFetchOptions extends CallOptions<FetchCall, Response> {
 /**
  * Makes a `fetch` that waits for its turn: the same type and the same semantics, whatever its arguments. Calls to other schemes
  * than http and https go straight through. A call whose signal aborts while it waits is handed to the real fetch at once, so that
- * it fails with fetch's own error. A 429, or a 503 with Retry-After, pauses its key and is sent again after the pause.
+ * it fails with fetch's own error. A call that `readServerSignal` finds refused pauses its key and is sent again after the pause.
  * @throws TypeError, RangeError for a wrong option. The fetch it returns rejects as fetch does, and with WaitTooLongError,
  * QueueFullError, CostExceedsBurstError or StoreError before anything was sent.
  * @see docs/adapters.md

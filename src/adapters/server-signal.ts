@@ -17,6 +17,7 @@ export type { HeaderSource, ServerAnswer } from './server-signal/signal.ts';
 const maybeRefused: readonly number[] = [403, 418, 420, 430, 503, 509, 529];
 
 const mostIgnored = 32;
+const mostQuotas = 32;
 
 /**
  * Reads what an answer says about the quota: Retry-After and its relatives, the IETF RateLimit fields of all drafts, the
@@ -65,7 +66,7 @@ function read({ status, headers, now, dialect = {}, body, maxPause }: ServerAnsw
     readRateLimitFields(texts, quotas);
   }
   const inBody = dialect.body && readBody(body, dialect.body, arrival);
-  const all = [...(inBody ? [inBody.quota] : []), ...quotas.read(arrival, hints)];
+  const all = [...(inBody ? [inBody.quota] : []), ...quotas.read(arrival, hints)].slice(0, mostQuotas);
   const binding = bindingOf(all, inBody?.quota);
 
   const asked = mayRefuse ? readRetryAfter(texts, arrival, hints, ignored) : undefined;

@@ -7,18 +7,16 @@ import {
   withoutLimits,
 } from './preset.ts';
 
-const second = 1_000;
-const minute = 60_000;
-const day = 86_400_000;
-
-/** Points per second, and as many at once as one query may cost. */
-const points = (rate: number) => [{ rate, interval: second, burst: 1_000 }];
-
 /** The GraphQL Admin API of Shopify, in points: a call costs what its query does. */
 export const shopify: PresetByPlan<'standard' | 'advanced' | 'plus' | 'enterprise'> = /* @__PURE__ */ byPlan({
   api: 'Shopify GraphQL Admin',
   countsBy: 'app and store',
-  plans: { standard: points(100), advanced: points(200), plus: points(1_000), enterprise: points(2_000) },
+  plans: {
+    standard: [{ rate: 100, interval: 1_000, burst: 1_000 }],
+    advanced: [{ rate: 200, interval: 1_000, burst: 1_000 }],
+    plus: [{ rate: 1_000, interval: 1_000, burst: 1_000 }],
+    enterprise: [{ rate: 2_000, interval: 1_000, burst: 1_000 }],
+  },
   dialect: {
     refusals: [{ body: ['errors.*.extensions.code', 'THROTTLED'] }, { body: ['errors.*.message', 'Throttled'] }],
     body: {
@@ -39,9 +37,9 @@ export const shopifyRest: PresetByPlan<'standard' | 'advanced' | 'plus'> = /* @_
   api: 'Shopify REST Admin (legacy)',
   countsBy: 'app and store',
   plans: {
-    standard: [{ rate: 2, interval: second, burst: 40 }],
-    advanced: [{ rate: 4, interval: second, burst: 40 }],
-    plus: [{ rate: 20, interval: second, burst: 40 }],
+    standard: [{ rate: 2, interval: 1_000, burst: 40 }],
+    advanced: [{ rate: 4, interval: 1_000, burst: 40 }],
+    plus: [{ rate: 20, interval: 1_000, burst: 40 }],
   },
   source: 'https://shopify.dev/docs/api/admin-rest/usage/rate-limits',
   confidence: 'primary',
@@ -51,7 +49,7 @@ export const shopifyRest: PresetByPlan<'standard' | 'advanced' | 'plus'> = /* @_
 export const stripe: PresetByPlan<'live' | 'sandbox'> = /* @__PURE__ */ byPlan({
   api: 'Stripe',
   countsBy: 'account and mode',
-  plans: { live: [[100, second]], sandbox: [[25, second]] },
+  plans: { live: [[100, 1_000]], sandbox: [[25, 1_000]] },
   source: 'https://docs.stripe.com/rate-limits',
   confidence: 'primary',
   note: 'Also 25 a second for each endpoint, and less for some. Never says when to come back.',
@@ -61,7 +59,7 @@ export const stripe: PresetByPlan<'live' | 'sandbox'> = /* @__PURE__ */ byPlan({
 export const slack: PresetByPlan<'tier1' | 'tier2' | 'tier3' | 'tier4'> = /* @__PURE__ */ byPlan({
   api: 'Slack Web API',
   countsBy: 'method, workspace and app',
-  plans: { tier1: [[1, minute]], tier2: [[20, minute]], tier3: [[50, minute]], tier4: [[100, minute]] },
+  plans: { tier1: [[1, 60_000]], tier2: [[20, 60_000]], tier3: [[50, 60_000]], tier4: [[100, 60_000]] },
   source: 'https://docs.slack.dev/apis/web-api/rate-limits',
   confidence: 'primary',
   note: 'chat.postMessage is about one a second for each channel; some methods are slower for apps outside the Marketplace.',
@@ -71,8 +69,8 @@ export const slack: PresetByPlan<'tier1' | 'tier2' | 'tier3' | 'tier4'> = /* @__
 export const airtable: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Airtable',
   countsBy: 'base',
-  limits: [[5, second]],
-  dialect: { leastPause: 30 * second },
+  limits: [[5, 1_000]],
+  dialect: { leastPause: 30_000 },
   source: 'https://airtable.com/developers/web/api/rate-limits',
   confidence: 'primary',
   note: 'Refuses for 30 seconds without saying so. Also 50 a second for all the personal tokens of a user.',
@@ -92,8 +90,8 @@ export const hubspot: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'HubSpot',
   countsBy: 'app and account',
   limits: [
-    [100, 10 * second],
-    [250_000, day],
+    [100, 10_000],
+    [250_000, 86_400_000],
   ],
   source: 'https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines',
   confidence: 'copy',
@@ -157,7 +155,7 @@ export const twilio: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
 export const googleSheets: PresetByPlan<'user' | 'project'> = /* @__PURE__ */ byPlan({
   api: 'Google Sheets',
   countsBy: 'user and project, reads and writes apart',
-  plans: { user: [[60, minute]], project: [[300, minute]] },
+  plans: { user: [[60, 60_000]], project: [[300, 60_000]] },
   dialect: { refusals: [{ status: [403], body: ['error.errors.*.reason', 'rateLimitExceeded'] }] },
   source: 'https://developers.google.com/workspace/sheets/api/limits',
   confidence: 'primary',

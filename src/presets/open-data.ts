@@ -7,16 +7,11 @@ import {
   withoutLimits,
 } from './preset.ts';
 
-const second = 1_000;
-const minute = 60_000;
-const hour = 3_600_000;
-const day = 86_400_000;
-
 /** Nominatim of the OpenStreetMap Foundation: a call a second, summed over all the users of an application. */
 export const nominatim: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Nominatim (OpenStreetMap)',
   countsBy: 'application, all its users together',
-  limits: [[1, second]],
+  limits: [[1, 1_000]],
   source: 'https://operations.osmfoundation.org/policies/nominatim/',
   confidence: 'secondhand',
   note: 'No autocomplete. Refuses with 403 or 429 without a time, and blocks addresses.',
@@ -26,7 +21,7 @@ export const nominatim: PresetWithLimits = /* @__PURE__ */ withLimits({
 export const cratesIo: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'crates.io',
   countsBy: 'crawler',
-  limits: [[1, second]],
+  limits: [[1, 1_000]],
   source: 'https://crates.io/data-access',
   confidence: 'secondhand',
   note: 'Needs a User-Agent with a contact; refuses with 403.',
@@ -36,7 +31,7 @@ export const cratesIo: PresetWithLimits = /* @__PURE__ */ withLimits({
 export const arxiv: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'arXiv',
   countsBy: 'client, all its machines together',
-  limits: [[1, 3 * second]],
+  limits: [[1, 3_000]],
   concurrency: 1,
   source: 'https://info.arxiv.org/help/api/tou.html',
   confidence: 'copy',
@@ -46,8 +41,8 @@ export const arxiv: PresetWithLimits = /* @__PURE__ */ withLimits({
 export const secEdgar: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'SEC EDGAR',
   countsBy: 'user and address',
-  limits: [[10, second]],
-  dialect: { leastPause: 10 * minute },
+  limits: [[10, 1_000]],
+  dialect: { leastPause: 600_000 },
   source: 'https://www.sec.gov/os/accessing-edgar-data',
   confidence: 'secondhand',
   note: 'Needs a User-Agent with a contact. Too many calls block the address for ten minutes.',
@@ -57,7 +52,7 @@ export const secEdgar: PresetWithLimits = /* @__PURE__ */ withLimits({
 export const ncbi: PresetByPlan<'anonymous' | 'key'> = /* @__PURE__ */ byPlan({
   api: 'NCBI E-utilities',
   countsBy: 'address, or key',
-  plans: { anonymous: [[3, second]], key: [[10, second]] },
+  plans: { anonymous: [[3, 1_000]], key: [[10, 1_000]] },
   source: 'https://www.ncbi.nlm.nih.gov/books/NBK25497/',
   confidence: 'primary',
 });
@@ -67,12 +62,12 @@ export const openMeteo: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Open-Meteo',
   countsBy: 'address',
   limits: [
-    [600, minute],
-    [5_000, hour],
-    [10_000, day],
+    [600, 60_000],
+    [5_000, 3_600_000],
+    [10_000, 86_400_000],
   ],
   concurrency: 1,
-  dialect: { leastPause: minute },
+  dialect: { leastPause: 60_000 },
   source: 'https://github.com/open-meteo/open-meteo',
   confidence: 'primary',
   note: 'Windows of the wall clock; large queries count as several calls, in fractions. Never says when to come back.',
@@ -83,13 +78,13 @@ export const nasa: PresetByPlan<'key' | 'demo'> = /* @__PURE__ */ byPlan({
   api: 'NASA api.nasa.gov',
   countsBy: 'key; DEMO_KEY by address',
   plans: {
-    key: [[1_000, hour]],
+    key: [[1_000, 3_600_000]],
     demo: [
-      [30, hour],
-      [50, day],
+      [30, 3_600_000],
+      [50, 86_400_000],
     ],
   },
-  dialect: { leastPause: hour },
+  dialect: { leastPause: 3_600_000 },
   source: 'https://api.nasa.gov/',
   confidence: 'primary',
   note: 'A rolling hour, no reset in the headers: blocked for about an hour.',
@@ -99,7 +94,7 @@ export const nasa: PresetByPlan<'key' | 'demo'> = /* @__PURE__ */ byPlan({
 export const coinGecko: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'CoinGecko (demo)',
   countsBy: 'key, or a shared address',
-  limits: [[100, minute]],
+  limits: [[100, 60_000]],
   source: 'https://docs.coingecko.com/',
   confidence: 'primary',
   note: 'No CORS headers: from a page only through a server of yours.',
@@ -109,7 +104,7 @@ export const coinGecko: PresetWithLimits = /* @__PURE__ */ withLimits({
 export const openWeather: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'OpenWeather (free)',
   countsBy: 'key',
-  limits: [[60, minute]],
+  limits: [[60, 60_000]],
   source: 'https://openweathermap.org/price',
   confidence: 'memory',
 });
@@ -118,7 +113,7 @@ export const openWeather: PresetWithLimits = /* @__PURE__ */ withLimits({
 export const semanticScholar: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Semantic Scholar',
   countsBy: 'key',
-  limits: [[1, second]],
+  limits: [[1, 1_000]],
   source: 'https://www.semanticscholar.org/product/api',
   confidence: 'secondhand',
   note: 'Without a key all anonymous callers share one quota.',

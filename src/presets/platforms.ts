@@ -7,10 +7,6 @@ import {
   withoutLimits,
 } from './preset.ts';
 
-const second = 1_000;
-const minute = 60_000;
-const hour = 3_600_000;
-
 /** GitHub, REST and GraphQL, the secondary limits included. */
 export const github: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   api: 'GitHub',
@@ -28,7 +24,7 @@ export const github: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
       resetAt: 'data.rateLimit.resetAt',
       unit: 'points',
     },
-    leastPause: minute,
+    leastPause: 60_000,
   },
   source: 'https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api',
   confidence: 'primary',
@@ -47,8 +43,8 @@ export const gitlab: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
 export const dockerHub: PresetByPlan<'anonymous' | 'personal'> = /* @__PURE__ */ byPlan({
   api: 'Docker Hub (pulls)',
   countsBy: 'IPv4 address, IPv6 /64 or account',
-  plans: { anonymous: [[100, 6 * hour]], personal: [[200, 6 * hour]] },
-  maxPause: 6 * hour + 5 * minute,
+  plans: { anonymous: [[100, 21_600_000]], personal: [[200, 21_600_000]] },
+  maxPause: 21_900_000,
   source: 'https://docs.docker.com/docker-hub/usage/',
   confidence: 'primary',
 });
@@ -57,8 +53,8 @@ export const dockerHub: PresetByPlan<'anonymous' | 'personal'> = /* @__PURE__ */
 export const cloudflare: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Cloudflare API',
   countsBy: 'user or token',
-  limits: [[1_200, 5 * minute]],
-  dialect: { leastPause: 5 * minute },
+  limits: [[1_200, 300_000]],
+  dialect: { leastPause: 300_000 },
   source: 'https://developers.cloudflare.com/fundamentals/api/reference/limits/',
   confidence: 'primary',
   note: 'Also 200 a second for each address; GraphQL has limits of its own.',
@@ -85,8 +81,8 @@ export const azureResourceManager: PresetByPlan<'writes' | 'reads'> = /* @__PURE
   api: 'Azure Resource Manager',
   countsBy: 'region, subscription, service principal and kind of call',
   plans: {
-    writes: [{ rate: 10, interval: second, burst: 200 }],
-    reads: [{ rate: 25, interval: second, burst: 250 }],
+    writes: [{ rate: 10, interval: 1_000, burst: 200 }],
+    reads: [{ rate: 25, interval: 1_000, burst: 250 }],
   },
   source: 'https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/request-limits-and-throttling',
   confidence: 'primary',
@@ -105,8 +101,8 @@ export const microsoftGraph: PresetWithoutLimits = /* @__PURE__ */ withoutLimits
 export const binance: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Binance',
   countsBy: 'address, in weight',
-  limits: [[6_000, minute]],
-  maxPause: 25 * hour,
+  limits: [[6_000, 60_000]],
+  maxPause: 90_000_000,
   source: 'https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits',
   confidence: 'primary',
   note: 'Windows of the wall clock. After 429 comes 418, a ban of two minutes to three days.',

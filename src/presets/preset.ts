@@ -38,7 +38,7 @@ export interface Preset<Limits> {
 }
 
 /** What presets may be given instead of their own limits. */
-export type OwnLimits = ThrottleOptions['limits'] | 'server';
+export type OwnLimits = ThrottleOptions['limits'];
 
 /** What every preset takes. */
 export interface PresetOptions<Limits> {

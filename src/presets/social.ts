@@ -1,13 +1,10 @@
 import { type PresetWithLimits, type PresetWithoutLimits, withLimits, withoutLimits } from './preset.ts';
 
-const second = 1_000;
-const minute = 60_000;
-
 /** Discord: the limit for all routes together. Those of each route come with the answers. */
 export const discord: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Discord',
   countsBy: 'token; bucket and channel, guild or webhook',
-  limits: [[50, second]],
+  limits: [[50, 1_000]],
   source: 'https://docs.discord.com/developers/topics/rate-limits',
   confidence: 'primary',
   note: '10,000 answers of 401, 403 or 429 in ten minutes ban the address. Routes have limits that are not to be hard-coded.',
@@ -25,7 +22,7 @@ export const x: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
 export const reddit: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Reddit',
   countsBy: 'OAuth client',
-  limits: [[100, minute]],
+  limits: [[100, 60_000]],
   source: 'https://support.reddithelp.com/hc/en-us/articles/16160319875092-Reddit-Data-API-Wiki',
   confidence: 'memory',
 });
@@ -34,7 +31,7 @@ export const reddit: PresetWithLimits = /* @__PURE__ */ withLimits({
 export const mastodon: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Mastodon',
   countsBy: 'account, and address',
-  limits: [[300, 5 * minute]],
+  limits: [[300, 300_000]],
   source: 'https://docs.joinmastodon.org/api/rate-limits/',
   confidence: 'copy',
   note: 'Each server may have limits of its own.',
@@ -44,7 +41,7 @@ export const mastodon: PresetWithLimits = /* @__PURE__ */ withLimits({
 export const bluesky: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Bluesky',
   countsBy: 'address; account for writes',
-  limits: [[3_000, 5 * minute]],
+  limits: [[3_000, 300_000]],
   source: 'https://github.com/bluesky-social/atproto/blob/main/packages/xrpc-server/src/rate-limiter.ts',
   confidence: 'primary',
   note: 'Writes have a quota in points of their own, which is second-hand: 5,000 an hour and 35,000 a day.',

@@ -77,7 +77,7 @@ describe('a mark of a refusal', () => {
     ['a body that is a list', [{ body: ['*.code', 'X'] }], 200, {}, [{ code: 'x' }], true],
     ['no list', [{ body: ['errors.*.code', 'X'] }], 200, {}, { errors: { code: 'x' } }, false],
     ['an object', [{ body: ['error', 'object'] }], 200, {}, { error: {} }, false],
-    ['a place on the prototype', [{ body: ['constructor.name', 'Object'] }], 200, {}, {}, false],
+    ['a place on the prototype', [{ body: ['error', 'x'] }], 200, {}, Object.create({ error: 'x' }), false],
     ['no body', [{ body: ['error', 'x'] }], 200, {}, undefined, false],
     ['all that is given', [{ status: [403], body: ['error', 'x'] }], 403, {}, { error: 'x' }, true],
     ['not all that is given', [{ status: [403], body: ['error', 'x'] }], 200, {}, { error: 'x' }, false],

@@ -21,7 +21,7 @@ describe('a signal of random headers', { timeout: patience }, () => {
         (retryAt !== undefined && !(retryAt > now && retryAt <= now + maxPause)) ||
         (clamped !== undefined && retryAt !== now + maxPause) ||
         (signal.throttled && answer.status === 200 && !answer.body) ||
-        signal.buckets.length > 33 ||
+        signal.buckets.length > 32 ||
         signal.buckets.some(
           ({ limit = 0, remaining = 0, window = 1, resetAt = now + 1, policyName = '' }) =>
             !(limit >= 0 && remaining >= 0 && window > 0 && resetAt > now && policyName.length <= 128),

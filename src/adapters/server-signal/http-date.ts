@@ -1,21 +1,13 @@
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-const month = months.join('|');
-const weekday = 'Mon|Tue|Wed|Thu|Fri|Sat|Sun';
-const time = String.raw`(?<hour>\d{2}):(?<minute>\d{2}):(?<second>\d{2})`;
-const zone = String.raw`(?<zone>GMT|UTC|[+-]\d{4})`;
 
 /** Every form of a date that servers are known to send. Each names its parts alike. */
 const forms: readonly RegExp[] = [
   // RFC 9110 section 5.6.7: IMF-fixdate, its day also in one digit and its zone also in numbers, then rfc850 and asctime.
-  new RegExp(`^(?:${weekday}), (?<day>\\d{1,2}) (?<month>${month}) (?<year>\\d{4}) ${time} ${zone}$`),
-  new RegExp(
-    `^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\\d{2})-(?<month>${month})-(?<shortYear>\\d{2}) ${time} GMT$`,
-  ),
-  new RegExp(`^(?:${weekday}) (?<month>${month}) (?<day>[ \\d]\\d) ${time} (?<year>\\d{4})$`),
+  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\d{1,2}) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) (?<hour>\d{2}):(?<minute>\d{2}):(?<second>\d{2}) (?<zone>GMT|UTC|[+-]\d{4})$/,
+  /^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\d{2})-(?<month>[A-Z][a-z]{2})-(?<shortYear>\d{2}) (?<hour>\d{2}):(?<minute>\d{2}):(?<second>\d{2}) GMT$/,
+  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<hour>\d{2}):(?<minute>\d{2}):(?<second>\d{2}) (?<year>\d{4})$/,
   // What `String(new Date())` gives.
-  new RegExp(
-    `^(?:${weekday}) (?<month>${month}) (?<day>\\d{2}) (?<year>\\d{4}) ${time} GMT(?<zone>[+-]\\d{4})(?: \\(.*\\))?$`,
-  ),
+  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?<month>[A-Z][a-z]{2}) (?<day>\d{2}) (?<year>\d{4}) (?<hour>\d{2}):(?<minute>\d{2}):(?<second>\d{2}) GMT(?<zone>[+-]\d{4})(?: \(.*\))?$/,
   // RFC 3339 and ISO 8601, with or without seconds and zone.
   /^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})[Tt ](?<hour>\d{2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:\.(?<fraction>\d{1,9}))?)?(?<zone>[Zz]|[+-]\d{2}(?::?\d{2})?)?$/,
 ];
@@ -47,7 +39,7 @@ function instantOf(parts: Readonly<Record<string, string | undefined>>, currentY
   const offset = offsetOf(parts.zone ?? 'Z');
   // Second 60 is a leap second.
   if (hour > 23 || minute > 59 || second > 60 || offset === undefined) return undefined;
-  if (month < 1 || month > 12 || day < 1 || day > daysIn(month, year)) return undefined;
+  if (!(month >= 1 && month <= 12) || day < 1 || day > daysIn(month, year)) return undefined;
   const ms = Math.floor(Number(`0.${parts.fraction ?? 0}`) * 1_000 + 1e-6);
   const minutes = (daysSinceEpoch(year, month, day) * 24 + hour) * 60 + minute - offset;
   return minutes * 60_000 + second * 1_000 + ms;

@@ -3,10 +3,22 @@ import { retryAfterFields } from './retry-after.ts';
 import { usageField, vendorFields } from './vendor-fields.ts';
 
 const families = ['ratelimit', 'x-ratelimit', 'x-rate-limit'];
-const parts =
-  'limit remaining available used observed reset reset-after resettime next policy resource bucket name interval'.split(
-    ' ',
-  );
+const parts = [
+  'limit',
+  'remaining',
+  'available',
+  'used',
+  'observed',
+  'reset',
+  'reset-after',
+  'resettime',
+  'next',
+  'policy',
+  'resource',
+  'bucket',
+  'name',
+  'interval',
+];
 const dimensions = ['requests', 'tokens', 'second', 'minute', 'hour', 'day'];
 const common: readonly string[] = ['date', 'age', 'ratelimit', usageField];
 

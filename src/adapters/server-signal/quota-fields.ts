@@ -2,7 +2,7 @@ import type { FieldMeaning } from './dialect.ts';
 import { membersOf, nameOf, readCount, windowOf } from './numbers.ts';
 import type { QuotaDraft, Quotas } from './quotas.ts';
 import { readDuration } from './retry-time.ts';
-import { prefixes, usageField, vendorFamilies, vendorFields } from './vendor-fields.ts';
+import { usageField, vendorFamilies, vendorFields } from './vendor-fields.ts';
 
 /** What a field of the X-RateLimit families tells. */
 type Part = 'limit' | 'remaining' | 'used' | 'window' | 'name' | 'reset-after' | 'reset' | 'reset-time' | 'next';
@@ -36,7 +36,8 @@ const windows: ReadonlyMap<string, number> = new Map([
   ['daily', 86_400_000],
 ]);
 
-const familyName = new RegExp(`^(${prefixes.join('|')})(rate-?limit)-(.+)$`);
+/** Also with what some vendors put before it. */
+const familyName = /^(x-|anthropic-|x-contentful-)?(rate-?limit)-(.+)$/;
 
 /** Whether a field is for `readQuotaFields`. */
 export function isQuotaField(name: string): boolean {
@@ -90,7 +91,7 @@ function readFamily(field: string, text: string, quotas: Quotas): boolean {
   const [, prefix, family, rest] = familyName.exec(field) ?? [];
   if (rest === undefined) return false;
   const dimension = rest.split('-');
-  const begin = `${prefix}${family}`;
+  const begin = `${prefix ?? ''}${family}`;
   if (dimension.length === 1 && namingWords.includes(rest)) {
     const draft = quotas.draft(familyKey(begin));
     if (draft !== undefined) draft.policyName ??= text.trim();

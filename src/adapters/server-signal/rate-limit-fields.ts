@@ -36,8 +36,8 @@ const rateLimitField = 'ratelimit';
 const policyField = 'ratelimit-policy';
 
 /** Where the triple of older drafts may stand, and where its policies. */
-const families = [rateLimitField, 'x-ratelimit', 'x-rate-limit'];
-const policyFields = families.map((family) => `${family}-policy`);
+const families = ['ratelimit', 'x-ratelimit', 'x-rate-limit'];
+const policyFields = ['ratelimit-policy', 'x-ratelimit-policy', 'x-rate-limit-policy'];
 
 /** Whether a field is for `readRateLimitFields`. */
 export function isRateLimitField(name: string): boolean {

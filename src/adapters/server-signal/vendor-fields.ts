@@ -25,6 +25,3 @@ export const vendorFamilies: readonly { readonly beginning: string; readonly kin
 
 /** Salesforce: `api-usage=18/5000; per-app-api-usage=17/250(appName=…)`, used and limit by name. */
 export const usageField = 'sforce-limit-info';
-
-/** What vendors put before `ratelimit-limit` and its like. */
-export const prefixes: readonly string[] = ['', 'x-', 'anthropic-', 'x-contentful-'];
