@@ -25,6 +25,20 @@ export interface KeyValueStorage {
   update(key: string, change: (stored: unknown) => unknown): Answer<void>;
   /** Takes the value at `key` away. Called after a step that left undefined, for storages that keep that as a value. */
   delete?(key: string): Answer<void>;
+  /**
+   * Tells all others who watch that the value at `key` was paused, reset or given limits of its own. Called after that was kept,
+   * never for a call that goes. What does not get through is found within a second by those who wait.
+   */
+  announce?(key: string): void;
+  /**
+   * Calls `listener` with each key that another announced; without a key when announcements may have been missed. Returns how to
+   * stop.
+   */
+  watch?(listener: (key?: string) => void): () => void;
+  /** Takes the clock that the storage has to wait by. */
+  useClock?(clock: Clock): void;
+  /** Frees what the storage holds. It may be used again afterwards. */
+  close?(): Answer<void>;
 }
 
 /** What `keyValueStore` takes besides the storage. */
@@ -53,7 +67,10 @@ export interface KeyValueStoreOptions {
  */
 export function keyValueStore(storage: KeyValueStorage, options: KeyValueStoreOptions = {}): BucketStore {
   checkMethods('storage', storage, ['update']);
-  if (storage.delete !== undefined) checkMethods('storage', storage, ['delete']);
+  const others = (['delete', 'announce', 'watch', 'useClock', 'close'] as const).filter(
+    (name) => storage[name] !== undefined,
+  );
+  checkMethods('storage', storage, others);
   if (typeof storage.name !== 'string') wrongType('storage.name', 'a string', storage.name);
   checkOptions('options', options);
   if (options.clock !== undefined) checkMethods('clock', options.clock, ['now', 'monotonic']);
@@ -72,6 +89,8 @@ interface Terms {
   readonly revives?: boolean;
   /** Whether nothing is to be written. */
   readonly looks?: boolean;
+  /** Whether those who wait elsewhere have to know. */
+  readonly announces?: boolean;
 }
 
 /** A record is forgotten when it has been at rest for so long, in ms. */
@@ -89,6 +108,7 @@ class KeyValueStore implements BucketStore {
   readonly #writer = drawn();
   /** What is left of a walk through the known keys that forgets those at rest. */
   #walk: Iterator<[string, BucketRecord]> | undefined;
+  #unwatch: (() => void) | undefined;
   #clock: Clock | undefined;
   #time: SteadyClock | undefined;
 
@@ -97,15 +117,28 @@ class KeyValueStore implements BucketStore {
     this.shared = shared;
     this.#storage = storage;
     this.#clock = clock;
+    if (clock !== undefined) storage.useClock?.(clock);
   }
 
   useClock(clock: Clock): void {
-    this.#clock ??= clock;
+    if (this.#clock !== undefined) return;
+    this.#clock = clock;
+    this.#storage.useClock?.(clock);
   }
 
   watch(listener: (news: StoreNews) => void): () => void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#unwatch ??= this.#storage.watch?.((key) => this.#hear(key));
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0) return;
+      this.#unwatch?.();
+      this.#unwatch = undefined;
+    };
+  }
+
+  close(): Answer<void> {
+    return this.#storage.close?.();
   }
 
   take(key: string, request: TakeRequest): Answer<TakeAnswer> {
@@ -127,7 +160,7 @@ class KeyValueStore implements BucketStore {
   }
 
   pause(key: string, ms: number, plan: Plan): Answer<void> {
-    return this.#update(key, { plan }, (bucket, now) => pause(bucket, ms, now));
+    return this.#update(key, { plan, announces: true }, (bucket, now) => pause(bucket, ms, now));
   }
 
   sync(key: string, said: Ceiling, plan: Plan): Answer<void> {
@@ -140,14 +173,14 @@ class KeyValueStore implements BucketStore {
 
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Answer<void> {
     const own = limits === undefined ? undefined : planOf(limits, plan.margin);
-    return this.#update(key, { plan }, (bucket, now) => {
+    return this.#update(key, { plan, announces: true }, (bucket, now) => {
       bucket.own = own;
       adapt(bucket, plan, now);
     });
   }
 
   reset(key: string): Answer<void> {
-    return this.#update(key, {}, reset);
+    return this.#update(key, { announces: true }, reset);
   }
 
   /** Does one operation in one step of the storage. */
@@ -157,11 +190,13 @@ class KeyValueStore implements BucketStore {
     let answer: T | undefined;
     let seen: BucketRecord | undefined;
     let decidedAt: number | undefined;
+    let writes = false;
     const done = this.#storage.update(key, (stored) => {
       const now = time.now();
       decidedAt = time.monotonic();
       const held = this.#find(key, stored, time, now);
       seen = held?.record;
+      writes = false;
       const bucket = this.#open(held, terms, now);
       if (bucket === undefined) return stored;
       const before = held === undefined ? textOf(bucket) : textOf(bucketOf(held.record, 0));
@@ -171,12 +206,14 @@ class KeyValueStore implements BucketStore {
       const stamp = { birth, seq: seq + 1, writer: this.#writer };
       const restedAt = Math.max(rests, held?.besides?.rests ?? longAgo, restsAt(bucket));
       seen = recordOf(bucket, stamp, now, restedAt);
+      writes = true;
       return moved(seen, -time.ahead);
     });
     const finish = () => {
       if (decidedAt === undefined) throw new Error(`The storage ${this.name} did not call the change it was given.`);
       // Only now is it sure that what was decided is kept: the step may have been tried several times.
       if (seen !== undefined) this.#learn(key, seen);
+      if (writes && terms.announces) this.#announce(key);
       // The step may have been over for a while when the storage says so; waits are counted from now on.
       return sooner(answer, time.monotonic() - decidedAt);
     };
@@ -217,6 +254,20 @@ class KeyValueStore implements BucketStore {
     const known = this.#known.get(key);
     const isOlder = known?.birth === record.birth && known.seq > record.seq;
     if (!isOlder) this.#known.set(key, record);
+  }
+
+  #announce(key: string): void {
+    try {
+      this.#storage.announce?.(key);
+    } catch {
+      // What was done is done, whoever hears of it.
+    }
+  }
+
+  /** Passes on that others have changed a key, or any of those known. */
+  #hear(key: string | undefined): void {
+    for (const changed of key === undefined ? [...this.#known.keys()] : [key])
+      for (const listener of this.#listeners) listener({ key: changed });
   }
 
   #tell(key: string): void {

@@ -1,0 +1,32 @@
+/** What has to stop before a page does. */
+export interface PageLife {
+  /** The page may stop at any moment from now on: it is frozen, goes into the back-forward cache or is closed. */
+  leave(): void;
+  /** The page goes on. Called only after `leave`. */
+  comeBack(): void;
+}
+
+/** `freeze` and `resume` are events of the document, the others of the window. */
+const leaving = ['pagehide', 'freeze'];
+const comingBack = ['pageshow', 'resume'];
+
+/** Tells when the page is left and comes back. Outside of pages nothing is ever told. Returns how to stop. */
+export function followPage(life: PageLife): () => void {
+  const { document, addEventListener, removeEventListener } = globalThis;
+  if (document === undefined || addEventListener === undefined) return () => {};
+  let isAway = false;
+  const follow = ({ type }: Event) => {
+    const leaves = leaving.includes(type);
+    if (leaves === isAway) return;
+    isAway = leaves;
+    if (leaves) life.leave();
+    else life.comeBack();
+  };
+  const types = [...leaving, ...comingBack];
+  // The capture phase brings the window the events of its document too, and before anybody can stop them.
+  const capture = { capture: true };
+  for (const type of types) addEventListener.call(globalThis, type, follow, capture);
+  return () => {
+    for (const type of types) removeEventListener.call(globalThis, type, follow, capture);
+  };
+}
