@@ -1,0 +1,180 @@
+import type { UseStore } from 'idb-keyval';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { openDatabase } from './open-database.ts';
+import { followPage } from './page-life.ts';
+
+/** How long one attempt may take, opening included, in ms. Two of them fit into what a throttle waits for a store. */
+const attemptPatience = 2_000;
+
+/** Why a transaction was given up that the page could not end: nobody else may wait for it, and it is tried again later. */
+const pageLeft = new Error('The page was left.');
+
+/**
+ * One object store in a database, reached over a connection that is made anew whenever it is lost. Every use is one transaction,
+ * which is tried a second time if the connection may have been at fault, and given up when it takes too long.
+ */
+export class Database {
+  readonly #dbName: string;
+  readonly #storeName: string;
+  #clock: Clock = systemClock;
+  #connection: Promise<IDBDatabase> | undefined;
+  /** Ends each attempt in flight, if it can still be ended. */
+  readonly #attempts = new Set<(reason: Error) => void>();
+  /** Set while the page is away. */
+  #absence: { readonly over: Promise<void>; readonly end: () => void } | undefined;
+  #unfollow: (() => void) | undefined;
+
+  constructor(dbName: string, storeName: string) {
+    this.#dbName = dbName;
+    this.#storeName = storeName;
+  }
+
+  useClock(clock: Clock): void {
+    this.#clock = clock;
+  }
+
+  /** Ends the connection. The next use makes a new one. */
+  close(): void {
+    this.#unfollow?.();
+    this.#unfollow = undefined;
+    this.#comeBack();
+    if (this.#connection !== undefined) this.#drop(this.#connection);
+  }
+
+  /** Does `work` in a transaction of its own. What `work` has done is done over if the transaction has to be repeated. */
+  readonly use: UseStore = async (mode, work) => {
+    this.#unfollow ??= followPage({ leave: () => this.#leave(), comeBack: () => this.#comeBack() });
+    for (let failures = 0; ; ) {
+      while (this.#absence !== undefined) await this.#absence.over;
+      try {
+        return await this.#attempt(mode, work);
+      } catch (error) {
+        if (error === pageLeft) continue;
+        failures++;
+        if (failures > 1 || !mayPass(error)) throw error;
+      }
+    }
+  };
+
+  #attempt<T>(mode: IDBTransactionMode, work: Parameters<typeof this.use<T>>[1]): Promise<T> {
+    const connection = this.#connect();
+    return new Promise((resolve, reject) => {
+      let transaction: IDBTransaction | undefined;
+      let failure: unknown;
+      let isOver = false;
+      const end = (settle: () => void) => {
+        if (isOver) return;
+        isOver = true;
+        this.#clock.clearTimeout(watchdog);
+        this.#attempts.delete(giveUp);
+        settle();
+      };
+      const fail = (error: unknown) => {
+        this.#drop(connection);
+        end(() => reject(error));
+      };
+      const giveUp = (reason: Error) => {
+        // One that is being committed will tell how it ended: to try again now could count a call twice.
+        if (transaction === undefined || isAborted(transaction)) fail(reason);
+      };
+      const begin = (database: IDBDatabase): T | PromiseLike<T> | undefined => {
+        if (isOver) return undefined;
+        transaction = database.transaction(this.#storeName, mode, { durability: 'relaxed' });
+        transaction.addEventListener('error', ({ target }) => {
+          failure ??= (target as IDBRequest).error;
+        });
+        return work(leanStore(transaction.objectStore(this.#storeName)));
+      };
+      const watchdog = this.#clock.setTimeout(() => giveUp(this.#tooLong(transaction)), attemptPatience);
+      this.#attempts.add(giveUp);
+      connection.then(begin).then(
+        (value) => end(() => resolve(value as T)),
+        // A transaction tells nothing but null before it is aborted, and after it was on our own wish.
+        (error) => fail(error ?? failure ?? transaction?.error ?? named('AbortError', 'The transaction was aborted.')),
+      );
+    });
+  }
+
+  #tooLong(transaction: IDBTransaction | undefined): Error {
+    const what = transaction === undefined ? 'could not be opened' : 'did not answer';
+    return named('TimeoutError', `The database ${this.#dbName} ${what} within ${attemptPatience} ms.`);
+  }
+
+  #connect(): Promise<IDBDatabase> {
+    if (this.#connection !== undefined) return this.#connection;
+    const connection = openDatabase(this.#dbName, this.#storeName, () => this.#drop(connection));
+    this.#connection = connection;
+    return connection;
+  }
+
+  /** Ends a connection, even one that is still to come. */
+  #drop(connection: Promise<IDBDatabase>): void {
+    if (this.#connection === connection) this.#connection = undefined;
+    connection.then(
+      (database) => database.close(),
+      () => {},
+    );
+  }
+
+  /** Lets go of the database, so that a page that stands still blocks nobody who uses or deletes it. */
+  #leave(): void {
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#absence = { over, end };
+    for (const giveUp of this.#attempts) giveUp(pageLeft);
+    if (this.#connection !== undefined) this.#drop(this.#connection);
+  }
+
+  #comeBack(): void {
+    this.#absence?.end();
+    this.#absence = undefined;
+  }
+}
+
+/** What a lost or damaged connection fails with: it was closed, a store is missing, site data were cleared, nobody answered. */
+const passing = ['InvalidStateError', 'NotFoundError', 'AbortError', 'UnknownError', 'TimeoutError'];
+
+/** Whether a failure may be over with a new connection. */
+function mayPass(error: unknown): boolean {
+  return passing.includes((error as Error).name);
+}
+
+function named(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
+}
+
+/** Aborts a transaction. False if it is too late for that. */
+function isAborted(transaction: IDBTransaction): boolean {
+  try {
+    transaction.abort();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The part of an object store that an update needs. It writes nothing if nothing changed, keeps no undefined values, and commits
+ * at once, which frees the store for the others a little earlier.
+ */
+function leanStore(store: IDBObjectStore): IDBObjectStore {
+  const { transaction } = store;
+  let reading: IDBRequest;
+  const lean = {
+    transaction,
+    get: (key: IDBValidKey): IDBRequest => {
+      reading = store.get(key);
+      return reading;
+    },
+    put: (value: unknown, key: IDBValidKey): void => {
+      if (value !== reading.result) {
+        if (value === undefined) store.delete(key);
+        else store.put(value, key);
+      }
+      transaction.commit?.();
+    },
+  };
+  return lean as unknown as IDBObjectStore;
+}

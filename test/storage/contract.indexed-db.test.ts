@@ -1,0 +1,22 @@
+import 'fake-indexeddb/auto';
+import type { BucketStore } from 'sluice';
+import { indexedDbStore } from 'sluice/indexed-db';
+import { bucketStoreContract, ManualClock } from 'sluice/testing';
+import { describe, it } from 'vitest';
+
+describe('indexedDbStore', () => {
+  const clock = new ManualClock();
+  const names = new WeakMap<BucketStore, string>();
+  let databases = 0;
+  const open = (dbName: string) => {
+    const store = indexedDbStore({ dbName, clock });
+    names.set(store, dbName);
+    return store;
+  };
+  const contract = bucketStoreContract({
+    create: () => open(`database ${++databases}`),
+    sharer: (store) => open(names.get(store) as string),
+    advance: (ms) => clock.advance(ms),
+  });
+  for (const { name, run } of contract) it(name, run);
+});

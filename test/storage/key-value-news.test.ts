@@ -1,0 +1,183 @@
+import {
+  createThrottle,
+  type KeyValueStorage,
+  keyValueStore,
+  type Limit,
+  type StoreNews,
+  type TakeRequest,
+} from 'sluice';
+import { indexedDbStore } from 'sluice/indexed-db';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { planOf } from '../../src/core/limit.ts';
+import { DatabaseClock, newName } from './databases.ts';
+import { fakePage } from './fake-page.ts';
+
+const limit: Limit = { rate: 1, interval: 1000, burst: 2 };
+const plan = planOf(limit, 0);
+const call: TakeRequest = { plan, costs: [1], ahead: 0 };
+
+describe('keyValueStore', () => {
+  it('announces a pause, a reset and limits of its own, each after it was kept', async () => {
+    const { store, said } = make();
+    await store.take('key', call);
+    said.length = 0;
+    await store.pause('key', 500, plan);
+    await store.override('key', [{ ...limit, rate: 2 }], plan);
+    await store.reset('key');
+    expect(said).toEqual(['kept', 'key', 'kept', 'key', 'kept', 'key']);
+  });
+
+  it('announces no call that goes, is given back or settled, and no look', async () => {
+    const { store, said } = make();
+    const { granted, reserved } = await store.take('key', { ...call, costs: [1, 1, 1], ahead: Infinity });
+    await store.giveBack('key', reserved as NonNullable<typeof reserved>);
+    await store.settle('key', granted[0] as (typeof granted)[0], 0);
+    await store.postpone('key', granted[1] as (typeof granted)[0], 0);
+    await store.peek('key', plan);
+    expect(said.filter((word) => word !== 'kept')).toEqual([]);
+  });
+
+  it('announces nothing that changed nothing or was not kept', async () => {
+    const { store, storage, said } = make();
+    await store.pause('key', 500, plan);
+    said.length = 0;
+    await store.pause('key', 400, plan);
+    await store.reset('unknown');
+    storage.isFull = true;
+    await expect(store.pause('key', 9000, plan)).rejects.toThrow('full');
+    expect(said.filter((word) => word !== 'kept')).toEqual([]);
+  });
+
+  it('has done what it was asked, even if nobody can be told', async () => {
+    const { store, storage } = make();
+    storage.announce = () => {
+      throw new Error('no channel');
+    };
+    await store.pause('key', 500, plan);
+    expect(await store.peek('key', plan)).toMatchObject({ pausedFor: 500 });
+  });
+
+  it('listens to its storage once, as long as somebody listens to it', () => {
+    const { store, watchers, tell } = make();
+    const heard: [number, StoreNews][] = [];
+    const stops = [1, 2].map((listener) => store.watch?.((news) => heard.push([listener, news])));
+    expect(watchers.size).toBe(1);
+    tell('key');
+    expect(heard).toEqual([
+      [1, { key: 'key' }],
+      [2, { key: 'key' }],
+    ]);
+    for (const stop of stops) stop?.();
+    expect(watchers.size).toBe(0);
+    store.watch?.(() => {});
+    expect(watchers.size).toBe(1);
+  });
+
+  it('takes news without a key for news of all keys that it knows', async () => {
+    const { store, tell } = make();
+    await store.take('a', call);
+    await store.take('b', call);
+    const heard: StoreNews[] = [];
+    store.watch?.((news) => heard.push(news));
+    tell(undefined);
+    expect(heard).toEqual([{ key: 'a' }, { key: 'b' }]);
+  });
+
+  it('closes its storage, and hands it the clock', async () => {
+    const { storage } = make();
+    const clock = new DatabaseClock();
+    const done: unknown[] = [];
+    Object.assign(storage, { useClock: (given: unknown) => done.push(given), close: () => void done.push('closed') });
+    const throttle = createThrottle({ limits: limit, clock, store: keyValueStore(storage) });
+    expect(done).toEqual([clock]);
+    await throttle.close();
+    expect(done).toEqual([clock, 'closed']);
+    const own = new DatabaseClock();
+    createThrottle({ limits: limit, clock, store: keyValueStore(storage, { clock: own }) });
+    expect(done).toEqual([clock, 'closed', own]);
+  });
+});
+
+describe('two tabs on IndexedDB', () => {
+  it('stop together when one is told to, though no time goes by', async () => {
+    const { mine, theirs } = await twoTabs();
+    const paused = vi.fn();
+    theirs.throttle.on('paused', paused);
+    await mine.throttle.pause('key', mine.clock.now() + 60_000);
+    await vi.waitFor(() => expect(paused).toHaveBeenCalledTimes(1), 500);
+    expect(paused).toHaveBeenCalledWith({ key: 'key', until: mine.clock.now() + 60_000 });
+    await theirs.clock.advance(59_000);
+    expect(theirs.gone()).toBe(0);
+  });
+
+  it('go by the new limits that one of them sets, though no time goes by', async () => {
+    const { mine, theirs } = await twoTabs();
+    const before = (await theirs.throttle.status('key')).nextAt;
+    await mine.throttle.setLimits('key', { rate: 1, interval: 5000 });
+    await vi.waitFor(async () => expect((await theirs.throttle.status('key')).nextAt).toBeGreaterThan(before), 500);
+    await theirs.clock.advance(before - theirs.clock.now());
+    expect(theirs.gone()).toBe(0);
+  });
+
+  it('hear nothing while the page is left, and look again when it comes back', async () => {
+    const send = fakePage(onTestFinished);
+    const { dbName, theirs } = await twoTabs();
+    const paused = vi.fn();
+    theirs.throttle.on('paused', paused);
+    send('freeze');
+    // A tab that is not left at the same time: it begins to follow the page only now.
+    await indexedDbStore({ dbName, clock: theirs.clock }).pause('key', 60_000, plan);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(paused).not.toHaveBeenCalled();
+    send('resume');
+    await vi.waitFor(() => expect(paused).toHaveBeenCalledTimes(1), 500);
+  });
+});
+
+/** Two throttles, each with a store of its own on the same database, one of which has a call that waits. */
+async function twoTabs() {
+  const dbName = newName();
+  const clock = new DatabaseClock();
+  const tab = () => {
+    const throttle = createThrottle({ limits: limit, clock, store: indexedDbStore({ dbName }) });
+    onTestFinished(() => throttle.close());
+    return throttle;
+  };
+  const [mine, theirs] = [tab(), tab()];
+  await mine.wait('key');
+  await mine.wait('key');
+  let gone = 0;
+  theirs.wait('key').then(
+    () => gone++,
+    () => {},
+  );
+  await clock.advance(0);
+  return { dbName, mine: { throttle: mine, clock }, theirs: { throttle: theirs, clock, gone: () => gone } };
+}
+
+/** A store on a Map that tells what it keeps and announces. */
+function make() {
+  const values = new Map<string, unknown>();
+  const said: string[] = [];
+  const watchers = new Set<(key?: string) => void>();
+  const storage: KeyValueStorage & { isFull: boolean } = {
+    name: 'map',
+    isFull: false,
+    update: async (key, change) => {
+      const next = change(values.get(key));
+      if (storage.isFull) throw new Error('full');
+      await Promise.resolve();
+      values.set(key, next);
+      said.push('kept');
+    },
+    announce: (key) => void said.push(key),
+    watch: (listener) => {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
+  };
+  const tell = (key: string | undefined) => {
+    for (const watcher of watchers) watcher(key);
+  };
+  return { store: keyValueStore(storage, { clock: new DatabaseClock() }), storage, said, watchers, tell };
+}
