@@ -1,5 +1,6 @@
 // Run as a process of its own by process-life.test.ts: does what its argument names and ends when nothing holds it open.
 import { createThrottle, keyValueStore, type Throttle } from 'sluice';
+import { indexedDbStore } from 'sluice/indexed-db';
 
 const values = new Map<string, unknown>();
 const slowStore = keyValueStore({
@@ -34,6 +35,10 @@ const scenarios: Record<string, () => Promise<unknown>> = {
   'idle on a slow store': async () => {
     const throttle = createThrottle({ limits: slowLimits, store: slowStore });
     await Promise.all([throttle.wait(), throttle.allow('a'), throttle.status('b'), throttle.pause('c', far())]);
+  },
+  'idle on a store that listens to others': async () => {
+    const throttle = createThrottle({ limits: slowLimits, store: indexedDbStore() });
+    await Promise.all([throttle.wait(), throttle.pause('a', far())]);
   },
   'paused and reserved': async () => {
     const throttle = await full();
