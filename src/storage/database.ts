@@ -3,15 +3,19 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { openDatabase } from './open-database.ts';
 import { followPage } from './page-life.ts';
 
-/** How long one attempt may take, opening included, in ms. Two of them fit into what a throttle waits for a store. */
+/** How long one attempt may take, opening included, and after how long none is begun any more, in ms: less than a throttle waits. */
 const attemptPatience = 2_000;
+const lastAttemptAfter = 2_500;
+
+/** While site data are cleared, Chromium fails a transaction and the connection that is opened next; the third try succeeds. */
+const mostAttempts = 3;
 
 /** Why a transaction was given up that the page could not end: nobody else may wait for it, and it is tried again later. */
 const pageLeft = new Error('The page was left.');
 
 /**
  * One object store in a database, reached over a connection that is made anew whenever it is lost. Every use is one transaction,
- * which is tried a second time if the connection may have been at fault, and given up when it takes too long.
+ * which is tried again if the connection may have been at fault, and given up when it takes too long.
  */
 export class Database {
   readonly #dbName: string;
@@ -44,6 +48,7 @@ export class Database {
   /** Does `work` in a transaction of its own. What `work` has done is done over if the transaction has to be repeated. */
   readonly use: UseStore = async (mode, work) => {
     this.#unfollow ??= followPage({ leave: () => this.#leave(), comeBack: () => this.#comeBack() });
+    const since = this.#clock.monotonic();
     for (let failures = 0; ; ) {
       while (this.#absence !== undefined) await this.#absence.over;
       try {
@@ -51,7 +56,8 @@ export class Database {
       } catch (error) {
         if (error === pageLeft) continue;
         failures++;
-        if (failures > 1 || !mayPass(error)) throw error;
+        const isLast = failures === mostAttempts || this.#clock.monotonic() - since > lastAttemptAfter;
+        if (isLast || !mayPass(error)) throw error;
       }
     }
   };

@@ -1,6 +1,6 @@
 import { type BucketStore, createThrottle, type TakeRequest, type ThrottleEvents } from 'sluice';
 import { indexedDbStore } from 'sluice/indexed-db';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { planOf } from '../../src/core/limit.ts';
 import { DatabaseClock, hang, newName, openBare, resultOf, turns, valuesIn, watchTransactions } from './databases.ts';
 
@@ -24,7 +24,7 @@ afterAll(async () => {
 const remaining = async (store: BucketStore) => (await store.peek('key', plan)).limits[0]?.remaining;
 
 describe('a connection', () => {
-  it('that was closed is made anew', async ({ onTestFinished }) => {
+  it('that was closed is made anew', async () => {
     const { store } = await used();
     const { made } = watchTransactions(onTestFinished);
     await store.peek('key', plan);
@@ -32,7 +32,7 @@ describe('a connection', () => {
     expect(await remaining(store)).toBe(2);
   });
 
-  it('that the browser ended is made anew', async ({ onTestFinished }) => {
+  it('that the browser ended is made anew', async () => {
     const { store } = await used();
     const { made } = watchTransactions(onTestFinished);
     await store.peek('key', plan);
@@ -85,7 +85,7 @@ describe('a database', () => {
     for (const store of stores) expect(await remaining(store)).toBe(2);
   });
 
-  it('gets its object store, though somebody else was faster to change it', async ({ onTestFinished }) => {
+  it('gets its object store, though somebody else was faster to change it', async () => {
     const dbName = newName();
     (await openBare(dbName, ['theirs'])).close();
     const { open } = indexedDB;
@@ -128,18 +128,22 @@ describe('a database', () => {
 });
 
 describe('a transaction', () => {
-  it('that was aborted is done over, and counts once', async ({ onTestFinished }) => {
+  it.each([1, 2])('that was aborted %i times is done over, and counts once', async (times) => {
     const { store } = await used();
     const { made } = watchTransactions(onTestFinished);
     const taking = store.take('key', call);
-    // Before the database has had a turn.
-    while (made.length === 0) await Promise.resolve();
-    made[0]?.abort();
+    for (let time = 1; time <= times; time++) {
+      // As soon as it is made, before the database has had a turn.
+      while (made.length < time)
+        await (time === 1 ? Promise.resolve() : new Promise((resolve) => setImmediate(resolve)));
+      made[time - 1]?.abort();
+    }
     expect(await taking).toMatchObject({ granted: { length: 1 } });
+    expect(made).toHaveLength(times + 1);
     expect(await remaining(store)).toBe(1);
   });
 
-  it('that is aborted again and again is a failure, and counts not at all', async ({ onTestFinished }) => {
+  it('that is aborted again and again is a failure, and counts not at all', async () => {
     const { store, dbName, clock } = await used();
     const { put } = IDBObjectStore.prototype;
     IDBObjectStore.prototype.put = function (...args) {
@@ -163,7 +167,7 @@ describe('a transaction', () => {
     expect(await remaining(indexedDbStore({ dbName, clock }))).toBe(2);
   });
 
-  it('that finds no room is a failure at once, with its reason', async ({ onTestFinished }) => {
+  it('that finds no room is a failure at once, with its reason', async () => {
     const { store } = await used();
     const { put } = IDBObjectStore.prototype;
     let puts = 0;
@@ -206,7 +210,7 @@ describe('a transaction', () => {
     expect(await remaining(store)).toBe(2);
   });
 
-  it('that may be kept already is not tried again, and its answer is waited for', async ({ onTestFinished }) => {
+  it('that may be kept already is not tried again, and its answer is waited for', async () => {
     const { store, dbName, clock } = await used();
     const release = await hang(dbName);
     const { made } = watchTransactions(onTestFinished);
