@@ -5,6 +5,7 @@ export default defineConfig({
   entry: {
     index: 'src/index.ts',
     presets: 'src/presets.ts',
+    'indexed-db': 'src/indexed-db.ts',
     testing: 'src/testing.ts',
   },
   format: ['esm', 'cjs'],
