@@ -45,12 +45,13 @@ export function checkNumber(name: string, value: unknown, range: Range): number 
 }
 
 function rule({ above, from, to, whole, infinite }: Range): string {
-  const kind = whole ? 'a whole number' : 'a number';
   const bounds = [
     above === undefined ? undefined : `above ${above}`,
     from === undefined ? undefined : `of at least ${from}`,
     to === undefined ? undefined : `of at most ${to}`,
   ].filter((bound) => bound !== undefined);
+  // A rule without a bound has nothing else to say of Infinity.
+  const kind = whole ? 'a whole number' : bounds.length > 0 ? 'a number' : 'a finite number';
   return `${[kind, bounds.join(' and ')].filter(Boolean).join(' ')}${infinite ? ' (Infinity is allowed)' : ''}`;
 }
 
