@@ -26,11 +26,14 @@ async function send(limit: number, margin: number | 'auto', seed: number) {
 
 describe.each([100, 10])('an exact window of %i per second behind 0 to 60 ms of jitter', (limit) => {
   describe.each(['auto', 60] as const)('at a margin of %s', (margin) => {
-    it.each(seeds)(`refuses none of ${calls} calls and gives at least 93 %% of the quota, seed %i`, async (seed) => {
-      const { refused, share, margin: kept } = await send(limit, margin, seed);
-      expect(refused).toBe(0);
-      expect(share, `at a margin of ${kept} ms`).toBeGreaterThanOrEqual(0.93);
-    });
+    it.each(seeds)(
+      `refuses none of ${calls} calls and gives at least 93 percent of the quota, seed %i`,
+      async (seed) => {
+        const { refused, share, margin: kept } = await send(limit, margin, seed);
+        expect(refused).toBe(0);
+        expect(share, `at a margin of ${kept} ms`).toBeGreaterThanOrEqual(0.93);
+      },
+    );
   });
 
   it('refuses some with a margin of 0: the test sees what it is there to see', async () => {
