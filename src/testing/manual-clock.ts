@@ -62,11 +62,11 @@ export class ManualClock implements Clock {
 
   /**
    * Lets `ms` go by: calls the timers that come due, each at its time, and lets promises settle before and after each.
-   * Await it. While no timer is set at all, time has moved as soon as this returns.
+   * Await it: time moves once the promises have settled that could when it was called.
    */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + checkNumber('ms', ms, { from: 0 });
-    if (this.#timers.length > 0) await settled();
+    await settled();
     for (let timer = this.#nextUntil(end); timer !== undefined; timer = this.#nextUntil(end)) {
       this.#move(Math.max(0, timer.at - this.#monotonic));
       this.clearTimeout(timer);

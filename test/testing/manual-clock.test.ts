@@ -26,10 +26,13 @@ describe('a manual clock', () => {
     expect([clock.now(), clock.monotonic()]).toEqual([6500, 1500]);
   });
 
-  test('has moved as soon as advance returns where no timer is set', () => {
-    const clock = new ManualClock();
-    void clock.advance(10);
-    expect(clock.monotonic()).toBe(10);
+  test('stands still until promises have settled, even where no timer is set yet', async () => {
+    const { clock, log, note } = logged();
+    void Promise.resolve().then(() => clock.setTimeout(note('near'), 5));
+    const advancing = clock.advance(10);
+    expect(clock.monotonic()).toBe(0);
+    await advancing;
+    expect([log, clock.monotonic()]).toEqual([[['near', 5]], 10]);
   });
 
   test('sets the wall clock alone, forward and back', async () => {
@@ -181,12 +184,12 @@ describe('a manual clock', () => {
   test.each([Number.NaN, Infinity, '5', undefined])('does not jump by %s', (ms) => {
     const clock = new ManualClock();
     const before = clock.now();
-    expect(() => clock.jump(ms as number)).toThrow(/^Expected `ms` to be a number/);
+    expect(() => clock.jump(ms as number)).toThrow(/^Expected `ms` to be a finite number, got/);
     expect(clock.now()).toBe(before);
   });
 
   test('does not start at an instant that is none', () => {
-    expect(() => new ManualClock({ now: Number.NaN })).toThrow('Expected `now` to be a number, got `NaN`.');
+    expect(() => new ManualClock({ now: Number.NaN })).toThrow('Expected `now` to be a finite number, got `NaN`.');
     expect(() => new ManualClock({ now: '0' as unknown as number })).toThrow(TypeError);
   });
 });
