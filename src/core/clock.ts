@@ -1,3 +1,5 @@
+import { PageTimers, platformDelay, type TimerSource, type Timers } from './page-timers.ts';
+
 /**
  * The only door to time. Everything that reads the time or waits does it through one of these, so that a test
  * (or a simulation) can put its own in its place: see `ManualClock` in `sluice/testing`.
@@ -11,22 +13,38 @@ export interface Clock {
   setTimeout(callback: () => void, ms: number): unknown;
   /** Takes a timer back. */
   clearTimeout(handle: unknown): void;
+  /** Where its timers come from at the moment, for `status` to tell. A clock need not say. */
+  readonly timerSource?: TimerSource;
 }
-
-/** The longest delay a platform timer takes; a longer one fires at once in browsers and in Node. */
-const longestTimer = 2 ** 31 - 1;
 
 // The global one is behind a getter in Node, which costs as much as reading it.
 const { performance } = globalThis;
 
-/** The clock of this machine. */
+const plainTimers: Timers = {
+  timerSource: 'plain',
+  monotonic: () => performance.now(),
+  setTimeout: (callback, ms) => setTimeout(callback, platformDelay(ms)),
+  clearTimeout: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
+};
+
+let found: Timers | undefined;
+
+/** The timers of this machine. They are looked for when they are needed: a module may be loaded where there is no page. */
+function timersHere(): Timers {
+  const page = typeof document === 'object' ? document : undefined;
+  found ??= page?.defaultView ? new PageTimers(page, page.defaultView, plainTimers) : plainTimers;
+  return found;
+}
+
+/** The clock of this machine. In a page its timers go on while that is hidden: see docs/pages.md. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  // Fractions of a millisecond are cut off by the platforms, which makes a timer early; a delay that is too long for one
-  // timer ends early too. Who waits looks at the clock again and sets another timer for the rest.
-  setTimeout: (callback, ms) => setTimeout(callback, Math.min(Math.ceil(ms), longestTimer)),
-  clearTimeout: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
+  setTimeout: (callback, ms) => timersHere().setTimeout(callback, ms),
+  clearTimeout: (handle) => timersHere().clearTimeout(handle),
+  get timerSource() {
+    return timersHere().timerSource as TimerSource;
+  },
 };
 
 /**

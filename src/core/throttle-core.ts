@@ -209,6 +209,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
       pausedUntil: pausedUntil > now ? instant(pausedUntil) : undefined,
       pool: pool && { remaining: pool.remaining, resetAt: instant(now + pool.resetAfter) },
       margin: this.#plans.margin,
+      timer: this.clock.timerSource,
     };
   }
 

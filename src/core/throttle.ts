@@ -4,6 +4,7 @@ import type { ThrottleEvent, ThrottleListener } from './events.ts';
 import type { Grant } from './grant.ts';
 import type { OnStoreError } from './guarded-store.ts';
 import type { Limit } from './limit.ts';
+import type { TimerSource } from './page-timers.ts';
 import type { Limits } from './plans.ts';
 import type { BucketStore, LimitStatus } from './store.ts';
 
@@ -158,6 +159,11 @@ export interface Status {
   readonly pool: { readonly remaining: number; readonly resetAt: number } | undefined;
   /** Milliseconds kept in hand by limits without a margin of their own. */
   readonly margin: number;
+  /**
+   * What wakes waiting calls at the moment: `'plain'` timers of the platform or, in a hidden page, a `'worker'` or a `'hop'`; see
+   * docs/pages.md. Undefined if the `clock` option does not say.
+   */
+  readonly timer: TimerSource | undefined;
 }
 
 /** Holds calls back so that every key keeps its limits. Made by `createThrottle`. */

@@ -34,6 +34,7 @@ describe('status', () => {
       pausedUntil: undefined,
       pool: undefined,
       margin: 0,
+      timer: undefined,
     } satisfies Status);
   });
 
