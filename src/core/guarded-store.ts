@@ -26,8 +26,13 @@ const longestRest = 30_000;
 /** What to do when the store fails: throttle from a local bucket until it is back, or tell the caller. */
 export type OnStoreError = 'memory' | 'reject';
 
+/** A look that comes so late, in ms, is that of a process that was frozen or asleep. */
+const wokeAfter = 1_000;
+
 interface Pending {
-  readonly until: number;
+  until: number;
+  /** Whether it was given its time anew. */
+  isExtended: boolean;
   giveUp(): void;
 }
 
@@ -68,7 +73,13 @@ export class GuardedStore implements BucketStore {
   expire(now: number): void {
     for (const operation of this.#pending) {
       if (operation.until > now) return;
-      operation.giveUp();
+      if (operation.isExtended || now - operation.until < wokeAfter) {
+        operation.giveUp();
+        continue;
+      }
+      // Its answer may be about to arrive: this process was away, not the store.
+      this.#pending.delete(operation);
+      this.#pending.add(Object.assign(operation, { until: now + storePatience, isExtended: true }));
     }
   }
 
@@ -191,6 +202,7 @@ export class GuardedStore implements BucketStore {
       };
       const pending: Pending = {
         until: this.#clock.monotonic() + storePatience,
+        isExtended: false,
         giveUp: () => settle(() => failed(new Error(`No answer within ${storePatience} ms.`))),
       };
       this.#pending.add(pending);

@@ -4,6 +4,7 @@ import { CostExceedsBurstError, QueueFullError, WaitTooLongError } from './error
 import type { Events } from './events.ts';
 import { lineEndsAt } from './forecast.ts';
 import { type CallGrant, type Grant, ReceiptGrant } from './grant.ts';
+import { storePatience } from './guarded-store.ts';
 import { Heap } from './heap.ts';
 import { type Plan, type Rule, samePlan } from './limit.ts';
 import { ignoreAbort, onAbort } from './signals.ts';
@@ -499,6 +500,7 @@ export class Lane {
     const now = clock.monotonic();
     this.#slot = undefined;
     this.#lookedAt = now;
+    this.#askingSince = now;
     this.#hasMoved = false;
     let callers: Waiter[] = [];
     return this.#operate(
@@ -561,17 +563,19 @@ export class Lane {
     this.#plan = (reserved ?? granted[0])?.plan ?? this.#plan;
     this.#batch = granted.length < callers.length ? 2 : callers.length * 4;
     const unwanted: Receipt[] = [];
+    // An answer that took longer than a store may take came to a process that was away: its calls would collide with others.
+    const isStale = now - this.#askingSince > storePatience && !(granted[0] ?? reserved)?.standIn;
     // Whether all callers so far have gone: one whose grant went to a newcomer of higher priority still goes before the next.
     let inOrder = true;
     for (const [index, receipt] of granted.entries()) {
       const owner = callers[index] as Waiter;
-      if (!this.#mayGo(now) || !this.#serve(receipt, inOrder ? owner : undefined, now)) unwanted.push(receipt);
+      if (isStale || !this.#mayGo(now) || !this.#serve(receipt, inOrder ? owner : undefined, now)) unwanted.push(receipt);
       inOrder &&= owner.place === -1;
     }
     const next = callers[granted.length];
     if (reserved !== undefined) {
       // The slot was built on what goes back now, so it goes back first.
-      if (unwanted.length > 0) unwanted.push(reserved);
+      if (isStale || unwanted.length > 0) unwanted.push(reserved);
       else this.#slot = { receipt: reserved, due: now + wait, owner: inOrder ? next : undefined };
     }
     for (const receipt of unwanted.reverse()) this.#return(receipt);

@@ -83,7 +83,7 @@ export interface TakeAnswer {
   readonly now: number;
   /** One for each call that may go now, in the order of the request. */
   readonly granted: readonly Receipt[];
-  /** The slot of the next call, `wait` ms from now; undefined if none was reserved. */
+  /** The slot of the next call, `wait` ms from now, or past if that is below 0; undefined if none was reserved. */
   readonly reserved: Receipt | undefined;
   /** Milliseconds until the first call that was not granted conforms; 0 if all were; Infinity if it never does. */
   readonly wait: number;

@@ -134,7 +134,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     const receipt = granted[0] ?? reserved;
     if (receipt === undefined) throw new WaitTooLongError(key, wait, this.clock.now() + wait, maxWait);
     for (const past of this.#reservations) if (past.over) this.#reservations.delete(past);
-    const reservation = new CancellableReservation(this, key, receipt, wait);
+    const reservation = new CancellableReservation(this, key, receipt, Math.max(0, wait));
     this.#reservations.add(reservation);
     return reservation;
   }

@@ -324,7 +324,8 @@ function sooner<T>(answer: T, elapsed: number): T {
   const { wait, pausedFor, limits, ...rest } = answer as Partial<TakeAnswer & Standing>;
   return {
     ...rest,
-    ...(wait === undefined ? undefined : { wait: left(wait) }),
+    // A slot that has passed by now must not look as if it came just now.
+    ...(wait === undefined ? undefined : { wait: rest.reserved === undefined ? left(wait) : wait - elapsed }),
     ...(pausedFor === undefined ? undefined : { pausedFor: left(pausedFor) }),
     ...(limits === undefined
       ? undefined

@@ -1,3 +1,4 @@
+import type { Clock } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { PageTimers, platformDelay, type Timers } from '../../src/core/page-timers.ts';
 
@@ -25,7 +26,7 @@ export const boot = 15;
  * The program of a worker is really run.
  */
 export class FakePage {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly document = Object.assign(new EventTarget(), { hidden: false });
   readonly window: EventTarget & Record<string, unknown>;
   readonly timers: PageTimers;
@@ -44,7 +45,8 @@ export class FakePage {
   /** How many timers in a row led to the task that runs. */
   #nesting = 0;
 
-  constructor() {
+  constructor(clock: ManualClock = new ManualClock()) {
+    this.clock = clock;
     this.window = Object.assign(new EventTarget(), this.#globals());
     Object.defineProperty(this.window, 'Worker', { get: () => this.#workerClass() });
     this.plain = {
@@ -59,6 +61,25 @@ export class FakePage {
   /** Plain timers that are set. */
   get plainTimers(): number {
     return this.#plainTimers.size;
+  }
+
+  /** The clock that code of this page sees. */
+  get systemClock(): Clock {
+    const { clock, timers } = this;
+    return {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      setTimeout: (callback, ms) => timers.setTimeout(callback, ms),
+      clearTimeout: (handle) => timers.clearTimeout(handle),
+      get timerSource() {
+        return timers.timerSource;
+      },
+    };
+  }
+
+  /** Resolves with `value` when the page hears of it: in `ms`, or later if it is frozen then. */
+  hears<T>(value: T, ms: number): Promise<T> {
+    return new Promise((resolve) => void this.clock.setTimeout(() => this.#task(() => resolve(value)), ms));
   }
 
   setHidden(hidden: boolean): void {

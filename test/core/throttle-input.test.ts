@@ -203,7 +203,9 @@ describe.each(['wait', 'run'] as const)('%s', (method) => {
     ...notNumbers.map(([value]) => [value, TypeError] as const),
   ])('refuses a priority of %s', async (priority, type) => {
     await expect(call(method, undefined, { priority })).rejects.toThrow(type);
-    await expect(call(method, undefined, { priority })).rejects.toThrow('Expected `priority` to be a finite number, got ');
+    await expect(call(method, undefined, { priority })).rejects.toThrow(
+      'Expected `priority` to be a finite number, got ',
+    );
   });
 
   test.each([null, 5, 'abort', {}, new EventTarget().addEventListener])('refuses %s for a signal', async (signal) => {
@@ -237,7 +239,9 @@ describe('pause, reset and status', () => {
   ])('pause refuses the instant %s', async (until, type) => {
     const { throttle } = setup();
     await expect(throttle.pause('default', until as Wrong)).rejects.toThrow(type);
-    await expect(throttle.pause('default', until as Wrong)).rejects.toThrow('Expected `until` to be a finite number, got ');
+    await expect(throttle.pause('default', until as Wrong)).rejects.toThrow(
+      'Expected `until` to be a finite number, got ',
+    );
     expect((await throttle.allow()).allowed).toBe(true);
   });
 
