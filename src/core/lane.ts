@@ -569,7 +569,8 @@ export class Lane {
     let inOrder = true;
     for (const [index, receipt] of granted.entries()) {
       const owner = callers[index] as Waiter;
-      if (isStale || !this.#mayGo(now) || !this.#serve(receipt, inOrder ? owner : undefined, now)) unwanted.push(receipt);
+      if (isStale || !this.#mayGo(now) || !this.#serve(receipt, inOrder ? owner : undefined, now))
+        unwanted.push(receipt);
       inOrder &&= owner.place === -1;
     }
     const next = callers[granted.length];

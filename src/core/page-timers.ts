@@ -2,10 +2,11 @@ import type { Clock } from './clock.ts';
 
 /**
  * Where the timers of a clock come from: `'plain'` are those of the platform itself. In a hidden page, where these come once a
- * second and later once a minute, they come from a `'worker'` of the page at full rate or, where it may have none, by a `'hop'`:
- * they are set from a task that no timer started, which browsers slow down least.
+ * second and later once a minute, they come from a `'worker'` of the page at full rate. Where it may have none they are waits on
+ * `'atomics'`, at full rate too, or else they come by a `'hop'`: set from a task that no timer started, which keeps them at
+ * once a second.
  */
-export type TimerSource = 'plain' | 'worker' | 'hop';
+export type TimerSource = 'plain' | 'worker' | 'atomics' | 'hop';
 
 /** The part of a clock that waits. */
 export type Timers = Pick<Clock, 'monotonic' | 'setTimeout' | 'clearTimeout' | 'timerSource'>;
@@ -26,26 +27,32 @@ interface Timer {
   readonly callback: () => void;
   /** The plain timer that is set for it; undefined if none is. */
   plain: unknown;
+  /** The wait on the cell that counts for it; undefined if none does. */
+  nap: object | undefined;
+}
+
+/** The part of ES2024 that is needed here. */
+interface WaitingAtomics {
+  waitAsync(cell: Int32Array, index: number, value: number, ms: number): { readonly value: unknown };
 }
 
 /** A worker that was not used for so long is ended, in ms. */
 const workerRests = 10_000;
 
+/** The longest wait on the cell, in ms: it cannot be taken back, so it must not keep for long what it is for. */
+const longestNap = 10_000;
+
 /** What the worker says when it is ready; otherwise it tells which timer is due. */
 const ready = -1;
 
 /** The whole worker: it takes [id, delay] in place of what it has for that id; no delay takes the timer back. */
-const program = `const timers = {};
-onmessage = ({ data: [id, ms] }) => {
-  clearTimeout(timers[id]);
-  delete timers[id];
-  if (ms >= 0) timers[id] = setTimeout(() => { delete timers[id]; postMessage(id); }, ms);
-};
-postMessage(${ready});`;
+const program = `const t={};onmessage=({data:[i,ms]})=>{clearTimeout(t[i]);delete t[i];
+if(ms>=0)t[i]=setTimeout(()=>{delete t[i];postMessage(i)},ms)};postMessage(${ready})`;
 
 /**
- * The timers of a page. Each is a plain timer. While the page is hidden, a worker has each of them as well and the earlier one
- * counts, so that a worker that does not start, does not answer or dies costs no more than its help. Never early.
+ * The timers of a page. Each is a plain timer. While the page is hidden, a worker or a cell of memory has each of them as well
+ * and the earlier one counts, so that a worker that does not start, does not answer or dies costs no more than its help. Never
+ * early.
  */
 export class PageTimers implements Timers {
   readonly #page: Document;
@@ -55,7 +62,8 @@ export class PageTimers implements Timers {
   #nextId = 0;
   /** The timers that are set as soon as the hop that is on its way arrives. */
   #hopping: Timer[] = [];
-  #worker: Worker | undefined;
+  /** Undefined while it is not needed, null if the page may have none. */
+  #worker: Worker | null | undefined;
   #url: string | undefined;
   /** The plain timer that looks after the worker. */
   #tending: unknown;
@@ -63,9 +71,9 @@ export class PageTimers implements Timers {
   #isReady = false;
   /** Whether the worker had something to do since it was last looked after. */
   #isUsed = false;
-  /** Whether the page may have no worker. */
-  #isForbidden = false;
-  /** Whether the page is in the back-forward cache, or on its way there or out of the world. */
+  /** Memory that nobody changes, to wait on; undefined until it is tried, null if the page may have none. */
+  #cell: Int32Array | null | undefined;
+  /** Whether the page is frozen, in the back-forward cache, or on its way there or out of the world. */
   #isAway = false;
 
   /**
@@ -76,13 +84,14 @@ export class PageTimers implements Timers {
     this.#page = page;
     this.#window = window;
     this.#plain = plain;
-    for (const event of ['visibilitychange', 'resume']) page.addEventListener(event, this.#look);
+    for (const event of ['visibilitychange', 'freeze', 'resume']) page.addEventListener(event, this.#look);
     for (const event of ['pagehide', 'pageshow']) window.addEventListener(event, this.#look);
   }
 
   get timerSource(): TimerSource {
     if (!this.#page.hidden) return 'plain';
-    return this.#isReady ? 'worker' : 'hop';
+    if (this.#isReady) return 'worker';
+    return this.#cell ? 'atomics' : 'hop';
   }
 
   monotonic(): number {
@@ -90,7 +99,13 @@ export class PageTimers implements Timers {
   }
 
   setTimeout(callback: () => void, ms: number): unknown {
-    const timer = { id: this.#nextId++, at: this.monotonic() + Math.max(0, ms), callback, plain: undefined };
+    const timer = {
+      id: this.#nextId++,
+      at: this.monotonic() + Math.max(0, ms),
+      callback,
+      plain: undefined,
+      nap: undefined,
+    };
     this.#timers.set(timer.id, timer);
     this.#startWorker();
     this.#set(timer);
@@ -107,7 +122,9 @@ export class PageTimers implements Timers {
     this.#unset(timer);
     if (isOwnTask || !this.#page.hidden) this.#setPlain(timer);
     else this.#hop(timer);
-    this.#tellWorker(timer, platformDelay(timer.at - this.monotonic()));
+    const delay = platformDelay(timer.at - this.monotonic());
+    this.#tellWorker(timer, delay);
+    if (this.#page.hidden && !this.#isReady) this.#nap(timer, delay);
   }
 
   #setPlain(timer: Timer): void {
@@ -115,6 +132,7 @@ export class PageTimers implements Timers {
   }
 
   #unset(timer: Timer): void {
+    timer.nap = undefined;
     if (timer.plain === undefined) return;
     this.#plain.clearTimeout(timer.plain);
     timer.plain = undefined;
@@ -127,6 +145,7 @@ export class PageTimers implements Timers {
   }
 
   #wake(timer: Timer): void {
+    if (!this.#timers.has(timer.id)) return;
     if (this.monotonic() < timer.at) {
       this.#set(timer);
       return;
@@ -153,12 +172,40 @@ export class PageTimers implements Timers {
     port2.postMessage(undefined);
   }
 
-  /** Looks at the page and at the clock: what has come due meanwhile comes at once, each timer as a task of its own. */
+  /** Waits on a cell that nobody changes. Chromium does not slow that down in a hidden page, nor stop it in a frozen one. */
+  #nap(timer: Timer, ms: number): void {
+    if (this.#cell === null || this.#isAway) return;
+    try {
+      // Such memory is to be had even where the page may not make a SharedArrayBuffer.
+      this.#cell ??= new Int32Array(
+        new this.#window.WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer,
+      );
+      const nap = {};
+      timer.nap = nap;
+      const { value } = (this.#window.Atomics as unknown as WaitingAtomics).waitAsync(
+        this.#cell,
+        0,
+        0,
+        Math.min(ms, longestNap),
+      );
+      void Promise.resolve(value).then(() => timer.nap === nap && !this.#isAway && this.#wake(timer));
+    } catch {
+      this.#cell = null;
+    }
+  }
+
+  /** Looks at the page and at the clock: what has come due meanwhile comes at once. */
   readonly #look = ({ type }: Event): void => {
-    this.#isAway = type === 'pagehide' || (this.#isAway && type !== 'pageshow');
+    if (type !== 'visibilitychange') this.#isAway = type === 'pagehide' || type === 'freeze';
     if (this.#isAway || !this.#page.hidden) this.#endWorker();
-    else if (this.#timers.size > 0) this.#startWorker();
-    for (const timer of this.#timers.values()) this.#set(timer, true);
+    if (this.#isAway) return;
+    if (this.#timers.size > 0) this.#startWorker();
+    const now = this.monotonic();
+    for (const timer of this.#timers.values()) {
+      // Each by itself, so that one that throws does not keep the others.
+      if (timer.at <= now) queueMicrotask(() => this.#wake(timer));
+      else this.#set(timer, true);
+    }
   };
 
   #tellWorker({ id }: Timer, ms?: number): void {
@@ -168,21 +215,23 @@ export class PageTimers implements Timers {
   }
 
   #startWorker(): void {
-    if (this.#worker !== undefined || this.#isForbidden || this.#isAway || !this.#page.hidden) return;
+    if (this.#worker !== undefined || this.#isAway || !this.#page.hidden) return;
     const { Blob, URL, Worker } = this.#window;
     try {
-      this.#url = URL.createObjectURL(new Blob([program], { type: 'text/javascript' }));
+      this.#url ??= URL.createObjectURL(new Blob([program]));
       const worker = new Worker(this.#url);
       this.#worker = worker;
       worker.onmessage = ({ data }) => this.#hear(worker, data);
       // A content security policy that forbids the worker shows here, not where the worker is made.
       worker.onerror = (event) => {
         event.preventDefault();
-        if (worker === this.#worker) this.#forbidWorker();
+        if (worker !== this.#worker) return;
+        this.#endWorker();
+        this.#worker = null;
       };
       this.#tendWorker();
     } catch {
-      this.#forbidWorker();
+      this.#worker = null;
     }
   }
 
@@ -204,17 +253,11 @@ export class PageTimers implements Timers {
     }, workerRests);
   }
 
-  #forbidWorker(): void {
-    this.#isForbidden = true;
-    this.#endWorker();
-  }
-
   #endWorker(): void {
+    if (!this.#worker) return;
     this.#plain.clearTimeout(this.#tending);
-    this.#worker?.terminate();
+    this.#worker.terminate();
     this.#worker = undefined;
     this.#isReady = false;
-    if (this.#url !== undefined) this.#window.URL.revokeObjectURL(this.#url);
-    this.#url = undefined;
   }
 }

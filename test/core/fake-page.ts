@@ -33,6 +33,8 @@ export class FakePage {
   readonly urls = new Map<string, string>();
   readonly plain: Timers;
   manner: WorkerManner = 'works';
+  /** Whether the page may wait on memory. */
+  hasMemory = false;
   /** How long a plain timer takes that is set for `ms`. */
   delay: (ms: number) => number = Math.floor;
   workersMade = 0;
@@ -48,6 +50,9 @@ export class FakePage {
   constructor(clock: ManualClock = new ManualClock()) {
     this.clock = clock;
     this.window = Object.assign(new EventTarget(), this.#globals());
+    Object.defineProperty(this.window, 'WebAssembly', {
+      get: () => (this.hasMemory ? { Memory: FakeMemory } : undefined),
+    });
     Object.defineProperty(this.window, 'Worker', { get: () => this.#workerClass() });
     this.plain = {
       timerSource: 'plain',
@@ -156,6 +161,12 @@ export class FakePage {
           this.text = parts.join('');
         }
       },
+      // Not even a frozen page stops this.
+      Atomics: {
+        waitAsync: (_cell: unknown, _index: number, _value: number, ms: number) => ({
+          value: new Promise<void>((resolve) => void page.clock.setTimeout(resolve, ms)),
+        }),
+      },
       URL: {
         createObjectURL: ({ text }: { text: string }) => {
           const url = `blob:${page.workersMade}`;
@@ -220,6 +231,10 @@ export class FakePage {
       }
     };
   }
+}
+
+class FakeMemory {
+  readonly buffer = new SharedArrayBuffer(4);
 }
 
 /** Sets one timer after another, each `ms` after the last came. Returns when they came. */

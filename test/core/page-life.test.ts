@@ -55,7 +55,7 @@ describe('the calls of a hidden page', () => {
     for (const tab of open) tab.send(200);
     await clock.advance(0);
     await clock.advance(40_000);
-    for (const { went } of open) expect(Math.abs(went.length - 100)).toBeLessThanOrEqual(3);
+    for (const { went } of open) expect(Math.abs(went.length - 100)).toBeLessThanOrEqual(2);
     expect(all.length).toBeGreaterThan(0.97 * 400);
     expect(mostInWindow(all, 1000 - late)).toBeLessThanOrEqual(10);
     expect(longestGap(hidden[0]?.went ?? [], 1000)).toBeLessThan(8 * T);
@@ -63,17 +63,19 @@ describe('the calls of a hidden page', () => {
     expect(timers).toEqual(['plain', 'worker']);
   });
 
-  test('go on where it may have no worker, and take nothing from the others', async () => {
+  test('go on once a second or so where nothing helps, and keep nobody else', async () => {
     const { clock, all, tabs: open } = tabs(2, 'forbidden');
     const [seen, hidden] = open as [Tab, Tab];
     hidden.page.setHidden(true);
-    for (const tab of open) tab.send(1000);
+    hidden.send(2000);
     await clock.advance(0);
     await clock.advance(8 * minute);
-    expect(longestGap(hidden.went, 1000)).toBeLessThan(3000);
-    expect(longestGap(seen.went, 1000)).toBeLessThan(3 * T);
-    expect(mostInWindow(all, 1000 - late)).toBeLessThanOrEqual(10);
+    expect(longestGap(hidden.went, 1000)).toBeLessThanOrEqual(1003);
     expect(await throttleTimer(hidden.throttle, clock)).toBe('hop');
+    seen.send(200);
+    await clock.advance(20_000);
+    expect(longestGap(seen.went, 8 * minute + 1000)).toBeLessThan(3 * T);
+    expect(mostInWindow(all, 1000 - late)).toBeLessThanOrEqual(10);
   });
 });
 
@@ -191,7 +193,7 @@ describe.each([hour, -hour])('the wall clock, set by %s ms', (jump) => {
       await clock.advance(5000);
       expect(jumps).toEqual([jump]);
       // A burst, and the slots that the two held already.
-    expect(mostInWindow(all, 1000 - late)).toBeLessThanOrEqual(12);
+      expect(mostInWindow(all, 1000 - late)).toBeLessThanOrEqual(12);
       for (const { went } of state === 'frozen' ? open.slice(1) : open)
         expect(longestGap(went, 1000)).toBeLessThan(4 * T);
       expect(longestGap(tab.went, 10_000)).toBeLessThan(4 * T);

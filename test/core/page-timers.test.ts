@@ -13,13 +13,8 @@ function setup(manner: WorkerManner = 'works') {
 }
 
 /** What a page holds that has nothing to wait for and is looked at. */
-const nothing = { plainTimers: 0, workersAlive: 0, channels: 0, urls: new Map() };
-const heldBy = ({ plainTimers, workersAlive, channels, urls }: FakePage) => ({
-  plainTimers,
-  workersAlive,
-  channels,
-  urls,
-});
+const nothing = { plainTimers: 0, workersAlive: 0, channels: 0 };
+const heldBy = ({ plainTimers, workersAlive, channels }: FakePage) => ({ plainTimers, workersAlive, channels });
 
 describe('the timers of a visible page', () => {
   test('are plain ones, without a worker or a channel', async () => {
@@ -128,6 +123,33 @@ describe('the timers of a hidden page', () => {
     expect(timers.timerSource).toBe(manner === 'dies' ? 'worker' : 'hop');
   });
 
+  test.each(['forbidden', 'missing', 'never answers'] as const)(
+    'come at full rate from memory to wait on, with a worker that is: %s',
+    async (manner) => {
+      const { page, clock, timers } = setup(manner);
+      page.hasMemory = true;
+      page.setHidden(true);
+      const came = chain(page, timers, 100);
+      await clock.advance(10 * minute);
+      expect(longestGap(came)).toBeLessThan(101);
+      expect(timers.timerSource).toBe('atomics');
+    },
+  );
+
+  test('come at their time from memory, however far away and however often the page is looked at', async () => {
+    const { page, clock, came, set } = setup('missing');
+    page.hasMemory = true;
+    page.setHidden(true);
+    set('far', 65_432.5);
+    for (let look = 0; look < 50; look++) page.say('resume');
+    await clock.advance(65_432);
+    expect(came).toEqual([]);
+    // One wait at a time, beside the plain timer and those that are over.
+    expect(clock.timers).toBeLessThan(5);
+    await clock.advance(2);
+    expect(came).toHaveLength(1);
+  });
+
   test('come at their time if they are set while the worker starts', async () => {
     const { page, clock, came, set } = setup();
     page.setHidden(true);
@@ -176,7 +198,7 @@ describe('the timers of a hidden page', () => {
     await clock.advance(25_000);
     expect(heldBy(page)).toEqual(nothing);
     set('again', 100);
-    expect([page.workersMade, page.workersAlive]).toEqual([2, 1]);
+    expect([page.workersMade, page.workersAlive, page.urls.size]).toEqual([2, 1, 1]);
   });
 
   test('keep the worker as long as one is set', async () => {
@@ -262,17 +284,32 @@ describe('a page that leaves', () => {
 });
 
 describe('a page that was frozen', () => {
+  test('does nothing before it is resumed, though waits on memory come', async () => {
+    const { page, clock, timers, came, set } = setup('missing');
+    page.hasMemory = true;
+    page.setHidden(true);
+    set('a', 500);
+    await clock.advance(100);
+    expect(timers.timerSource).toBe('atomics');
+    page.freeze();
+    await clock.advance(5000);
+    expect(came).toEqual([]);
+    page.resume();
+    await clock.advance(2);
+    expect(came).toHaveLength(1);
+  });
+
   test.each([true, false])('calls what came due meanwhile at once, each once, hidden: %s', async (isHidden) => {
     const { page, clock, came, set } = setup();
     if (isHidden) page.setHidden(true);
-    for (const ms of [500, 3000, 60_000]) set(ms, ms);
+    for (const ms of [3000, 60_000, 500]) set(ms, ms);
     await clock.advance(100);
     page.freeze();
     await clock.advance(20_000);
     expect(came).toEqual([]);
     page.resume();
-    await clock.advance(2);
-    expect(came.map(([ms]) => ms)).toEqual([500, 3000]);
+    await clock.advance(0);
+    expect(came.map(([ms]) => ms)).toEqual([3000, 500]);
     await clock.advance(minute);
     expect(came.at(-1)?.[1]).toBeGreaterThanOrEqual(60_000);
     expect(came.at(-1)?.[1]).toBeLessThan(60_002);
