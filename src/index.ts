@@ -37,6 +37,7 @@ export {
   slidingWindow,
 } from './core/limit.ts';
 export { type Logger, logTo } from './core/log.ts';
+export type { TimerSource } from './core/page-timers.ts';
 export type { Limits } from './core/plans.ts';
 export type { Ceiling } from './core/pool.ts';
 export type { ServerSignal, SignalBucket } from './core/server-signal.ts';

@@ -223,9 +223,7 @@ export class PageTimers implements Timers {
       this.#worker = worker;
       worker.onmessage = ({ data }) => this.#hear(worker, data);
       // A content security policy that forbids the worker shows here, not where the worker is made.
-      worker.onerror = (event) => {
-        event.preventDefault();
-        if (worker !== this.#worker) return;
+      worker.onerror = () => {
         this.#endWorker();
         this.#worker = null;
       };
