@@ -36,8 +36,8 @@ interface WaitingAtomics {
   waitAsync(cell: Int32Array, index: number, value: number, ms: number): { readonly value: unknown };
 }
 
-/** A worker that was not used for so long is ended, in ms. */
-const workerRests = 10_000;
+/** How often it is looked whether the worker is still needed, in ms. */
+const tendingTime = 10_000;
 
 /** The longest wait on the cell, in ms: it cannot be taken back, so it must not keep for long what it is for. */
 const longestNap = 10_000;
@@ -60,8 +60,6 @@ export class PageTimers implements Timers {
   readonly #plain: Timers;
   readonly #timers = new Map<number, Timer>();
   #nextId = 0;
-  /** The timers that are set as soon as the hop that is on its way arrives. */
-  #hopping: Timer[] = [];
   /** Undefined while it is not needed, null if the page may have none. */
   #worker: Worker | null | undefined;
   #url: string | undefined;
@@ -69,8 +67,6 @@ export class PageTimers implements Timers {
   #tending: unknown;
   /** Whether the worker has answered. */
   #isReady = false;
-  /** Whether the worker had something to do since it was last looked after. */
-  #isUsed = false;
   /** Memory that nobody changes, to wait on; undefined until it is tried, null if the page may have none. */
   #cell: Int32Array | null | undefined;
   /** Whether the page is frozen, in the back-forward cache, or on its way there or out of the world. */
@@ -161,13 +157,10 @@ export class PageTimers implements Timers {
       this.#setPlain(timer);
       return;
     }
-    if (this.#hopping.push(timer) > 1) return;
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close();
-      const arrived = this.#hopping;
-      this.#hopping = [];
-      for (const one of arrived) if (one.plain === undefined && this.#timers.has(one.id)) this.#setPlain(one);
+      if (timer.plain === undefined && this.#timers.has(timer.id)) this.#setPlain(timer);
     };
     port2.postMessage(undefined);
   }
@@ -209,9 +202,7 @@ export class PageTimers implements Timers {
   };
 
   #tellWorker({ id }: Timer, ms?: number): void {
-    if (!this.#isReady) return;
-    this.#isUsed = true;
-    this.#worker?.postMessage([id, ms]);
+    if (this.#isReady) this.#worker?.postMessage([id, ms]);
   }
 
   #startWorker(): void {
@@ -242,13 +233,12 @@ export class PageTimers implements Timers {
     for (const one of this.#timers.values()) this.#tellWorker(one, platformDelay(one.at - this.monotonic()));
   }
 
-  /** Ends the worker once nobody has waited for a while. */
+  /** Ends the worker when nobody waits. It is looked at now and then only: to start one takes longer than most pauses. */
   #tendWorker(): void {
     this.#tending = this.#plain.setTimeout(() => {
-      if (this.#timers.size === 0 && !this.#isUsed) this.#endWorker();
+      if (this.#timers.size === 0) this.#endWorker();
       else this.#tendWorker();
-      this.#isUsed = false;
-    }, workerRests);
+    }, tendingTime);
   }
 
   #endWorker(): void {
