@@ -31,10 +31,10 @@ export interface KeyValueStorage {
    */
   announce?(key: string): void;
   /**
-   * Calls `listener` with each key that another announced; without a key when announcements may have been missed. Returns how to
-   * stop.
+   * Calls `listener` with each key that another announced; without a key when announcements may have been missed; with `trouble`
+   * if something is wrong that the storage can live with. Returns how to stop.
    */
-  watch?(listener: (key?: string) => void): () => void;
+  watch?(listener: (key?: string, trouble?: unknown) => void): () => void;
   /** Takes the clock that the storage has to wait by. */
   useClock?(clock: Clock): void;
   /** Frees what the storage holds. It may be used again afterwards. */
@@ -128,7 +128,7 @@ class KeyValueStore implements BucketStore {
 
   watch(listener: (news: StoreNews) => void): () => void {
     this.#listeners.add(listener);
-    this.#unwatch ??= this.#storage.watch?.((key) => this.#hear(key));
+    this.#unwatch ??= this.#storage.watch?.((key, trouble) => this.#hear(key, trouble));
     return () => {
       this.#listeners.delete(listener);
       if (this.#listeners.size > 0) return;
@@ -265,9 +265,9 @@ class KeyValueStore implements BucketStore {
   }
 
   /** Passes on that others have changed a key, or any of those known. */
-  #hear(key: string | undefined): void {
+  #hear(key: string | undefined, trouble: unknown): void {
     for (const changed of key === undefined ? [...this.#known.keys()] : [key])
-      for (const listener of this.#listeners) listener({ key: changed });
+      for (const listener of this.#listeners) listener({ key: changed, trouble });
   }
 
   #tell(key: string): void {

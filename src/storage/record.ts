@@ -207,3 +207,9 @@ function isGuard(value: unknown, end: number): boolean {
   const named = Number.isInteger(index) && (name === undefined || typeof name === 'string');
   return named && areInstants([tat], end) && areNumbers([burst, emissionInterval]) && (emissionInterval as number) > 0;
 }
+
+/** How many more marks the windows of a record may get. */
+export function marksToCome(record: unknown): number {
+  const { windows = [] } = record as Partial<BucketRecord>;
+  return windows.reduce((sum, window) => sum + (window === null ? 0 : mostMarks - window.times.length), 0);
+}

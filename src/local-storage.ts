@@ -1,0 +1,1 @@
+export { type LocalStorageStoreOptions, localStorageStore, type WebStorage } from './storage/local-storage.ts';

@@ -1,0 +1,148 @@
+import type { Clock } from '../core/clock.ts';
+import { isWriteNumber } from './envelope.ts';
+
+/** How long a fence is waited for, in ms: the longest that a write was seen on its way to another process is 19. */
+const longestWait = 250;
+/** How long a fence stands, in ms: until its write is sure to have reached all processes, or is as good as sure. */
+const longestStand = 1_000;
+const shortestStand = 100;
+
+interface Post {
+  readonly number: number;
+  readonly raisedAt: number;
+  lower(): void;
+}
+
+/**
+ * Tells the next holder of a lock which write it has to see. Processes keep copies of localStorage that are refreshed a little
+ * later than a lock is handed over, in all browsers; so a writer, before it lets go of its lock, takes another whose name carries
+ * the number of its write. The next one asks for the names of all locks, and reads until it sees that write.
+ * @see docs/storage.md
+ */
+export class Fence {
+  readonly #locks: LockManager;
+  readonly #clock: Clock;
+  /** Our own, the oldest first. */
+  readonly #posts = new Map<string, Post>();
+  /** Numbers that were waited for in vain: the writes were lost. */
+  readonly #missed = new Map<string, number>();
+  #timer: unknown;
+
+  constructor(locks: LockManager, clock: Clock) {
+    this.#locks = locks;
+    this.#clock = clock;
+  }
+
+  /**
+   * Waits until the latest write of an item is here, for a quarter of a second at most. Call it with the lock held.
+   * @param here the number of the write that can be read now
+   * @param isLost whether there is no more sense in waiting
+   * @returns the number of the latest write
+   */
+  async pass(item: string, here: () => number, isLost: () => boolean): Promise<number> {
+    const number = await this.#latest(item);
+    if (number <= Math.max(this.#posts.get(item)?.number ?? 0, this.#missed.get(item) ?? 0)) return number;
+    if (here() >= number) return number;
+    const until = this.#clock.monotonic() + longestWait;
+    const turns = new Turns(this.#clock);
+    try {
+      while (here() < number && !isLost()) {
+        if (this.#clock.monotonic() >= until) {
+          this.#missed.set(item, number);
+          break;
+        }
+        await turns.next();
+      }
+    } finally {
+      turns.close();
+    }
+    return number;
+  }
+
+  /** Tells others that an item was written. Resolves when they will hear of it. */
+  async raise(item: string, number: number): Promise<void> {
+    const before = this.#posts.get(item);
+    this.#missed.delete(item);
+    await new Promise<void>((resolve) => {
+      const request = this.#locks.request(nameOf(item, number), { mode: 'shared' }, () => {
+        const stand = new Promise<void>((lower) => this.#note(item, number, lower));
+        resolve();
+        return stand;
+      });
+      // Without a fence the write may be seen late; it is kept all the same.
+      request.catch(() => resolve());
+    });
+    before?.lower();
+  }
+
+  /** Takes down what others do not need any more, before the page stops. */
+  lower(): void {
+    this.#lowerOlder(shortestStand);
+  }
+
+  async #latest(item: string): Promise<number> {
+    const { held = [] } = await this.#locks.query();
+    return held.reduce((latest, { name = '' }) => Math.max(latest, numberIn(name, item)), 0);
+  }
+
+  #note(item: string, number: number, lower: () => void): void {
+    this.#posts.delete(item);
+    this.#posts.set(item, { number, raisedAt: this.#clock.monotonic(), lower });
+    this.#lowerLater();
+  }
+
+  #lowerOlder(age: number): void {
+    const raisedBy = this.#clock.monotonic() - age;
+    for (const [item, post] of this.#posts) {
+      if (post.raisedAt > raisedBy) return;
+      post.lower();
+      this.#posts.delete(item);
+    }
+  }
+
+  #lowerLater(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#lowerOlder(longestStand);
+      if (this.#posts.size > 0) this.#lowerLater();
+    }, longestStand);
+    // A fence is nothing that a process of Node has to be held open for.
+    (this.#timer as { unref?: () => void } | undefined)?.unref?.();
+  }
+}
+
+const prefix = 'sluice written ';
+const nameOf = (item: string, number: number): string => `${prefix}${number} ${item}`;
+
+/** The number in the name of a fence; 0 if it is none of this item. */
+function numberIn(name: string, item: string): number {
+  if (!name.startsWith(prefix) || !name.endsWith(` ${item}`)) return 0;
+  const number = Number(name.slice(prefix.length, name.length - item.length - 1));
+  return isWriteNumber(number) ? number : 0;
+}
+
+/** Turns of the event loop, which a hidden page gets at once. */
+class Turns {
+  readonly #clock: Clock;
+  readonly #channel = typeof MessageChannel === 'function' ? new MessageChannel() : undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#channel === undefined) {
+        this.#clock.setTimeout(resolve, 0);
+        return;
+      }
+      this.#channel.port1.onmessage = () => resolve();
+      this.#channel.port2.postMessage(undefined);
+    });
+  }
+
+  close(): void {
+    this.#channel?.port1.close();
+  }
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '../core/clock.ts';
+import { numberOf } from './envelope.ts';
+import { Fence } from './fence.ts';
+import { followPage } from './page-life.ts';
+import { type Hold, WebLocks } from './web-lock.ts';
+
+/** A step that waits for its lock. */
+interface Waiting {
+  /** Does the step. Gets the number of the latest write, and answers with the number of its own if it wrote. */
+  readonly step: (latest: number) => number | undefined;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Within so many ms of asking what was written last a step is done, or it is asked again. */
+const freshness = 500;
+
+/**
+ * Steps on items of a storage, each done while no other tab does one on the same item and after the last one is seen. The steps
+ * that wait on one item are done together. Each is done without a pause, so that a tab that stops half-way leaves nothing half-done
+ * and one that was robbed of its lock does nothing more.
+ */
+export class LockedLine {
+  readonly #locks: WebLocks;
+  readonly #fence: Fence;
+  readonly #clock: Clock;
+  readonly #waiting = new Map<string, Waiting[]>();
+  #unfollow: (() => void) | undefined;
+
+  constructor(locks: LockManager, clock: Clock) {
+    this.#clock = clock;
+    this.#locks = new WebLocks(locks, clock);
+    this.#fence = new Fence(locks, clock);
+  }
+
+  /** Does a step when its turn comes. Rejects with what the step throws, or when the lock cannot be held. */
+  join(item: string, storage: Pick<Storage, 'getItem'>, step: Waiting['step']): Promise<void> {
+    this.#unfollow ??= followPage({
+      leave: () => {
+        this.#locks.sleep();
+        this.#fence.lower();
+      },
+      comeBack: () => this.#locks.wake(),
+    });
+    return new Promise((resolve, reject) => {
+      const line = this.#waiting.get(item);
+      if (line !== undefined) {
+        line.push({ step, resolve, reject });
+        return;
+      }
+      this.#waiting.set(item, [{ step, resolve, reject }]);
+      this.#serve(item, () => numberOf(storage.getItem(item)));
+    });
+  }
+
+  /** Hears of the page no more. Fences stand as long as others need them. It may be used again. */
+  close(): void {
+    this.#unfollow?.();
+    this.#unfollow = undefined;
+    this.#locks.wake();
+  }
+
+  /** Does the steps of an item until none waits. */
+  async #serve(item: string, here: () => number): Promise<void> {
+    const line = this.#waiting.get(item) as Waiting[];
+    while (line.length > 0) {
+      try {
+        await this.#locks.hold(`sluice ${item}`, (hold) => this.#pass(item, here, line, hold));
+      } catch (error) {
+        for (const { reject } of line.splice(0)) reject(error);
+      }
+    }
+    this.#waiting.delete(item);
+  }
+
+  async #pass(item: string, here: () => number, line: Waiting[], hold: Hold): Promise<void> {
+    const askedAt = this.#clock.monotonic();
+    let latest = await this.#fence.pass(item, here, () => hold.isLost);
+    // What was asked long ago may be wrong by now. The browser tells of a robbery before it answers the next question.
+    if (hold.isLost || this.#clock.monotonic() - askedAt > freshness) return;
+    let written: number | undefined;
+    for (const { step, resolve, reject } of line.splice(0)) {
+      try {
+        written = step(latest) ?? written;
+        latest = Math.max(latest, written ?? 0);
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+    }
+    hold.isDone = true;
+    if (written !== undefined) await this.#fence.raise(item, written);
+  }
+}

@@ -1,0 +1,144 @@
+import type { Clock } from '../core/clock.ts';
+import { shown } from '../core/errors.ts';
+
+/** A Web Lock while it is held. */
+export interface Hold {
+  /** Whether others may hold the lock by now: it was stolen, held for too long, or the page went to sleep. */
+  readonly isLost: boolean;
+  /** Whether what it was held for is done, so that it need not be held again. */
+  isDone: boolean;
+}
+
+/** How long a request may wait, and how long a lock may be held, in ms. */
+const longestTry = 1_000;
+/** How long it is tried altogether, in ms: less than a throttle's patience with its store. */
+const patience = 4_000;
+
+/** What one try came to. */
+interface Attempt {
+  readonly hold: Hold;
+  /** Why the lock was not held to the end, if it was not. */
+  readonly error?: unknown;
+  readonly wasGranted: boolean;
+}
+
+/**
+ * Web Locks that no page can keep from the others. A request that waits for a second is given up and made anew, since some
+ * browsers leave the requests behind a cached page waiting until one of them is given up. Who is seen to hold a lock for another
+ * second, frozen or hung, is robbed of it. Our own are let go after a second, and when told.
+ */
+export class WebLocks {
+  readonly #locks: LockManager;
+  readonly #clock: Clock;
+  readonly #letGo = new Set<() => void>();
+  #awake: Promise<void> | undefined;
+  #wake: () => void = () => {};
+
+  constructor(locks: LockManager, clock: Clock) {
+    this.#locks = locks;
+    this.#clock = clock;
+  }
+
+  /**
+   * Runs `section` while nobody else holds the lock `name`, again and again until it is done. `section` must look at `isLost` after
+   * each await and do nothing of consequence once it is true.
+   * @throws Error if it is not done within 4 seconds; whatever `section` or the browser throws
+   */
+  async hold(name: string, section: (hold: Hold) => Promise<void>): Promise<void> {
+    let until = this.#clock.monotonic() + patience;
+    let holder: string | undefined;
+    while (this.#clock.monotonic() < until) {
+      if (this.#awake !== undefined) {
+        await this.#awake;
+        holder = undefined;
+        until = this.#clock.monotonic() + patience;
+      }
+      const attempt = (await this.#rob(name, holder, section)) ?? (await this.#try(name, section));
+      if (attempt.hold.isDone) return;
+      if (attempt.error !== undefined && !attempt.hold.isLost) throw attempt.error;
+      holder = attempt.wasGranted ? undefined : await this.#holderOf(name);
+    }
+    throw new Error(`The Web Lock ${shown(name)} could not be held within ${patience} ms.`);
+  }
+
+  /** Gives up every request and every lock that is held, and asks for none until it is told to wake. */
+  sleep(): void {
+    this.#awake ??= new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+    for (const letGo of this.#letGo) letGo();
+  }
+
+  /** Goes on with what was given up. */
+  wake(): void {
+    this.#awake = undefined;
+    this.#wake();
+  }
+
+  /**
+   * Asks for the lock once.
+   * @param granted called when it is held; given, the lock is taken away from whoever holds it
+   */
+  async #try(name: string, section: (hold: Hold) => Promise<void>, granted?: () => void): Promise<Attempt> {
+    const hold = { isLost: false, isDone: false };
+    const controller = new AbortController();
+    let wasGranted = false;
+    let release = () => {};
+    const gone = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const letGo = () => {
+      hold.isLost = true;
+      controller.abort();
+      release();
+    };
+    let timer = this.#clock.setTimeout(letGo, longestTry);
+    this.#letGo.add(letGo);
+    const held = () => {
+      wasGranted = true;
+      granted?.();
+      this.#clock.clearTimeout(timer);
+      timer = this.#clock.setTimeout(letGo, longestTry);
+      return Promise.race([section(hold), gone]);
+    };
+    try {
+      // A request that steals is not one that can be given up.
+      await this.#locks.request(name, granted === undefined ? { signal: controller.signal } : { steal: true }, held);
+      return { hold, wasGranted };
+    } catch (error) {
+      if (isAbort(error)) hold.isLost = true;
+      return { hold, error, wasGranted };
+    } finally {
+      this.#clock.clearTimeout(timer);
+      this.#letGo.delete(letGo);
+    }
+  }
+
+  /** Takes the lock away from a holder that had it a second ago already. One tab at a time may do so. */
+  async #rob(
+    name: string,
+    holder: string | undefined,
+    section: (hold: Hold) => Promise<void>,
+  ): Promise<Attempt | undefined> {
+    if (holder === undefined) return undefined;
+    let attempt: Promise<Attempt> | undefined;
+    await this.#locks.request(`${name} robbed`, { ifAvailable: true }, async (lock) => {
+      if (lock === null || (await this.#holderOf(name)) !== holder) return;
+      await new Promise<void>((resolve) => {
+        attempt = this.#try(name, section, resolve);
+        attempt.then(() => resolve());
+      });
+    });
+    return attempt;
+  }
+
+  async #holderOf(name: string): Promise<string | undefined> {
+    const { held = [] } = await this.#locks.query();
+    return held.find((lock) => lock.name === name)?.clientId;
+  }
+}
+
+/** Whether a request ended because it was given up, or because its lock was stolen. */
+function isAbort(error: unknown): boolean {
+  return (error as { name?: unknown } | null)?.name === 'AbortError';
+}
