@@ -46,17 +46,21 @@ export class WebLocks {
    */
   async hold(name: string, section: (hold: Hold) => Promise<void>): Promise<void> {
     let until = this.#clock.monotonic() + patience;
-    let holder: string | undefined;
+    let seen: string | undefined;
+    let isStuck = false;
     while (this.#clock.monotonic() < until) {
       if (this.#awake !== undefined) {
         await this.#awake;
-        holder = undefined;
+        isStuck = false;
         until = this.#clock.monotonic() + patience;
       }
-      const attempt = (await this.#rob(name, holder, section)) ?? (await this.#try(name, section));
-      if (attempt.hold.isDone) return;
-      if (attempt.error !== undefined && !attempt.hold.isLost) throw attempt.error;
-      holder = attempt.wasGranted ? undefined : await this.#holderOf(name);
+      const robbed: Attempt | undefined = isStuck ? await this.#rob(name, seen as string, section) : undefined;
+      const { hold, error, wasGranted }: Attempt = robbed ?? (await this.#try(name, section));
+      if (hold.isDone) return;
+      if (error !== undefined && !hold.isLost) throw error;
+      const holder: string | undefined = wasGranted ? undefined : await this.#holderOf(name);
+      isStuck = holder !== undefined && holder === seen;
+      seen = holder;
     }
     throw new Error(`The Web Lock ${shown(name)} could not be held within ${patience} ms.`);
   }
@@ -115,12 +119,7 @@ export class WebLocks {
   }
 
   /** Takes the lock away from a holder that had it a second ago already. One tab at a time may do so. */
-  async #rob(
-    name: string,
-    holder: string | undefined,
-    section: (hold: Hold) => Promise<void>,
-  ): Promise<Attempt | undefined> {
-    if (holder === undefined) return undefined;
+  async #rob(name: string, holder: string, section: (hold: Hold) => Promise<void>): Promise<Attempt | undefined> {
     let attempt: Promise<Attempt> | undefined;
     await this.#locks.request(`${name} robbed`, { ifAvailable: true }, async (lock) => {
       if (lock === null || (await this.#holderOf(name)) !== holder) return;

@@ -1,3 +1,4 @@
+import type { Clock } from 'sluice';
 import type { ManualClock } from 'sluice/testing';
 
 type Callback = (lock: Lock | null) => unknown;
@@ -31,6 +32,8 @@ export class Browser {
   /** Whether nobody is granted a lock until some request is given up, as Chromium does with those behind a cached page. */
   isStuck = false;
   writes = 0;
+  /** How many characters localStorage holds at most, names and texts. */
+  room = 5_242_880;
   /** How long a message takes at most, and a write on its way to another process, in ms. */
   readonly latency: { message: number; write: number };
   /** What was asked of the browser, by kind. */
@@ -44,6 +47,11 @@ export class Browser {
     this.latency = { message: 0.5, write: 15, ...latency };
   }
 
+  /** The names of the locks that are held. */
+  get heldNames(): string[] {
+    return this.held.map(({ name }) => name);
+  }
+
   openTab(): Tab {
     const tab = new Tab(this, `tab ${this.tabs.length}`);
     this.tabs.push(tab);
@@ -55,7 +63,7 @@ export class Browser {
     const write = { order: ++this.writes, name, text };
     for (const tab of this.tabs) {
       if (tab === from) tab.see(write);
-      else tab.mail.send(this.latency.write, () => tab.see(write));
+      else tab.mail.send(this.latency.write, () => tab.hear(write));
     }
   }
 
@@ -116,9 +124,9 @@ export class Browser {
 
 /** Runs the callback of a request and holds the lock until what it answers has settled. */
 function settle(asked: Asked, lock: Lock | null): void {
-  const { browser } = asked.tab;
-  const running = browserOf(asked, () => asked.callback(lock));
-  const over = () => asked.tab.toBrowser.send(browser.latency.message, () => browser.release(asked));
+  const { browser, toBrowser } = asked.tab;
+  const running = new Promise((resolve) => resolve(asked.tab.run(() => asked.callback(lock))));
+  const over = () => toBrowser.send(browser.latency.message, () => browser.release(asked));
   running.then(
     (value) => {
       over();
@@ -131,9 +139,6 @@ function settle(asked: Asked, lock: Lock | null): void {
   );
 }
 
-const browserOf = (asked: Asked, run: () => unknown): Promise<unknown> =>
-  new Promise((resolve) => resolve(asked.tab.run(run)));
-
 /** Messages that take their time and arrive in order. */
 class Channel {
   #last = 0;
@@ -141,6 +146,10 @@ class Channel {
 
   send(latency: number, message: () => void): void {
     const { clock, random } = this.browser;
+    if (latency === 0) {
+      queueMicrotask(message);
+      return;
+    }
     this.#last = Math.max(this.#last, clock.monotonic() + random() * latency);
     clock.setTimeout(message, this.#last - clock.monotonic());
   }
@@ -154,6 +163,7 @@ export class Tab {
   readonly page = new EventTarget();
   readonly #items = new Map<string, Write>();
   #frozen: (() => void)[] | undefined;
+  #unseen: Write[] = [];
 
   constructor(
     readonly browser: Browser,
@@ -164,9 +174,22 @@ export class Tab {
     this.mail = new Channel(browser);
   }
 
+  /** The clock of the browser, whose timers wait while the tab is frozen. */
+  readonly clock: Clock = {
+    now: () => this.browser.clock.now(),
+    monotonic: () => this.browser.clock.monotonic(),
+    setTimeout: (callback, ms) => this.browser.clock.setTimeout(() => this.#unlessFrozen(callback), ms),
+    clearTimeout: (handle) => this.browser.clock.clearTimeout(handle),
+  };
+
   readonly storage = {
     getItem: (name: string): string | null => this.#items.get(name)?.text ?? null,
-    setItem: (name: string, text: string): void => this.browser.write(this, name, text),
+    setItem: (name: string, text: string): void => {
+      const used = [...this.#items].map(([other, write]) => (other === name ? 0 : other.length + sizeOf(write)));
+      if (used.reduce((sum, size) => sum + size, name.length + text.length) > this.browser.room)
+        throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
+      this.browser.write(this, name, text);
+    },
     removeItem: (name: string): void => this.browser.write(this, name, null),
   };
 
@@ -194,16 +217,19 @@ export class Tab {
     return what();
   }
 
+  /** A write of another tab: it comes when the tab is not frozen, after all else that came meanwhile. */
+  hear(write: Write): void {
+    if (this.#frozen === undefined) this.see(write);
+    else this.#unseen.push(write);
+  }
+
   see(write: Write): void {
     if ((this.#items.get(write.name)?.order ?? 0) < write.order) this.#items.set(write.name, write);
   }
 
   /** A message of the browser: it comes in order, and when the tab is not frozen. */
   receive(message: () => void): void {
-    this.fromBrowser.send(this.browser.latency.message, () => {
-      if (this.#frozen === undefined) message();
-      else this.#frozen.push(message);
-    });
+    this.fromBrowser.send(this.browser.latency.message, () => this.#unlessFrozen(message));
   }
 
   /** Stops the tab without a word, as a signal to its process does. */
@@ -214,7 +240,13 @@ export class Tab {
   thaw(): void {
     const messages = this.#frozen ?? [];
     this.#frozen = undefined;
-    for (const message of messages) message();
+    for (const message of messages) this.fromBrowser.send(this.browser.latency.message, message);
+    for (const write of this.#unseen.splice(0)) this.mail.send(this.browser.latency.write, () => this.see(write));
+  }
+
+  #unlessFrozen(task: () => void): void {
+    if (this.#frozen === undefined) task();
+    else this.#frozen.push(task);
   }
 
   #request(name: string, options: LockOptions, callback: Callback): Promise<unknown> {
@@ -241,6 +273,8 @@ export class Tab {
     });
   }
 }
+
+const sizeOf = ({ text }: Write): number => text?.length ?? 0;
 
 let current: Tab | undefined;
 

@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { conflictsIn, openTabs, useTabGlobals } from './tab-stores.ts';
+
+useTabGlobals();
+
+/** The name of the lock that guards the bucket of the tests. */
+const name = 'sluice sluice:key';
+
+/** Tabs of which the first has asked for a slot and holds the lock, though it has not decided yet. */
+async function withHolder(count: number, seed?: number) {
+  const opened = openTabs(count, seed);
+  const { clock, browser, callers } = opened;
+  const [holder, ...others] = callers as [(typeof callers)[0], ...typeof callers];
+  for (const { take } of callers) take();
+  await clock.advance(50);
+  const first = holder.take();
+  const holds = () => browser.heldNames.includes(name);
+  while (!holds()) await clock.advance(0.05);
+  return { ...opened, holder, others, first };
+}
+
+describe.each([1, 2, 3, 4])('a tab that is frozen while it holds the lock (seed %s)', (seed) => {
+  it('is robbed by the next after two seconds', async () => {
+    const { clock, browser, holder, others, slots } = await withHolder(2, seed);
+    holder.tab.freeze();
+    const taken = others[0]?.take();
+    await clock.advance(1_900);
+    expect(taken).toMatchObject({ state: 'pending' });
+    await clock.advance(200);
+    expect(taken).toMatchObject({ state: 'fulfilled' });
+    expect(browser.asked.steal).toBe(1);
+    expect(conflictsIn(slots)).toBe(0);
+  });
+
+  it('is robbed once, however many wait', async () => {
+    const { clock, browser, holder, others, slots } = await withHolder(6, seed);
+    holder.tab.freeze();
+    const taken = others.map(({ take }) => take());
+    await clock.advance(2_300);
+    expect(taken.map(({ state }) => state)).toEqual(others.map(() => 'fulfilled'));
+    expect(browser.asked.steal).toBe(1);
+    expect(conflictsIn(slots)).toBe(0);
+  });
+
+  it('decides nothing by what it knew when it wakes, and gets a slot of its own', async () => {
+    const { clock, holder, others, first, slots } = await withHolder(3, seed);
+    holder.tab.freeze();
+    for (let call = 0; call < 5; call++) for (const { take } of others) take();
+    await clock.advance(2_500);
+    expect(first.state).toBe('pending');
+    holder.tab.thaw();
+    await clock.advance(100);
+    expect(first).toMatchObject({ state: 'fulfilled' });
+    expect(slots.length).toBe(3 + 1 + 10);
+    expect(conflictsIn(slots)).toBe(0);
+  });
+
+  it('lets go at once if its page tells it', async () => {
+    const { clock, browser, holder, others, first } = await withHolder(2, seed);
+    holder.tab.page.dispatchEvent(new Event('pagehide'));
+    holder.tab.freeze();
+    const taken = others[0]?.take();
+    await clock.advance(50);
+    expect(taken).toMatchObject({ state: 'fulfilled' });
+    expect(first.state).toBe('pending');
+    holder.tab.thaw();
+    holder.tab.page.dispatchEvent(new Event('pageshow'));
+    await clock.advance(50);
+    expect(first.state).toBe('fulfilled');
+    expect(browser.asked.steal).toBe(0);
+  });
+});
+
+describe('a page that goes to sleep', () => {
+  it('leaves the line, and asks again when it wakes', async () => {
+    const { clock, browser, holder, others } = await withHolder(2);
+    holder.tab.freeze();
+    const taken = others[0]?.take();
+    await clock.advance(20);
+    expect(browser.queue.length).toBe(1);
+    others[0]?.tab.page.dispatchEvent(new Event('freeze'));
+    await clock.advance(20);
+    expect(browser.queue.length).toBe(0);
+    holder.tab.thaw();
+    await clock.advance(10_000);
+    expect(taken).toMatchObject({ state: 'pending' });
+    others[0]?.tab.page.dispatchEvent(new Event('resume'));
+    await clock.advance(0);
+    await clock.advance(20);
+    expect(taken).toMatchObject({ state: 'fulfilled' });
+  });
+
+  it('keeps no fence that others do not need', async () => {
+    const { clock, browser, callers } = openTabs(1);
+    callers[0]?.take();
+    await clock.advance(200);
+    expect(browser.heldNames).toEqual([expect.stringMatching(/^sluice written \d+ sluice:key$/)]);
+    callers[0]?.tab.page.dispatchEvent(new Event('pagehide'));
+    await clock.advance(1);
+    expect(browser.heldNames).toEqual([]);
+  });
+});
+
+describe('a line behind a cached page', () => {
+  it('moves on when a request is given up after a second', async () => {
+    const { clock, browser, callers } = openTabs(3);
+    browser.isStuck = true;
+    const taken = callers.map(({ take }) => take());
+    await clock.advance(900);
+    expect(taken.map(({ state }) => state)).toEqual(['pending', 'pending', 'pending']);
+    await clock.advance(200);
+    expect(taken.map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+    expect(browser.asked.steal).toBe(0);
+  });
+});
+
+describe('a lock', () => {
+  it('that cannot be held within 4 seconds fails those who wait for it', async () => {
+    const { clock, browser, callers } = openTabs(1);
+    browser.enqueue = () => {};
+    const taken = callers[0]?.take();
+    await clock.advance(5_000);
+    expect(taken).toMatchObject({
+      state: 'rejected',
+      error: new Error('The Web Lock "sluice sluice:key" could not be held within 4000 ms.'),
+    });
+    expect(taken?.at).toBeLessThan(4_200);
+  });
+
+  it('that the browser refuses fails the call with the reason', async () => {
+    const { clock, callers } = openTabs(1);
+    const reason = new DOMException('The document is not active.', 'InvalidStateError');
+    Object.assign(callers[0]?.tab.locks as object, { request: () => Promise.reject(reason) });
+    const taken = callers[0]?.take();
+    await clock.advance(1);
+    expect(taken).toMatchObject({ state: 'rejected', error: reason });
+  });
+
+  it('is asked for once by all that wait in one tab, and for each key by itself', async () => {
+    const { clock, browser, callers, slots } = openTabs(1);
+    const taken = Array.from({ length: 100 }, () => callers[0]?.take());
+    await clock.advance(20);
+    expect(taken.every((one) => one?.state === 'fulfilled')).toBe(true);
+    expect(conflictsIn(slots)).toBe(0);
+    // The lock and the fence.
+    expect(browser.asked).toMatchObject({ request: 2, query: 1 });
+    callers[0]?.take('other');
+    await clock.advance(20);
+    expect(browser.asked).toMatchObject({ request: 4, query: 2 });
+  });
+
+  it('leaves no timer and no fence behind', async () => {
+    const { clock, browser, callers } = openTabs(2);
+    for (const { take } of callers) take();
+    await clock.advance(1_500);
+    expect(browser.heldNames.length).toBeLessThan(3);
+    await clock.advance(1_000);
+    expect(browser.heldNames).toEqual([]);
+    expect(clock.timers).toBe(0);
+  });
+});
