@@ -202,8 +202,8 @@ export class Tab {
     query: () =>
       new Promise((resolve) => {
         const { browser } = this;
-        browser.asked.query++;
         this.toBrowser.send(browser.latency.message, () => {
+          browser.asked.query++;
           const info = ({ name, mode, tab: { clientId } }: Asked) => ({ name, mode, clientId });
           const snapshot = { held: browser.held.map(info), pending: browser.queue.map(info) };
           this.receive(() => resolve(snapshot));
