@@ -45,6 +45,8 @@ export interface LocalStorageStoreOptions {
  * @throws TypeError for a wrong option
  * @see docs/storage.md
  * @example
+ * import { localStorageStore } from 'sluice/local-storage';
+ *
  * const throttle = createThrottle({ limits: perMinute(100), store: localStorageStore() });
  */
 export function localStorageStore(options: LocalStorageStoreOptions = {}): BucketStore {
