@@ -6,6 +6,7 @@ export default defineConfig({
     index: 'src/index.ts',
     presets: 'src/presets.ts',
     'indexed-db': 'src/indexed-db.ts',
+    'local-storage': 'src/local-storage.ts',
     testing: 'src/testing.ts',
   },
   format: ['esm', 'cjs'],
