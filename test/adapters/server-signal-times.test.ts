@@ -141,8 +141,8 @@ describe('a date', () => {
     expect(ahead('Sunday, 06-Nov-94 08:49:37 GMT')).toBeUndefined();
   });
 
-  it('is read as the platform reads it, every day of 400 years', () => {
-    for (let at = now; at < Date.UTC(2426, 0, 1); at += day) {
+  it('is read as the platform reads it, every fifth day of 400 years', () => {
+    for (let at = now; at < Date.UTC(2426, 0, 1); at += 5 * day) {
       const date = new Date(at + day + 45_296 * s);
       for (const text of [date.toUTCString(), date.toISOString()])
         if (ahead(text, {}, at) !== date.getTime() - at) expect.fail(text);

@@ -14,6 +14,7 @@ const operations: [StoreOperation, (store: BucketStore) => unknown][] = [
   ['settle', (store) => store.settle('key', receipt, 2)],
   ['postpone', (store) => store.postpone('key', receipt, 5)],
   ['pause', (store) => store.pause('key', 5, plan)],
+  ['sync', (store) => store.sync('key', { remaining: 0, ms: 5, isNewest: true }, plan)],
   ['peek', (store) => store.peek('key', plan)],
   ['override', (store) => store.override('key', [limit], plan)],
   ['reset', (store) => store.reset('key')],
@@ -112,7 +113,7 @@ describe('faultyStore', () => {
     stop?.();
     store.take('other', call);
     expect(keys).toEqual(['key']);
-    expect(store.close).toBe(undefined);
+    expect(faultyStore(memoryStore(), () => undefined).close).toBe(undefined);
     let closed = false;
     const close = () => {
       closed = true;
