@@ -7,6 +7,7 @@ import { type CallGrant, type Grant, ReceiptGrant } from './grant.ts';
 import { storePatience } from './guarded-store.ts';
 import { Heap } from './heap.ts';
 import { type Plan, type Rule, samePlan } from './limit.ts';
+import { costInPool } from './pool.ts';
 import { ignoreAbort, onAbort } from './signals.ts';
 import {
   type Answer,
@@ -454,17 +455,24 @@ export class Lane {
     this.#lookedAt = now;
     return this.#operate(
       (plan) => this.#host.store.peek(this.key, plan),
-      ({ pausedFor, plan }) => {
+      ({ pausedFor, plan, wait }) => {
         if (pausedFor > 0) {
           // Each of those who share the key tries with one call, not all with all.
           this.#probe ??= 'next';
           this.#host.notePause(this.key, pausedFor);
         }
-        if (this.#plan !== undefined && !samePlan(plan, this.#plan)) this.#giveSlotBack();
+        const hasChanged = this.#plan !== undefined && !samePlan(plan, this.#plan);
+        if (hasChanged || this.#comesTooLate(wait)) this.#giveSlotBack();
         this.#plan = plan;
       },
       () => {},
     );
+  }
+
+  /** Whether the slot comes later than a call could go that has none: the bucket was reset, or another's call cost less. */
+  #comesTooLate(wait: number): boolean {
+    if (this.#slot === undefined || costInPool(this.#slot.receipt.cost) > 1) return false;
+    return this.#slot.due - this.#host.clock.monotonic() - wait > 1;
   }
 
   /** Rejects those who should have gone by `instant`. Tells whether there were any. */

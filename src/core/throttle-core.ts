@@ -325,9 +325,19 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   #hear({ key, trouble }: StoreNews): void {
-    if (trouble === undefined) this.#lanes.get(key)?.look();
+    if (trouble === undefined) void this.#quietly(() => this.#lookAgain(key));
     else if (this.events.wants('store-error'))
       this.events.emit('store-error', { key, error: trouble, fallback: false });
+  }
+
+  /** Finds out what others did to a key: its pause may be over before its time, or its line be free to go. */
+  async #lookAgain(key: string): Promise<void> {
+    const until = this.pausedUntil(key);
+    if (until > this.clock.monotonic()) {
+      const { pausedFor } = await this.#timed(this.store.peek(key, this.plan(key)));
+      if (pausedFor === 0 && this.pausedUntil(key) === until) this.resume(key);
+    }
+    this.#lanes.get(key)?.look();
   }
 
   #attach(): void {

@@ -119,6 +119,18 @@ describe('two tabs on IndexedDB', () => {
     expect(theirs.gone()).toBe(0);
   });
 
+  it('go on together when one is reset, be it in line or paused, though no time goes by', async () => {
+    const { mine, theirs } = await twoTabs();
+    await mine.throttle.reset('key');
+    await vi.waitFor(() => expect(theirs.gone()).toBe(1), 500);
+    const resumed = vi.fn();
+    theirs.throttle.on('resumed', resumed);
+    await mine.throttle.pause('key', mine.clock.now() + 60_000);
+    await vi.waitFor(async () => expect((await theirs.throttle.status('key')).pausedUntil).toBeDefined(), 500);
+    await mine.throttle.reset('key');
+    await vi.waitFor(async () => expect((await theirs.throttle.status('key')).pausedUntil).toBeUndefined(), 500);
+  });
+
   it('hear nothing while the page is left, and look again when it comes back', async () => {
     const send = fakePage(onTestFinished);
     const { dbName, theirs } = await twoTabs();
