@@ -1,12 +1,11 @@
-import { type AdapterLink, linkOf } from '../core/adapter-link.ts';
+import { linkOf } from '../core/adapter-link.ts';
 import { wrongType } from '../core/check.ts';
-import { isThrottleError } from '../core/errors.ts';
-import type { Grant } from '../core/grant.ts';
 import type { Throttle } from '../core/throttle.ts';
-import { hear, looksIntoBody } from './answer.ts';
-import { type CallOptions, type CallTerms, checkCallOptions, termsOf } from './call-options.ts';
-import { warnOfHiddenTiming } from './hidden-headers.ts';
+import { type CallOptions, checkCallOptions, termsOf } from './call-options.ts';
+import { isSignal, sendInTurn } from './in-turn.ts';
+import { baseUrl, urlOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest, membersOf, snapshot } from './request-snapshot.ts';
+import { discardResponse, hearResponse } from './response.ts';
 
 /** One call of `fetch`, as the options' functions see it. */
 export interface FetchCall {
@@ -46,7 +45,7 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
   const send = options.fetch ?? globalThis.fetch;
   if (typeof send !== 'function') wrongType('fetch', 'a function', send);
   link.attach();
-  const line: Line = { throttle, link, send };
+  const line = { throttle, link };
 
   const throttled = async (...args: FetchArguments): Promise<Response> => {
     const [input, init = undefined] = args;
@@ -63,14 +62,17 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
     const signal = members?.signal === undefined && isRequest(input) ? input.signal : members?.signal;
     if (signal !== undefined && signal !== null && (!isSignal(signal) || signal.aborted)) return send(...args);
     const terms = termsOf(options, call, origin);
-    const note = async (grant: Grant, response: Response) => {
-      const { status, headers } = response;
-      const body = looksIntoBody(options) ? await jsonOf(response) : undefined;
-      const { throttled, retryAt } = hear(link, terms.key, grant, options, call, { status, headers, body });
-      if (throttled && retryAt === undefined) warnOfHiddenTiming(response);
-      return throttled;
-    };
-    return sendInTurn(line, terms, note, snapshot(args, target, members), signal ?? undefined);
+    const kept = snapshot(args, target, members);
+    return sendInTurn(line, terms, {
+      signal: signal ?? undefined,
+      send: () => send(...kept),
+      leave: () => send(...kept),
+      hear: (grant, response) => hearResponse(link, terms.key, grant, options, call, response),
+      canBeSentAgain: () => canBeSentAgain(kept),
+      discard: discardResponse,
+      settle:
+        terms.settle && ((grant, response) => terms.settle?.(throttle, grant, () => response.clone(), discardResponse)),
+    });
   };
   return Object.defineProperties(throttled, {
     name: { value: send.name, configurable: true },
@@ -78,105 +80,19 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
   });
 }
 
-/** Where calls wait and how they go. */
-interface Line {
-  readonly throttle: Throttle;
-  readonly link: AdapterLink;
-  readonly send: typeof fetch;
-}
-
-/** Sends a call when its turn comes, and again as often as it may be when the server refuses it for its quota. */
-async function sendInTurn(
-  { throttle, link, send }: Line,
-  { key, wait, retry, settle }: CallTerms<Response>,
-  isRefusal: (grant: Grant, response: Response) => Promise<boolean>,
-  args: FetchArguments,
-  signal: AbortSignal | undefined,
-): Promise<Response> {
-  let refused: Response | undefined;
-  for (let attempt = 0; ; attempt++) {
-    let started = false;
-    const task = async (grant: Grant) => {
-      started = true;
-      discard(refused);
-      const answered = link.noteDeparture(grant);
-      const response = await send(...args);
-      answered();
-      // The pause is on before this call's place is free for the next.
-      const isRefused = await isRefusal(grant, response);
-      if (!isRefused) settle?.(throttle, grant, () => response.clone(), discard);
-      return { response, isRefused };
-    };
-    let answer: Awaited<ReturnType<typeof task>>;
-    try {
-      answer = await throttle.run(task, { ...wait, key, signal });
-    } catch (error) {
-      if (started) throw error;
-      if (signal?.aborted) {
-        discard(refused);
-        return send(...args);
-      }
-      if (refused !== undefined && isThrottleError(error)) return refused;
-      throw error;
-    }
-    if (!answer.isRefused || attempt >= retry || !canBeSentAgain(args)) return answer.response;
-    refused = answer.response;
-  }
-}
-
-/** Frees the connection of an answer that nobody will read. */
-async function discard(response: Response | undefined): Promise<void> {
-  try {
-    await response?.body?.cancel();
-  } catch {
-    // Then it is in other hands.
-  }
-}
-
-/** The longest body that is looked into, in bytes. */
-const longestBody = 1_000_000;
-
-/** Reads a body that looks like JSON, and leaves the caller's as it is; undefined if it cannot be read. */
-async function jsonOf(response: Response): Promise<unknown> {
-  const { headers } = response;
-  if (!/\bjson\b/i.test(headers.get('content-type') ?? '')) return undefined;
-  if (Number(headers.get('content-length') ?? 0) > longestBody) return undefined;
-  try {
-    return await response.clone().json();
-  } catch {
-    return undefined;
-  }
-}
-
-/** Reads where a call goes, now that relative URLs mean what they mean; undefined if it is not ours to hold back. */
+/** Reads where a call goes; undefined if it is not ours to hold back. */
 function placeOf(input: RequestInfo | URL): { readonly url: URL; readonly target: string } | undefined {
   const base = baseUrl();
   try {
     const text = isRequest(input) ? input.url : `${input}`;
-    const url = new URL(text, base);
-    if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined;
-    return { url, target: base === undefined ? text : url.href };
+    const url = urlOf(text, base);
+    return url && { url, target: base === undefined ? text : url.href };
   } catch {
     return undefined;
   }
-}
-
-/** What relative URLs are relative to: the document in a page, the script in a worker, nothing elsewhere. */
-function baseUrl(): string | undefined {
-  const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
-  return document?.baseURI ?? location?.href;
 }
 
 /** Whether fetch takes a value for an init. */
 function isDictionary(init: unknown): boolean {
   return init === undefined || init === null || typeof init === 'object' || typeof init === 'function';
-}
-
-/** Whether a value can be listened to as a signal, of this window or of another. */
-function isSignal(signal: AbortSignal): boolean {
-  return (
-    typeof signal.aborted === 'boolean' &&
-    typeof signal.addEventListener === 'function' &&
-    typeof signal.removeEventListener === 'function'
-  );
 }

@@ -1,0 +1,75 @@
+import type { AdapterLink } from '../core/adapter-link.ts';
+import { isThrottleError } from '../core/errors.ts';
+import type { Grant } from '../core/grant.ts';
+import type { Throttle } from '../core/throttle.ts';
+import type { CallTerms } from './call-options.ts';
+
+/** Where calls wait. */
+export interface Line {
+  readonly throttle: Throttle;
+  readonly link: AdapterLink;
+}
+
+/** One call, as its client sends it. */
+export interface Sendable<Answer> {
+  /** Ends the wait when it aborts. */
+  readonly signal: AbortSignal | undefined;
+  send(): Promise<Answer>;
+  /** Ends the call the client's own way after an abort; nothing was sent. */
+  leave(): Promise<Answer>;
+  /**
+   * Hears what an answer says about the quota, before the call's place is free for the next.
+   * @returns whether the server refused the call for it
+   */
+  hear(grant: Grant, answer: Answer): boolean | Promise<boolean>;
+  canBeSentAgain(): boolean;
+  /** Frees what an answer holds that nobody will read. */
+  discard(answer: Answer): void;
+  /** Settles a call that was not refused. */
+  settle?: ((grant: Grant, answer: Answer) => void) | undefined;
+}
+
+/** Sends a call when its turn comes, and again as often as it may be when the server refuses it for its quota. */
+export async function sendInTurn<Answer>(
+  { throttle, link }: Line,
+  { key, wait, retry }: Pick<CallTerms<never>, 'key' | 'wait' | 'retry'>,
+  call: Sendable<Answer>,
+): Promise<Answer> {
+  const { signal } = call;
+  let refused: Answer | undefined;
+  for (let attempt = 0; ; attempt++) {
+    let started = false;
+    const task = async (grant: Grant) => {
+      started = true;
+      if (refused !== undefined) call.discard(refused);
+      const answered = link.noteDeparture(grant);
+      const answer = await call.send();
+      answered();
+      const isRefused = await call.hear(grant, answer);
+      if (!isRefused) call.settle?.(grant, answer);
+      return { answer, isRefused };
+    };
+    let outcome: Awaited<ReturnType<typeof task>>;
+    try {
+      outcome = await throttle.run(task, { ...wait, key, signal });
+    } catch (error) {
+      if (started) throw error;
+      if (signal?.aborted) {
+        if (refused !== undefined) call.discard(refused);
+        return call.leave();
+      }
+      if (refused !== undefined && isThrottleError(error)) return refused;
+      throw error;
+    }
+    if (!outcome.isRefused || attempt >= retry || !call.canBeSentAgain()) return outcome.answer;
+    refused = outcome.answer;
+  }
+}
+
+/** Whether a value can be listened to as a signal, of this window or of another. */
+export function isSignal(signal: unknown): signal is AbortSignal {
+  const { aborted, addEventListener, removeEventListener } = signal as Partial<AbortSignal>;
+  return (
+    typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function'
+  );
+}
