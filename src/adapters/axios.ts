@@ -1,0 +1,213 @@
+import {
+  type AxiosAdapter,
+  type AxiosInstance,
+  type AxiosResponse,
+  getAdapter,
+  type InternalAxiosRequestConfig,
+} from 'axios';
+import { linkOf } from '../core/adapter-link.ts';
+import { checkMethods } from '../core/check.ts';
+import type { Grant } from '../core/grant.ts';
+import type { Throttle } from '../core/throttle.ts';
+import { type CallOptions, type CallTerms, checkCallOptions, termsOf } from './call-options.ts';
+import { isSignal, type Line, sendInTurn } from './in-turn.ts';
+import { baseUrl, urlOf } from './place.ts';
+import { canBeSentAgain } from './request-snapshot.ts';
+
+/** One call of axios, as the options' functions see it. */
+export interface AxiosCall {
+  /** Where it goes, `baseURL` included, `params` not; relative URLs are resolved. */
+  readonly url: URL;
+  /** In upper case. */
+  readonly method: string;
+  /** The config as the request interceptors left it, its data transformed. */
+  readonly config: InternalAxiosRequestConfig;
+}
+
+/** What `throttleAxios` takes besides the throttle. */
+export type ThrottleAxiosOptions = CallOptions<AxiosCall, AxiosResponse>;
+
+/** What a single axios call may say about its own throttling: `axios.get(url, { throttle: { priority: 1 } })`. */
+export type AxiosThrottleOptions = Omit<ThrottleAxiosOptions, 'match'>;
+
+declare module 'axios' {
+  // biome-ignore lint/suspicious/noExplicitAny: the type parameters of a merged interface are those of its first declaration.
+  interface AxiosRequestConfig<D = any, P = any> {
+    /** Options of this call instead of those of `throttleAxios`; false sends it straight through, uncounted. */
+    throttle?: AxiosThrottleOptions | false;
+  }
+}
+
+type Config = InternalAxiosRequestConfig;
+type Adapters = NonNullable<Config['adapter']>;
+
+/** What axios uses where a config names no adapter. */
+const defaultAdapters: Adapters = ['xhr', 'http', 'fetch'];
+
+/**
+ * Makes an axios instance wait for its turn, each time a call is sent: its own retries and those of plugins are new calls. A request
+ * interceptor puts the wait in front of the call's adapter, past all other request interceptors, so that it counts for no timeout.
+ * A 429, or a 503 with Retry-After, pauses its key and is sent again after the pause. A cancelled call leaves the line at once and
+ * rejects with axios's CanceledError.
+ * @param instance `axios` itself or one of `axios.create`
+ * @returns `eject`, which takes the throttle off again; calls that wait by then go in their turn
+ * @throws TypeError, RangeError for a wrong option. Calls reject as axios does, and with WaitTooLongError, QueueFullError,
+ * CostExceedsBurstError or StoreError before anything was sent.
+ * @see docs/adapters.md
+ * @example
+ * import axios from 'axios';
+ * import { throttleAxios } from 'sluice/axios';
+ *
+ * const api = axios.create({ baseURL: 'https://api.example.com' });
+ * const { eject } = throttleAxios(api, throttle);
+ */
+export function throttleAxios(
+  instance: AxiosInstance,
+  throttle: Throttle,
+  options: ThrottleAxiosOptions = {},
+): { eject(): void } {
+  const link = linkOf(throttle);
+  checkMethods('instance', instance, ['request', 'getUri']);
+  checkCallOptions(options);
+  link.attach();
+  const line = { throttle, link };
+  /** What stood in the config before our doors did. */
+  const behind = new WeakMap<AxiosAdapter, Adapters>();
+  let attached = true;
+
+  const putDoor = (config: Config) => {
+    const given = config.adapter;
+    // A config whose adapter never ran, because an interceptor threw, may come a second time.
+    const original = (typeof given === 'function' && behind.has(given) ? behind.get(given) : given) ?? defaultAdapters;
+    const door: AxiosAdapter = (config) => {
+      config.adapter = original;
+      const send = getAdapter(original, config);
+      const call = attached ? callOf(config) : undefined;
+      const own = config.throttle;
+      if (call === undefined || own === false || (options.match !== undefined && !options.match(call)))
+        return send(config);
+      if (own !== undefined) checkCallOptions(own);
+      return sendThrough(send, config, line, termsOf({ ...options, ...own }, call, call.url.origin));
+    };
+    behind.set(door, original);
+    config.adapter = door;
+    return config;
+  };
+  const id = instance.interceptors.request.use(putDoor, undefined, { synchronous: true });
+  return {
+    eject() {
+      attached = false;
+      instance.interceptors.request.eject(id);
+    },
+  };
+}
+
+/** What an adapter made of a call: axios rejects with answers whose status it does not like. */
+type Outcome = { readonly response: AxiosResponse } | { readonly error: { readonly response: AxiosResponse } };
+
+async function sendThrough(
+  send: AxiosAdapter,
+  config: Config,
+  line: Line,
+  terms: CallTerms<AxiosResponse>,
+): Promise<AxiosResponse> {
+  const { signal, release } = signalOf(config);
+  try {
+    const outcome = await sendInTurn<Outcome>(line, terms, {
+      signal,
+      send: () => outcomeOf(send(config)),
+      // Axios looks for the cancellation and makes its own error of it.
+      leave: () => Promise.reject(signal?.reason),
+      read: (outcome) => {
+        const { status, headers } = responseOf(outcome);
+        return { status, header: (name) => headerOf(headers, name) };
+      },
+      canBeSentAgain: () => canBeSentAgain(['', { body: config.data }]),
+      discard: (outcome) => discard(responseOf(outcome).data),
+      settle:
+        terms.settle &&
+        ((grant, outcome) => settleTransformed(line.throttle, terms, grant, config, responseOf(outcome))),
+    });
+    if ('error' in outcome) throw outcome.error;
+    return outcome.response;
+  } finally {
+    release();
+  }
+}
+
+async function outcomeOf(sent: Promise<AxiosResponse>): Promise<Outcome> {
+  try {
+    return { response: await sent };
+  } catch (error) {
+    if (typeof (error as Partial<{ response: unknown }> | undefined)?.response !== 'object') throw error;
+    return { error: error as { response: AxiosResponse } };
+  }
+}
+
+function responseOf(outcome: Outcome): AxiosResponse {
+  return 'error' in outcome ? outcome.error.response : outcome.response;
+}
+
+/** Settles with the answer as the caller gets it: after the last of its transforms. */
+function settleTransformed(
+  throttle: Throttle,
+  { settle }: CallTerms<AxiosResponse>,
+  grant: Grant,
+  config: Config,
+  response: AxiosResponse,
+): void {
+  const { transformResponse } = config;
+  const transforms = transformResponse === undefined ? [] : [transformResponse].flat();
+  const last = (data: unknown) => {
+    if (transformResponse === undefined) delete config.transformResponse;
+    else config.transformResponse = transformResponse;
+    settle?.(throttle, grant, () => ({ ...response, data }));
+    return data;
+  };
+  config.transformResponse = [...transforms, last];
+}
+
+function callOf(config: Config): AxiosCall | undefined {
+  const url = urlOf(fullPath(config), baseUrl());
+  return url && { url, method: String(config.method ?? 'get').toUpperCase(), config };
+}
+
+/** Puts `baseURL` and `url` together as axios does. */
+function fullPath({ baseURL, url = '', allowAbsoluteUrls }: Config): string {
+  const isAbsolute = /^([a-z][a-z\d+\-.]*:)?\/\//i.test(url);
+  if (!baseURL || (isAbsolute && allowAbsoluteUrls !== false)) return url;
+  return url === '' ? baseURL : `${baseURL.replace(/\/+$/, '')}/${url.replace(/^\/+/, '')}`;
+}
+
+function headerOf(headers: AxiosResponse['headers'], name: string): string | undefined {
+  // Custom adapters may answer with a plain object.
+  const value: unknown = typeof headers?.get === 'function' ? headers.get(name) : headers?.[name];
+  return value === undefined || value === null ? undefined : String(value);
+}
+
+/** One signal for `signal` and `cancelToken`; `release` takes our listeners off both. */
+function signalOf({ signal, cancelToken }: Config): { signal: AbortSignal | undefined; release: () => void } {
+  const given = signal !== undefined && signal !== null && isSignal(signal) ? signal : undefined;
+  if (!cancelToken) return { signal: given, release: () => {} };
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  // The types do not show how a token is listened to, and its promise cannot be left.
+  const token = cancelToken as unknown as Record<'subscribe' | 'unsubscribe', (listener: () => void) => void>;
+  token.subscribe(abort);
+  given?.addEventListener('abort', abort);
+  if (given?.aborted) abort();
+  return {
+    signal: controller.signal,
+    release: () => {
+      token.unsubscribe(abort);
+      given?.removeEventListener('abort', abort);
+    },
+  };
+}
+
+/** Lets go of a stream that nobody will read: Node's or the platform's. */
+function discard(data: unknown): void {
+  const { destroy, cancel } = (data ?? {}) as { destroy?: () => void; cancel?: () => Promise<void> };
+  if (typeof destroy === 'function') destroy.call(data);
+  else if (typeof cancel === 'function') cancel.call(data).catch(() => {});
+}
