@@ -1,0 +1,154 @@
+import { linkOf } from '../core/adapter-link.ts';
+import { checkMethods } from '../core/check.ts';
+import type { Throttle } from '../core/throttle.ts';
+import { type CallOptions, checkCallOptions } from './call-options.ts';
+import type { Line } from './in-turn.ts';
+import { CallInTurn, type HookState, type KyCall, stateOf } from './ky-call.ts';
+
+export type { KyCall } from './ky-call.ts';
+
+/** What `throttleKy` takes besides the throttle. */
+export type ThrottleKyOptions = CallOptions<KyCall, Response>;
+
+/** What `kyHooks` takes besides the throttle: how often a call is sent again is for ky alone to say. */
+export type KyHooksOptions = Omit<ThrottleKyOptions, 'retry'>;
+
+/** Hooks that fit ky 1 and ky 2. */
+export interface KyHooks {
+  beforeRequest: ((...args: unknown[]) => Promise<void>)[];
+  beforeRetry: ((state: unknown) => Promise<void>)[];
+  afterResponse: ((...args: unknown[]) => void)[];
+}
+
+/** What a ky instance has in both versions. */
+export interface KyLike {
+  // biome-ignore lint/suspicious/noExplicitAny: the two versions have no types in common.
+  (input: any, options?: any): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  extend(options: any): unknown;
+}
+
+interface KyOptions {
+  readonly hooks?: object;
+  readonly fetch?: typeof fetch;
+}
+
+type Input = RequestInfo | URL;
+type Send = (input: Input, options?: KyOptions) => unknown;
+type Instance = Send & { extend(options: unknown): Instance; retry?(options: { delay: number }): unknown };
+
+/** What of an instance sends nothing. */
+const silent = ['create', 'extend', 'retry', 'stop'];
+
+/**
+ * Makes a ky instance that waits for its turn each time it sends, retries included. The wait comes after all hooks and counts
+ * for no `timeout`. A 429, or a 503 with Retry-After, pauses its key and is sent again after the pause, whatever the method: as one
+ * of the retries that ky's own `retry.limit` allows. A call whose signal aborts leaves the line at once and fails as ky does.
+ * @param instance `ky` itself or one of `ky.create` or `ky.extend`, of version 1.14 or later, or 2; it stays as it is
+ * @returns an instance whose `extend` gives throttled ones too; its `create` starts afresh, as ky's does
+ * @throws TypeError, RangeError for a wrong option. Calls reject as ky does, and with WaitTooLongError, QueueFullError,
+ * CostExceedsBurstError or StoreError before anything was sent.
+ * @see docs/adapters.md
+ * @example
+ * import ky from 'ky';
+ * import { throttleKy } from 'sluice/ky';
+ *
+ * const api = throttleKy(ky, throttle);
+ * const items = await api.get('https://api.example.com/items').json();
+ */
+export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, options: ThrottleKyOptions = {}): Ky {
+  const link = linkOf(throttle);
+  checkMethods('instance', instance, ['extend']);
+  checkCallOptions(options);
+  link.attach();
+  const ky = instance as unknown as Instance;
+  const line = { throttle, link };
+  let ownFetch: typeof fetch | undefined;
+  ky.extend((defaults: KyOptions) => {
+    ownFetch = defaults.fetch;
+    return {};
+  });
+  const throttled = (name?: string): Send => {
+    const senderOf = (ky: Instance) => (name === undefined ? ky : (ky[name as keyof Instance] as Send));
+    return (input, given) => {
+      const send = given?.fetch ?? ownFetch ?? globalThis.fetch;
+      const ours = optionsInTurn(new CallInTurn(line, options), input, send, ky.retry);
+      // Hooks of the call are for ky to put together with the instance's; ours go last.
+      if (given?.hooks !== undefined) return senderOf(ky.extend(given))(input, ours);
+      return senderOf(ky)(input, { ...given, ...ours });
+    };
+  };
+  const members = new Map<string | symbol, unknown>(
+    Object.keys(ky).map((name) => [name, silent.includes(name) ? ky[name as keyof Instance] : throttled(name)]),
+  );
+  members.set('extend', (more: unknown) => throttleKy(ky.extend(more), throttle, options));
+  const call = throttled();
+  return new Proxy(instance, {
+    apply: (_target, _this, [input, given]) => call(input, given),
+    get: (target, name) => members.get(name) ?? Reflect.get(target, name),
+  });
+}
+
+/** What ky gets for one call: hooks that wait, and a fetch that sees the attempts leave and end. */
+function optionsInTurn(call: CallInTurn, input: Input, send: typeof fetch, retry: Instance['retry']): KyOptions {
+  const sendAgain = async (...args: unknown[]) => {
+    if (retry === undefined) return undefined;
+    return (await call.takeNextTurn(stateOf(args), input)) ? retry({ delay: 0 }) : undefined;
+  };
+  return {
+    hooks: {
+      beforeRequest: [(...args: unknown[]) => call.beforeRequest(args)],
+      beforeRetry: [(state: HookState) => call.beforeRetry(state)],
+      afterResponse: [sendAgain],
+    },
+    fetch: (...args) => call.send(send, args),
+  };
+}
+
+/**
+ * Makes hooks for `ky.create` or `ky.extend` that wait for the turn of each request and each retry, and listen to the answers. Hooks
+ * are not told how a call ends: with these, calls in flight hold no place of `concurrency`, and only ky itself sends refused calls
+ * again. Where either matters use `throttleKy`.
+ * @throws TypeError, RangeError for a wrong option
+ * @see docs/adapters.md
+ * @example
+ * import ky from 'ky';
+ * import { kyHooks } from 'sluice/ky';
+ *
+ * const api = ky.create({ hooks: kyHooks(throttle) });
+ */
+export function kyHooks(throttle: Throttle, options: KyHooksOptions = {}): KyHooks {
+  const link = linkOf(throttle);
+  checkCallOptions(options);
+  link.attach();
+  const line: Line = { throttle, link };
+  /** Calls by their headers, the one object that is a call's own in both versions. */
+  const calls = new WeakMap<Headers, CallInTurn>();
+  const callOf = ({ options: { headers } }: HookState) => {
+    const call = calls.get(headers) ?? new CallInTurn(line, options);
+    calls.set(headers, call);
+    return call;
+  };
+  return {
+    beforeRequest: [
+      async (...args) => {
+        const call = callOf(stateOf(args));
+        await call.beforeRequest(args);
+        call.leave();
+      },
+    ],
+    beforeRetry: [
+      async (state) => {
+        const call = callOf(state as HookState);
+        await call.beforeRetry(state as HookState);
+        call.leave();
+      },
+    ],
+    afterResponse: [
+      (...args) => {
+        const state = stateOf(args);
+        callOf(state).hearAnswer(state.response);
+      },
+    ],
+  };
+}
