@@ -1,0 +1,20 @@
+import { describe } from 'vitest';
+import { itEndsOnAbort } from './abort.ts';
+import { itStaysAsItIs } from './behaviour.ts';
+import { itTakesTheOptions } from './options.ts';
+import { itSendsRefusedCallsAgain } from './refusal.ts';
+import { type Subject, useStage } from './subject.ts';
+
+/**
+ * What every adapter has to keep, whatever its client: real requests to a server on loopback, waiting in virtual time. Add what
+ * only one client has in a file of its own.
+ */
+export function adapterContract(subject: Subject): void {
+  describe(`adapter contract: ${subject.name}`, () => {
+    const stage = useStage();
+    describe('options', () => itTakesTheOptions(subject, stage));
+    describe('a refused call', () => itSendsRefusedCallsAgain(subject, stage));
+    describe('an abort', () => itEndsOnAbort(subject, stage));
+    describe('the client', () => itStaysAsItIs(subject, stage));
+  });
+}
