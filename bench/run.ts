@@ -1,8 +1,9 @@
+import { adapters } from './adapters.ts';
 import { decide } from './decide.ts';
 import { network } from './network.ts';
 import { signals } from './signals.ts';
 
-const benches: Record<string, () => Promise<void>> = { decide, network, signals };
+const benches: Record<string, () => Promise<void>> = { adapters, decide, network, signals };
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => benches[name] === undefined);

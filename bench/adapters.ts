@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import axios from 'axios';
+import ky1 from 'ky';
+import ky2 from 'ky-2';
+import { createThrottle, throttleFetch } from 'sluice';
+import { throttleAxios } from 'sluice/axios';
+import { kyHooks, throttleKy } from 'sluice/ky';
+import { median, sideBySide } from './side-by-side.ts';
+
+// What an adapter costs where nothing has to wait: 10,000 calls over loopback, bare and throttled in turn, an unlimited bucket.
+
+type Send = (url: string) => Promise<unknown>;
+
+const throttle = createThrottle({ limits: { rate: 1_000_000, interval: 1, burst: 1_000_000, margin: 0 } });
+
+function instance(adapter: 'http' | 'fetch', throttled: boolean): Send {
+  const instance = axios.create({ adapter });
+  if (throttled) throttleAxios(instance, throttle);
+  return (url) => instance.get(url);
+}
+
+const text =
+  (ky: Pick<typeof ky1, 'get'>): Send =>
+  (url) =>
+    ky.get(url).text();
+
+const clients: Record<string, { readonly bare: Send; readonly throttled: Send }> = {
+  fetch: {
+    bare: async (url) => (await fetch(url)).text(),
+    throttled: (
+      (throttled) => async (url: string) =>
+        (await throttled(url)).text()
+    )(throttleFetch(throttle)),
+  },
+  'axios, http': { bare: instance('http', false), throttled: instance('http', true) },
+  'axios, fetch': { bare: instance('fetch', false), throttled: instance('fetch', true) },
+  'ky 1': { bare: text(ky1), throttled: text(throttleKy(ky1, throttle)) },
+  'ky 2': { bare: text(ky2 as never), throttled: text(throttleKy(ky2, throttle) as never) },
+  'kyHooks, ky 2': { bare: text(ky2 as never), throttled: text(ky2.extend({ hooks: kyHooks(throttle) }) as never) },
+};
+
+const atOnce = 20;
+
+/** Sends calls, some at a time. @returns the CPU time of one call, in microseconds */
+async function measure(send: Send, url: string, calls: number): Promise<number> {
+  const before = process.cpuUsage();
+  let left = calls;
+  const sendOn = async () => {
+    while (left-- > 0) await send(url);
+  };
+  await Promise.all(Array.from({ length: atOnce }, sendOn));
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / calls;
+}
+
+export async function adapters(): Promise<void> {
+  const calls = Number(process.env.SLUICE_CALLS ?? 10_000);
+  const rounds = 20;
+  const server = createServer((_, response) => response.end('{"ok":true}'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  console.log(
+    `adapters: ${calls} calls over loopback, ${atOnce} at a time, CPU time of client and server in µs a call`,
+  );
+  for (const [name, contenders] of Object.entries(clients)) {
+    const times = await sideBySide(contenders, rounds, (send) => measure(send, url, calls / rounds));
+    const bare = times.bare as number[];
+    const throttled = times.throttled as number[];
+    const ratio = median(throttled.map((time, round) => time / (bare[round] as number)));
+    const figures = `${median(bare).toFixed(1)} bare, ${median(throttled).toFixed(1)} throttled`;
+    console.log(`  ${name.padEnd(16)}${figures}   ${((ratio - 1) * 100).toFixed(1)} % on top`);
+  }
+  server.close();
+  server.closeAllConnections();
+}

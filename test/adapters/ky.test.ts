@@ -1,0 +1,252 @@
+import ky1 from 'ky';
+import ky2 from 'ky-2';
+import { createThrottle, QueueFullError, type ThrottleOptions, WaitTooLongError } from 'sluice';
+import { kyHooks, type ThrottleKyOptions, throttleKy } from 'sluice/ky';
+import { ManualClock } from 'sluice/testing';
+import { describe, expect, it, vi } from 'vitest';
+import { arrived, even, pass, reason, refuse, refuseFirst, T, useStage } from './contract/subject.ts';
+import { watch } from './fake-fetch.ts';
+
+const stage = useStage();
+type Ky = typeof ky1;
+const versions: [string, Ky][] = [
+  ['ky 1', ky1],
+  ['ky 2', ky2 as unknown as Ky],
+];
+const wide = { limits: { rate: 1, interval: 1, burst: 1000 } };
+
+function throttleOn(options: Partial<ThrottleOptions> = {}) {
+  const clock = new ManualClock();
+  return { clock, throttle: createThrottle({ limits: even, margin: 0, clock, ...options }) };
+}
+
+async function remaining(throttle: ReturnType<typeof createThrottle>) {
+  return (await throttle.status(stage.origin)).limits[0]?.remaining;
+}
+
+describe.each(versions)('throttleKy with %s', (_, ky) => {
+  function setUp(options: ThrottleKyOptions = {}, throttleOptions: Partial<ThrottleOptions> = {}, instance = ky) {
+    const set = throttleOn(throttleOptions);
+    return { ...set, api: throttleKy(instance, set.throttle, options) };
+  }
+
+  it.each<[string, (api: Ky, url: string) => Promise<unknown>]>([
+    ['ky(url)', (api, url) => api(url)],
+    ['ky(Request)', (api, url) => api(new Request(url, { method: 'POST', body: 'text' }))],
+    ['get', (api, url) => api.get(url).text()],
+    ['post', (api, url) => api.post(url, { json: { a: 1 } })],
+    ['head', (api, url) => api.head(url)],
+    ['extend', (api, url) => api.extend({ headers: { 'x-a': '1' } }).get(url)],
+    ['extend by a function', (api, url) => api.extend(() => ({ timeout: 1000 })).get(url)],
+    ['extend twice', (api, url) => api.extend({}).extend({}).get(url)],
+  ])('throttles %s, once', async (_, send) => {
+    const { api, throttle } = setUp({}, { limits: { rate: 1, interval: T, burst: 3 } });
+    await send(api, stage.url);
+    expect(await remaining(throttle)).toBe(2);
+  });
+
+  it('throttles an instance of create, and leaves the instance itself as it was', async () => {
+    const instance = ky.create({ headers: { 'x-a': '1' } });
+    const { api, throttle } = setUp({}, {}, instance);
+    await api.get(stage.url);
+    await instance.get(stage.url);
+    expect(await remaining(throttle)).toBe(0);
+    expect(stage.arrivals.length).toBe(2);
+  });
+
+  it('gives what the instance has: create starts afresh, stop and retry are the same', async () => {
+    const { api, throttle } = setUp();
+    await api.create({}).get(stage.url);
+    expect(await remaining(throttle)).toBe(1);
+    expect([api.stop, api.retry]).toEqual([ky.stop, ky.retry]);
+    expect(Object.keys(api)).toEqual(Object.keys(ky));
+  });
+
+  it('waits after all hooks, those of the call too, and runs them in the same order', async () => {
+    async function trace(throttled: boolean) {
+      const steps: string[] = [];
+      const hooks = (name: string) => ({
+        beforeRequest: [() => void steps.push(`${name} request`)],
+        afterResponse: [() => void steps.push(`${name} response`)],
+      });
+      const key = () => {
+        steps.push('turn');
+        return 'key';
+      };
+      const instance = ky.extend({ hooks: hooks('instance') });
+      const sender = throttled ? setUp({ key }, wide, instance).api : instance;
+      await sender.get(stage.url, { hooks: hooks('call') });
+      return steps;
+    }
+    const plain = await trace(false);
+    expect(plain).toEqual(['instance request', 'call request', 'instance response', 'call response']);
+    expect(await trace(true)).toEqual([...plain.slice(0, 2), 'turn', ...plain.slice(2)]);
+  });
+
+  it('sends nothing and takes nothing where a hook answers or throws', async () => {
+    const { api, throttle } = setUp({}, { concurrency: 1 });
+    const answer = () => new Response('cached');
+    const fail = () => {
+      throw new RangeError('no token');
+    };
+    expect(await api(stage.url, { hooks: { beforeRequest: [answer] } }).text()).toBe('cached');
+    await expect(api.post(stage.url, { hooks: { beforeRequest: [fail] } })).rejects.toThrow('no token');
+    const { inFlight, limits } = await throttle.status(stage.origin);
+    expect([inFlight, limits[0]?.remaining, stage.arrivals.length]).toEqual([0, 1, 0]);
+  });
+
+  it('throttles a call for which a hook makes a new Request', async () => {
+    const { api, throttle, clock } = setUp({}, { concurrency: 1 });
+    const replace = (first: unknown) => {
+      const request = first instanceof Request ? first : (first as { request: Request }).request;
+      return new Request(request, { headers: { 'x-a': '1' } });
+    };
+    const calls = [1, 2].map(() => api(stage.url, { hooks: { beforeRequest: [replace] as never } }).text());
+    await arrived(stage, 1);
+    await clock.advance(T);
+    expect(await Promise.all(calls)).toEqual(['ok', 'ok']);
+    expect((await throttle.status(stage.origin)).inFlight).toBe(0);
+  });
+
+  it('sends through the fetch that the instance or the call has', async () => {
+    const own = vi.fn(async () => new Response('own'));
+    const { api, clock } = setUp({}, wide, ky.create({ fetch: own }));
+    expect(await api.get(stage.url).text()).toBe('own');
+    expect(await api.get(stage.url, { fetch: async () => new Response('call') }).text()).toBe('call');
+    expect([own.mock.calls.length, clock.monotonic()]).toEqual([1, 0]);
+  });
+
+  it('throttles ky’s own retries', async () => {
+    stage.handle = (index, __, response) => response.writeHead(index < 2 ? 500 : 200).end('ok');
+    const { api, clock } = setUp({}, { concurrency: 1 });
+    const call = watch(api.get(stage.url, { retry: { limit: 2, delay: () => 1 } }).text());
+    await arrived(stage, 1);
+    await clock.advance(T);
+    await arrived(stage, 2);
+    await clock.advance(T);
+    await pass();
+    expect(call).toEqual({ state: 'fulfilled', value: 'ok' });
+  });
+
+  it('does not multiply its retries with ky’s own: 3 calls in all', async () => {
+    stage.handle = refuse(1);
+    const { api, clock } = setUp({}, wide);
+    const call = watch(api.get(stage.url));
+    for (let count = 1; count <= 3; count++) {
+      await arrived(stage, count);
+      await clock.advance(T);
+    }
+    await vi.waitFor(() => expect(call.state).toBe('rejected'));
+    expect((call.value as { response: Response }).response.status).toBe(429);
+    await pass();
+    expect(stage.arrivals.length).toBe(3);
+  });
+
+  it('sends a refused call no more often than ky’s retry.limit allows', async () => {
+    stage.handle = refuse(1);
+    const { api } = setUp({}, wide);
+    await expect(api.post(stage.url, { retry: 0 })).rejects.toMatchObject({ response: { status: 429 } });
+    expect(stage.arrivals.length).toBe(1);
+  });
+
+  it('sends a refused call again where ky takes refusals for answers', async () => {
+    stage.handle = refuseFirst(1, 1);
+    const { api, clock } = setUp({}, wide);
+    const call = api.post(stage.url, { throwHttpErrors: false, json: { a: 1 } }).text();
+    await arrived(stage, 1);
+    await clock.advance(T);
+    expect(await call).toBe('ok');
+    expect(stage.arrivals[1]).toEqual(stage.arrivals[0]);
+  });
+
+  it('does not send a Request with a body again', async () => {
+    stage.handle = refuse(1);
+    const { api } = setUp({}, wide);
+    const request = new Request(stage.url, { method: 'POST', body: 'text' });
+    await expect(api(request)).rejects.toMatchObject({ response: { status: 429 } });
+    expect(stage.arrivals.map(({ body }) => body)).toEqual(['text']);
+  });
+
+  it('rejects a GET at once with the throttle’s errors: ky does not retry them', async () => {
+    const { api, throttle } = setUp({ maxWait: T / 2 });
+    await throttle.wait(stage.origin);
+    const started = performance.now();
+    await expect(api.get(stage.url)).rejects.toBeInstanceOf(WaitTooLongError);
+    expect(performance.now() - started).toBeLessThan(150);
+    const full = setUp({}, { maxQueue: 0 });
+    await full.throttle.wait(stage.origin);
+    await expect(full.api.get(stage.url).json()).rejects.toBeInstanceOf(QueueFullError);
+  });
+
+  it('gives the refusal to the caller of a GET whose next try would wait too long', async () => {
+    stage.handle = refuse(1);
+    const { api } = setUp({ maxWait: 5 }, { limits: { rate: 1, interval: 60 * T } });
+    await expect(api.get(stage.url)).rejects.toMatchObject({ response: { status: 429 } });
+    expect(stage.arrivals.length).toBe(1);
+  });
+
+  it('keeps json and progress as they are', async () => {
+    const { api } = setUp({}, wide);
+    async function seen(sender: Ky) {
+      const progress: number[] = [];
+      const onUploadProgress = ({ transferredBytes }: { transferredBytes: number }) => progress.push(transferredBytes);
+      const onDownloadProgress = ({ percent }: { percent: number }) => progress.push(percent);
+      const body = 'x'.repeat(200_000);
+      const answer = await sender
+        .post(`${stage.origin}/echo`, { body, onUploadProgress, onDownloadProgress })
+        .json<{ body: string }>();
+      return [answer.body.length, progress[0], progress.at(-1)];
+    }
+    expect(await seen(api)).toEqual(await seen(ky));
+  });
+});
+
+describe.each(versions)('kyHooks with %s', (_, ky) => {
+  it('waits for each request', async () => {
+    const { clock, throttle } = throttleOn();
+    const api = ky.create({ hooks: kyHooks(throttle) });
+    const calls = [1, 2].map(() => api.get(stage.url).text());
+    await arrived(stage, 1);
+    await clock.advance(T);
+    expect(await Promise.all(calls)).toEqual(['ok', 'ok']);
+    expect((await throttle.status(stage.origin)).inFlight).toBe(0);
+  });
+
+  it('waits for each retry, and pauses the key after a refusal', async () => {
+    stage.handle = refuseFirst(1, 0.05);
+    const { clock, throttle } = throttleOn(wide);
+    const api = ky.extend({ hooks: kyHooks(throttle) });
+    const call = api.get(stage.url).text();
+    await arrived(stage, 1);
+    expect((await throttle.status(stage.origin)).pausedUntil).toBe(clock.now() + 50);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await arrived(stage, 1);
+    await clock.advance(50);
+    expect(await call).toBe('ok');
+  });
+
+  it('ends the wait of an aborted call, and of one that waits to be retried', async () => {
+    const { throttle, clock } = throttleOn();
+    const api = ky.extend({ hooks: kyHooks(throttle) });
+    await throttle.wait(stage.origin);
+    const controller = new AbortController();
+    const call = watch(api.get(stage.url, { signal: controller.signal }).text());
+    await pass();
+    controller.abort(reason);
+    await pass();
+    expect(call.value).toBe(reason);
+    expect([(await throttle.status(stage.origin)).waiting, clock.timers, stage.arrivals.length]).toEqual([0, 0, 0]);
+  });
+
+  it('settles with a copy of the answer', async () => {
+    const { throttle, clock } = throttleOn({ limits: { rate: 1, interval: T, burst: 10 } });
+    stage.handle = (__, ___, response) => response.end('3');
+    const api = ky.extend({
+      hooks: kyHooks(throttle, { cost: 5, settle: async (answer) => Number(await answer.text()) }),
+    });
+    expect(await api.get(stage.url).text()).toBe('3');
+    await pass();
+    await clock.advance(0);
+    expect(await remaining(throttle)).toBe(7);
+  });
+});
