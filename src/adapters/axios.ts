@@ -9,10 +9,12 @@ import { linkOf } from '../core/adapter-link.ts';
 import { checkMethods } from '../core/check.ts';
 import type { Grant } from '../core/grant.ts';
 import type { Throttle } from '../core/throttle.ts';
+import { hear, looksIntoBody } from './answer.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, termsOf } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';
 import { baseUrl, urlOf } from './place.ts';
 import { canBeSentAgain } from './request-snapshot.ts';
+import { isJson } from './response.ts';
 
 /** One call of axios, as the options' functions see it. */
 export interface AxiosCall {
@@ -87,7 +89,7 @@ export function throttleAxios(
       if (call === undefined || own === false || (options.match !== undefined && !options.match(call)))
         return send(config);
       if (own !== undefined) checkCallOptions(own);
-      return sendThrough(send, config, line, termsOf({ ...options, ...own }, call, call.url.origin));
+      return sendThrough(send, line, { ...options, ...own }, call);
     };
     behind.set(door, original);
     config.adapter = door;
@@ -107,10 +109,12 @@ type Outcome = { readonly response: AxiosResponse } | { readonly error: { readon
 
 async function sendThrough(
   send: AxiosAdapter,
-  config: Config,
   line: Line,
-  terms: CallTerms<AxiosResponse>,
+  options: ThrottleAxiosOptions,
+  call: AxiosCall,
 ): Promise<AxiosResponse> {
+  const { config } = call;
+  const terms = termsOf(options, call, call.url.origin);
   const { signal, release } = signalOf(config);
   try {
     const outcome = await sendInTurn<Outcome>(line, terms, {
@@ -118,10 +122,7 @@ async function sendThrough(
       send: () => outcomeOf(send(config)),
       // Axios looks for the cancellation and makes its own error of it.
       leave: () => Promise.reject(signal?.reason),
-      read: (outcome) => {
-        const { status, headers } = responseOf(outcome);
-        return { status, header: (name) => headerOf(headers, name) };
-      },
+      hear: (grant, outcome) => hearAnswer(line, terms.key, grant, options, call, responseOf(outcome)),
       canBeSentAgain: () => canBeSentAgain(['', { body: config.data }]),
       discard: (outcome) => discard(responseOf(outcome).data),
       settle:
@@ -179,10 +180,26 @@ function fullPath({ baseURL, url = '', allowAbsoluteUrls }: Config): string {
   return url === '' ? baseURL : `${baseURL.replace(/\/+$/, '')}/${url.replace(/^\/+/, '')}`;
 }
 
-function headerOf(headers: AxiosResponse['headers'], name: string): string | undefined {
-  // Custom adapters may answer with a plain object.
-  const value: unknown = typeof headers?.get === 'function' ? headers.get(name) : headers?.[name];
-  return value === undefined || value === null ? undefined : String(value);
+function hearAnswer(
+  { link }: Line,
+  key: string,
+  grant: Grant,
+  options: ThrottleAxiosOptions,
+  call: AxiosCall,
+  { status, headers, data }: AxiosResponse,
+): boolean {
+  const body = looksIntoBody(options) && isJson(headers?.['content-type']?.toString()) ? jsonOf(data) : undefined;
+  return hear(link, key, grant, options, call, { status, headers: headers ?? {}, body }).throttled;
+}
+
+/** Reads data that axios has not parsed yet; undefined if it cannot be read. */
+function jsonOf(data: unknown): unknown {
+  if (typeof data !== 'string') return undefined;
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
+  }
 }
 
 /** One signal for `signal` and `cancelToken`; `release` takes our listeners off both. */

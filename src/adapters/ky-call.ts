@@ -1,9 +1,10 @@
 import { isThrottleError } from '../core/errors.ts';
 import type { Grant } from '../core/grant.ts';
 import { type CallOptions, type CallTerms, termsOf } from './call-options.ts';
-import { discardResponse, hear, type Line } from './in-turn.ts';
+import type { Line } from './in-turn.ts';
 import { urlOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest } from './request-snapshot.ts';
+import { discardResponse, hearResponse } from './response.ts';
 
 /** One request of ky, as the options' functions see it. */
 export interface KyCall {
@@ -46,15 +47,15 @@ interface Turn {
 export class CallInTurn {
   readonly #line: Line;
   readonly #options: CallOptions<KyCall, Response>;
+  #call: KyCall | undefined;
   #terms: CallTerms<Response> | undefined;
   /** The turn of an attempt that has not left yet. */
   #turn: Turn | undefined;
   /** The attempt goes without a turn: it is not ours to hold back, or it was aborted and fails as fetch does. */
   #isFree = false;
-  #attempts = 0;
   /** The status of the last answer if it refused the call for its quota. */
   #refusedWith: number | undefined;
-  #hearAnswer: ((response: Response) => void) | undefined;
+  #hearAnswer: ((response: Response) => Promise<void>) | undefined;
 
   constructor(line: Line, options: CallOptions<KyCall, Response>) {
     this.#line = line;
@@ -97,7 +98,7 @@ export class CallInTurn {
     try {
       const hearAnswer = this.#depart(turn.grant);
       const response = await send(...args);
-      hearAnswer(response);
+      await hearAnswer(response);
       return response;
     } finally {
       turn.end();
@@ -113,9 +114,10 @@ export class CallInTurn {
   }
 
   /** Hears the answer to an attempt that was seen to leave. */
-  hearAnswer(response: Response): void {
-    this.#hearAnswer?.(response);
+  async hearAnswer(response: Response): Promise<void> {
+    const hearAnswer = this.#hearAnswer;
     this.#hearAnswer = undefined;
+    await hearAnswer?.(response);
   }
 
   /** Waits for the turn to send a refused call again; false if it is not to be sent again. */
@@ -142,6 +144,7 @@ export class CallInTurn {
     const { signal } = request;
     this.#isFree = call === undefined || signal.aborted || request.bodyUsed || this.#options.match?.(call) === false;
     if (call === undefined || this.#isFree) return;
+    this.#call = call;
     this.#terms = termsOf(this.#options, call, call.url.origin);
     try {
       this.#turn = await turnOf(this.#line, this.#terms, signal);
@@ -151,15 +154,15 @@ export class CallInTurn {
     }
   }
 
-  #depart(grant: Grant): (response: Response) => void {
+  #depart(grant: Grant): (response: Response) => Promise<void> {
     const { throttle, link } = this.#line;
     const { key, settle } = this.#terms as CallTerms<Response>;
+    const call = this.#call as KyCall;
     const answered = link.noteDeparture(grant);
-    return (response) => {
+    return async (response) => {
       answered();
-      const { status, headers } = response;
-      const isRefused = hear(this.#line, key, { status, header: (name) => headers.get(name) }, this.#attempts++);
-      this.#refusedWith = isRefused ? status : undefined;
+      const isRefused = await hearResponse(link, key, grant, this.#options, call, response);
+      this.#refusedWith = isRefused ? response.status : undefined;
       if (!isRefused) settle?.(throttle, grant, () => response.clone(), discardResponse);
     };
   }

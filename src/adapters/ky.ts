@@ -17,7 +17,7 @@ export type KyHooksOptions = Omit<ThrottleKyOptions, 'retry'>;
 export interface KyHooks {
   beforeRequest: ((...args: unknown[]) => Promise<void>)[];
   beforeRetry: ((state: unknown) => Promise<void>)[];
-  afterResponse: ((...args: unknown[]) => void)[];
+  afterResponse: ((...args: unknown[]) => Promise<void>)[];
 }
 
 /** What a ky instance has in both versions. */
@@ -145,9 +145,9 @@ export function kyHooks(throttle: Throttle, options: KyHooksOptions = {}): KyHoo
       },
     ],
     afterResponse: [
-      (...args) => {
+      async (...args) => {
         const state = stateOf(args);
-        callOf(state).hearAnswer(state.response);
+        await callOf(state).hearAnswer(state.response);
       },
     ],
   };

@@ -221,6 +221,18 @@ describe('cancelling', () => {
     expect((await throttle.status(stage.origin)).waiting).toBe(0);
   });
 
+  it('by a cancelToken that many calls share leaves no listener of ours on it', async () => {
+    const { instance } = setUp({}, wide);
+    const { token } = axios.CancelToken.source();
+    const listened = token as unknown as Record<'subscribe' | 'unsubscribe', (listener: unknown) => void>;
+    const subscribe = vi.spyOn(listened, 'subscribe');
+    const unsubscribe = vi.spyOn(listened, 'unsubscribe');
+    const adapter = async () => ({ status: 200, data: '' }) as AxiosResponse;
+    await Promise.all([1, 2, 3].map(() => instance.get(stage.url, { cancelToken: token, adapter })));
+    expect(subscribe.mock.calls.length).toBe(3);
+    expect(unsubscribe.mock.calls).toEqual(subscribe.mock.calls);
+  });
+
   it('by signal ends the wait of a call that has a cancelToken too', async () => {
     const { instance, throttle } = setUp();
     await throttle.wait(stage.origin);
