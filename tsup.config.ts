@@ -7,6 +7,8 @@ export default defineConfig({
     presets: 'src/presets.ts',
     'indexed-db': 'src/indexed-db.ts',
     'local-storage': 'src/local-storage.ts',
+    axios: 'src/adapters/axios.ts',
+    ky: 'src/adapters/ky.ts',
     testing: 'src/testing.ts',
   },
   format: ['esm', 'cjs'],
