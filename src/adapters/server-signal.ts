@@ -57,6 +57,7 @@ function read({ status, headers, now, dialect = {}, body, maxPause }: ServerAnsw
   const arrival = arrivalOf(texts.get('date'), now);
   const isMarked = hasMark(dialect, status, texts, body);
   const mayRefuse = status === 429 || maybeRefused.includes(status) || isMarked;
+  if (!mayRefuse && dialect.body === undefined && fields.tooLong.length === 0 && isSilent(texts)) return nothing;
   const ignored = new Set(fields.tooLong);
 
   const quotas = new Quotas(ignored);
@@ -82,6 +83,11 @@ function read({ status, headers, now, dialect = {}, body, maxPause }: ServerAnsw
     buckets: all.map(({ bucket }) => bucket),
     ignored: [...ignored].slice(0, mostIgnored),
   };
+}
+
+/** Whether the headers tell of nothing but time, as most answers do. */
+function isSilent(texts: ReadonlyMap<string, string>): boolean {
+  return texts.size === Number(texts.has('date')) + Number(texts.has('age'));
 }
 
 function isStored(texts: ReadonlyMap<string, string>): boolean {

@@ -76,11 +76,14 @@ Object.defineProperty(CallGrant.prototype, 'then', { value: undefined });
 
 /** The grant of any other call. */
 export class ReceiptGrant extends CallGrant {
+  /** When the call left, on the monotonic clock, if an adapter said so. */
+  departedAt: number | undefined;
   readonly #receipt: Receipt;
   readonly #monotonic: number;
 
   constructor(key: string, by: Granter, monotonic: number, receipt: Receipt) {
     super(key, by, receipt.slot, receipt.plan, receipt.after);
+    this.departedAt = undefined;
     this.#receipt = receipt;
     this.#monotonic = monotonic;
   }

@@ -64,9 +64,14 @@ export class Listening {
   listen(key: string, left: number, signal: ServerSignal, leastPause: number = firstBackOff): void {
     const { events, clock } = this.#host;
     if (events.wants('signal')) events.emit('signal', { key, signal });
+    const { remaining, retryAt, throttled } = signal;
+    if (!throttled && remaining === undefined && retryAt === undefined && !this.#heard.has(key)) {
+      this.#host.learn(key, signal);
+      return;
+    }
     const heard = this.#of(key);
-    const wait = signal.retryAt === undefined ? undefined : signal.retryAt - clock.now();
-    if (signal.throttled) {
+    const wait = retryAt === undefined ? undefined : retryAt - clock.now();
+    if (throttled) {
       // Of many that were on their way together one counts.
       if (left >= heard.refusedAt) {
         heard.refusals++;

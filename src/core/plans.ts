@@ -12,10 +12,14 @@ export type Limits = Limit | readonly Limit[] | ((key: string) => Limit | readon
 export class Plans {
   #limits: Limits;
   #margin: number;
-  /** The plan of every key, unless the limits are a function. */
+  /** The plan of every key, unless the limits are a function, and the limits that it was made of. */
   #fixed: Plan | undefined;
-  /** What the function returned before: most return the same few objects again and again. */
-  #known = new WeakMap<object, Plan>();
+  #own: readonly Limit[] = [];
+  /**
+   * Plans that were made before, by their margin: most functions return the same few objects again and again, and a margin that
+   * follows the network comes back to the same few numbers.
+   */
+  readonly #known = new WeakMap<object, Map<number, Plan>>();
   /** What servers told; undefined unless the limits are left to them. */
   #learned: LearnedLimits | undefined;
 
@@ -35,11 +39,7 @@ export class Plans {
   set margin(margin: number) {
     if (margin === this.#margin) return;
     this.#margin = margin;
-    this.#known = new WeakMap();
-    this.#fixed &&= planOf(
-      this.#fixed.rules.map((rule) => rule.limit),
-      margin,
-    );
+    this.#fixed &&= this.#made(this.#own);
   }
 
   /** Takes other limits for all keys. A wrong one leaves those there were. */
@@ -69,17 +69,30 @@ export class Plans {
     if (typeof limits === 'function' || limits === 'server') return undefined;
     if (typeof limits === 'string') outOfRange('limits', "a limit, a list of limits, a function or 'server'", limits);
     if (!Array.isArray(limits)) checkOptions('limits', limits);
-    return planOf(limits, this.#margin);
+    const { rules } = planOf(limits, this.#margin);
+    // A list of our own: nobody else changes it.
+    this.#own = rules.map(({ limit }) => limit);
+    return this.#made(this.#own);
   }
 
   #ask(key: string): Plan {
     const limits = this.#learned?.of(key) ?? (this.#limits as (key: string) => Limit | readonly Limit[])(key);
     if (typeof limits !== 'object' || limits === null)
       wrongType(`limits(${JSON.stringify(key)})`, 'a limit or a list of limits', limits);
-    const known = this.#known.get(limits);
-    if (known !== undefined) return known;
-    const plan = planOf(limits, this.#margin);
-    this.#known.set(limits, plan);
+    return this.#made(limits);
+  }
+
+  #made(limits: Limit | readonly Limit[]): Plan {
+    let known = this.#known.get(limits);
+    if (known === undefined) {
+      known = new Map();
+      this.#known.set(limits, known);
+    }
+    let plan = known.get(this.#margin);
+    if (plan === undefined) {
+      plan = planOf(limits, this.#margin);
+      known.set(this.#margin, plan);
+    }
     return plan;
   }
 }

@@ -5,7 +5,7 @@ import { type Clock, wholeTicks } from './clock.ts';
 import { type Cost, checkCost, checkNames, isStrange } from './cost.ts';
 import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from './errors.ts';
 import { Events, type ThrottleEvent, type ThrottleListener } from './events.ts';
-import { CallGrant, type Grant } from './grant.ts';
+import { CallGrant, type Grant, ReceiptGrant } from './grant.ts';
 import { GuardedStore, storePatience } from './guarded-store.ts';
 import { Lane, type LaneHost } from './lane.ts';
 import { checkMargin, type Limit, type Plan, planOf } from './limit.ts';
@@ -67,8 +67,6 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   readonly #receipts = new WeakMap<Grant, Receipt>();
   /** When an adapter last saw an answer, on the monotonic clock. */
   #answeredAt = -Infinity;
-  /** When calls left whose answers are to come, on the monotonic clock. */
-  readonly #departures = new WeakMap<Grant, number>();
   readonly #listening = new Listening(this);
   readonly #unwatch: (() => void) | undefined;
   #wallAhead: number;
@@ -264,7 +262,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   #listen(key: string, grant: Grant, signal: ServerSignal, leastPause: number | undefined): void {
-    this.#listening.listen(key, this.#departures.get(grant) ?? this.clock.monotonic(), signal, leastPause);
+    this.#listening.listen(key, departureOf(grant) ?? this.clock.monotonic(), signal, leastPause);
     if (!signal.throttled) this.#lanes.get(key)?.endProbe(grant);
   }
 
@@ -350,7 +348,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   #noteDeparture(grant: Grant): () => void {
     const { clock } = this;
     const left = clock.monotonic();
-    this.#departures.set(grant, left);
+    if (grant instanceof ReceiptGrant) grant.departedAt = left;
     this.#listening.noteDeparture(grant.key);
     // Nobody knows how long the way over a new connection takes.
     const isCold = left - this.#answeredAt > connectionsLast;
@@ -518,6 +516,11 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 function receiptOf(grant: Grant, by: ThrottleCore): Receipt | undefined {
   if (grant instanceof CallGrant) return grant.isBy(by) ? grant : undefined;
   return grant instanceof CancellableReservation && grant.isBy(by) ? grant.receipt : undefined;
+}
+
+/** When a call left, if an adapter said so. */
+function departureOf(grant: Grant): number | undefined {
+  return grant instanceof ReceiptGrant ? grant.departedAt : undefined;
 }
 
 /** Checks the cost that a call turned out to have. */
