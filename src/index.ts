@@ -1,5 +1,8 @@
 export type { CallOptions } from './adapters/call-options.ts';
+export { type ThrottleCallsOptions, throttleCalls } from './adapters/calls.ts';
 export { type FetchCall, type ThrottleFetchOptions, throttleFetch } from './adapters/fetch.ts';
+export type { MethodCall } from './adapters/method-call.ts';
+export type { MethodNames } from './adapters/method-names.ts';
 export {
   type BodyQuota,
   type Dialect,

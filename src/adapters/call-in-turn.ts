@@ -1,0 +1,125 @@
+import type { CallTerms } from './call-options.ts';
+import { isSignal, type Line, sendInTurn } from './in-turn.ts';
+import type { Answered } from './refusal.ts';
+
+/** What became of a call: what it gave, or what it threw. */
+type Outcome = { readonly value: unknown } | { readonly error: unknown };
+
+/** One call of a function. */
+export interface Attempted {
+  readonly signal: AbortSignal | undefined;
+  /** Whether it asks for a page: the end of the pages is none and counts nothing. */
+  readonly isPage: boolean;
+  readonly isRepeatable: boolean;
+  send(): unknown;
+}
+
+/** Makes a call when its turn comes, and again as often as it may when its outcome says that the server refused it for its quota. */
+export async function callInTurn<Answer>(
+  line: Line,
+  terms: CallTerms<Answer>,
+  { signal, isPage, isRepeatable, send }: Attempted,
+): Promise<unknown> {
+  const { throttle } = line;
+  const outcome = await sendInTurn<Outcome>(line, terms, {
+    signal,
+    send: () => outcomeOf(send),
+    leave: async () => {
+      throw signal?.reason;
+    },
+    read: answeredBy,
+    canBeSentAgain: () => isRepeatable,
+    discard: () => {},
+    settle: (grant, outcome) => {
+      if (isPage && isEnd(outcome)) throttle.settle(grant, { cost: 0 }).catch(() => {});
+      else if ('value' in outcome) terms.settle?.(throttle, grant, () => outcome.value as Answer);
+    },
+  });
+  if ('error' in outcome) throw outcome.error;
+  return outcome.value;
+}
+
+async function outcomeOf(send: () => unknown): Promise<Outcome> {
+  try {
+    return { value: await send() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function isEnd(outcome: Outcome): boolean {
+  return 'value' in outcome && (outcome.value as Partial<IteratorResult<unknown>> | undefined)?.done === true;
+}
+
+/** What SDKs tell of an HTTP answer, on their answers and errors or under `response`. */
+interface Told {
+  readonly status?: unknown;
+  readonly statusCode?: unknown;
+  readonly headers?: { get?(name: string): unknown } & Readonly<Record<string, unknown>>;
+  /** Seconds. */
+  readonly retryAfter?: unknown;
+}
+
+/** An outcome that says nothing of an HTTP answer. */
+const silent: Answered = { status: 0, header: () => undefined };
+
+/** Reads what an outcome tells of the HTTP answer behind it. What cannot be read says nothing. */
+function answeredBy(outcome: Outcome): Answered {
+  try {
+    const said = ('error' in outcome ? outcome.error : outcome.value) as
+      | (Told & { readonly response?: Told })
+      | undefined;
+    if (typeof said !== 'object' || said === null) return silent;
+    const { response } = said;
+    const status = [said.status, said.statusCode, response?.status, response?.statusCode].find(
+      (one) => typeof one === 'number',
+    );
+    const headers = said.headers ?? response?.headers;
+    const seconds = 'error' in outcome && typeof said.retryAfter === 'number' ? String(said.retryAfter) : undefined;
+    return {
+      // There are SDKs whose errors say when to come back, but no status.
+      status: status ?? (seconds === undefined ? 0 : 429),
+      header: (name) => headerIn(headers, name) ?? (name === 'retry-after' ? seconds : undefined),
+    };
+  } catch {
+    return silent;
+  }
+}
+
+function headerIn(headers: Told['headers'], name: string): string | undefined {
+  const value = typeof headers?.get === 'function' ? headers.get(name) : headers?.[name];
+  return value === undefined || value === null ? undefined : String(value);
+}
+
+/** Whether a call can be made a second time: not if an argument is a stream, or holds one. */
+export function maySendAgain(args: readonly unknown[]): boolean {
+  return args.every((argument) => !isStream(argument) && !valuesOf(argument).some(isStream));
+}
+
+function isStream(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pipe, getReader, next } = value as Readonly<Record<string, unknown>>;
+  return [pipe, getReader, next].some((method) => typeof method === 'function');
+}
+
+/** Finds the signal among the arguments of a call, or in one of them; the last one counts. */
+export function signalIn(args: readonly unknown[]): AbortSignal | undefined {
+  for (const argument of [...args].reverse()) {
+    if (typeof argument !== 'object' || argument === null) continue;
+    const { signal, request } = argument as {
+      readonly signal?: unknown;
+      readonly request?: { readonly signal?: unknown };
+    };
+    const found = [argument, signal, request?.signal].find((one) => one instanceof Object && isSignal(one)) as
+      | AbortSignal
+      | undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** What stands in a plain object. Others are not looked into: their getters may do something. */
+function valuesOf(value: unknown): readonly unknown[] {
+  const isPlain = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  return isPlain ? Object.values(value) : [];
+}

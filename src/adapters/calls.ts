@@ -1,0 +1,92 @@
+import { linkOf } from '../core/adapter-link.ts';
+import { wrongType } from '../core/check.ts';
+import type { Throttle } from '../core/throttle.ts';
+import { callInTurn, maySendAgain, signalIn } from './call-in-turn.ts';
+import { type CallOptions, checkCallOptions, termsOf } from './call-options.ts';
+import type { Holding, MethodCall } from './method-call.ts';
+import { checkMethodNames, type MethodNames, methodsNamed } from './method-names.ts';
+import { throttledObject } from './throttled-object.ts';
+
+/** What `throttleCalls` takes besides the throttle. `Target` is what is called. */
+export interface ThrottleCallsOptions<Target = object>
+  extends CallOptions<MethodCall<ArgumentsOf<Target>>, AnswerOf<Target>> {
+  /**
+   * Names the bucket of a call.
+   * @default 'default'
+   */
+  readonly key?: string | ((call: MethodCall<ArgumentsOf<Target>>) => string);
+  /**
+   * The methods that send when they are called, by their paths: `chat.completions.create`, with `*` for any one name and `**` for
+   * any number of them; or a function that picks paths. What is not named goes straight through. A function that is the target
+   * is throttled without being named.
+   * @default none: an object needs `methods` or `lazy`
+   */
+  readonly methods?: MethodNames;
+  /**
+   * The methods that send nothing when they are called, but when what they give is awaited (a query that is put together bit by
+   * bit) or iterated (a page at a time), by their paths. They are called at once, and the wait comes then. An empty path, which
+   * `**` takes too, is the target itself.
+   * @default none
+   */
+  readonly lazy?: MethodNames;
+  /**
+   * Finds the signal that ends the wait of a call.
+   * @default the one among the arguments or in one of them: `{ signal }` or `{ request: { signal } }`
+   */
+  readonly signal?: (call: MethodCall<ArgumentsOf<Target>>) => AbortSignal | null | undefined;
+}
+
+type ArgumentsOf<Target> = Target extends (...args: infer Arguments) => unknown
+  ? Readonly<Arguments>
+  : readonly unknown[];
+type AnswerOf<Target> = Target extends (...args: never) => infer Result ? Awaited<Result> : unknown;
+
+/**
+ * Makes a function, or the client object of an SDK, whose calls wait for their turn. It has the type of the target and is used
+ * like it: `this`, private fields, getters, nested namespaces, and what calls give stay what they are. An abort while a call
+ * waits rejects it with the signal's reason. An answer or an error that says 429, or 503 with Retry-After, pauses the key, and the call
+ * is made again after the pause unless an argument is a stream.
+ * @param target is left as it is: whoever calls it directly does not wait
+ * @throws TypeError, RangeError for a wrong option. Calls reject as the target's do, and with WaitTooLongError, QueueFullError,
+ * CostExceedsBurstError or StoreError before anything was sent.
+ * @see docs/adapters.md
+ * @example
+ * const translate = throttleCalls(async (text: string) => text.toUpperCase(), throttle);
+ * const answer = await translate('sluice');
+ */
+export function throttleCalls<Target extends object>(
+  target: Target,
+  throttle: Throttle,
+  options: ThrottleCallsOptions<Target> = {},
+): Target {
+  const link = linkOf(throttle);
+  if ((typeof target !== 'object' && typeof target !== 'function') || target === null)
+    wrongType('target', 'a function or an object', target);
+  checkCallOptions(options);
+  checkMethodNames('methods', options.methods);
+  checkMethodNames('lazy', options.lazy);
+  if (options.signal !== undefined && typeof options.signal !== 'function')
+    wrongType('signal', 'a function', options.signal);
+  const methods = methodsNamed(options.methods);
+  const lazy = methodsNamed(options.lazy);
+  if (typeof target !== 'function' && options.methods === undefined && options.lazy === undefined)
+    wrongType('methods', 'given for an object: the paths of the methods to throttle', options.methods);
+  link.attach();
+  // How long a call takes tells little of the network: most of it is the work of the SDK and the server.
+  const line = { throttle, link: { ...link, noteDeparture: () => () => {} } };
+
+  const hold: Holding['hold'] = async (call, send, { given = call.args, isPage = false } = {}) => {
+    const known = call as MethodCall<ArgumentsOf<Target>>;
+    const signal = options.signal === undefined ? signalIn(given) : options.signal(known);
+    const terms = termsOf(options, known, 'default');
+    const isRepeatable = !isPage && maySendAgain(call.args);
+    return callInTurn(line, terms, { signal: signal ?? undefined, isPage, isRepeatable, send });
+  };
+  return throttledObject(target, {
+    isMethod: (path) => methods.includes(path) || (path === '' && typeof target === 'function' && !lazy.includes('')),
+    isLazy: lazy.includes,
+    isHeld: (call) => options.match === undefined || options.match(call as MethodCall<ArgumentsOf<Target>>),
+    leadsOn: (path) => methods.leadsOn(path) || lazy.leadsOn(path),
+    hold,
+  });
+}
