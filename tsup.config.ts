@@ -10,6 +10,8 @@ export default defineConfig({
     axios: 'src/adapters/axios.ts',
     ky: 'src/adapters/ky.ts',
     testing: 'src/testing.ts',
+    undici: 'src/adapters/undici.ts',
+    'service-worker': 'src/adapters/service-worker.ts',
   },
   format: ['esm', 'cjs'],
   target: 'es2022',

