@@ -24,6 +24,8 @@ export interface QuotaServerOptions {
   readonly jitter?: number | undefined;
   /** What draws the jitter, from 0 up to 1. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
+  /** What a call within the quota is answered with, as JSON. Default: `{ accepted: true }`. */
+  readonly answer?: object | undefined;
   /** Default: 0, any free port. */
   readonly port?: number | undefined;
 }
@@ -60,6 +62,7 @@ export async function startQuotaServer(options: QuotaServerOptions): Promise<Quo
   const algorithm = createAlgorithm(options);
   const jitter = options.jitter ?? 0;
   const random = options.random ?? Math.random;
+  const answer = options.answer ?? { accepted: true };
   const log: Arrival[] = [];
   let accepted = 0;
   const held = new Set<NodeJS.Timeout>();
@@ -72,7 +75,7 @@ export async function startQuotaServer(options: QuotaServerOptions): Promise<Quo
     log.push({ at, accepted: verdict.accepted, port, client: typeof client === 'string' ? client : undefined });
     if (verdict.accepted) {
       accepted++;
-      respond(response, 200, { accepted: true });
+      respond(response, 200, answer);
       return;
     }
     response.setHeader('retry-after', String(Math.ceil(verdict.retryAfter / 1000)));
