@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import axios from 'axios';
 import ky1 from 'ky';
 import ky2 from 'ky-2';
-import { createThrottle, throttleFetch } from 'sluice';
+import { createThrottle, throttleCalls, throttleFetch } from 'sluice';
 import { throttleAxios } from 'sluice/axios';
 import { kyHooks, throttleKy } from 'sluice/ky';
+import { throttleInterceptor } from 'sluice/undici';
+import { Agent, request } from 'undici';
 import { median, sideBySide } from './side-by-side.ts';
 
 // What an adapter costs where nothing has to wait: 10,000 calls over loopback, bare and throttled in turn, an unlimited bucket.
@@ -26,6 +28,14 @@ const text =
   (url) =>
     ky.get(url).text();
 
+const load = async (url: string) => (await fetch(url)).text();
+
+function dispatched(throttled: boolean): Send {
+  const agent = new Agent();
+  const dispatcher = throttled ? agent.compose(throttleInterceptor(throttle)) : agent;
+  return async (url) => (await request(url, { dispatcher })).body.text();
+}
+
 const clients: Record<string, { readonly bare: Send; readonly throttled: Send }> = {
   fetch: {
     bare: async (url) => (await fetch(url)).text(),
@@ -34,6 +44,8 @@ const clients: Record<string, { readonly bare: Send; readonly throttled: Send }>
         (await throttled(url)).text()
     )(throttleFetch(throttle)),
   },
+  throttleCalls: { bare: load, throttled: throttleCalls(load, throttle) },
+  undici: { bare: dispatched(false), throttled: dispatched(true) },
   'axios, http': { bare: instance('http', false), throttled: instance('http', true) },
   'axios, fetch': { bare: instance('fetch', false), throttled: instance('fetch', true) },
   'ky 1': { bare: text(ky1), throttled: text(throttleKy(ky1, throttle)) },

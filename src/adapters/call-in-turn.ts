@@ -1,6 +1,7 @@
+import type { Grant } from '../core/grant.ts';
+import type { Answered } from './answer.ts';
 import type { CallTerms } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';
-import type { Answered } from './refusal.ts';
 
 /** What became of a call: what it gave, or what it threw. */
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
@@ -12,13 +13,15 @@ export interface Attempted {
   readonly isPage: boolean;
   readonly isRepeatable: boolean;
   send(): unknown;
+  /** Hears what the HTTP answer behind an outcome says; tells whether it refuses the call. */
+  hear(grant: Grant, answered: Answered): boolean;
 }
 
 /** Makes a call when its turn comes, and again as often as it may when its outcome says that the server refused it for its quota. */
 export async function callInTurn<Answer>(
   line: Line,
   terms: CallTerms<Answer>,
-  { signal, isPage, isRepeatable, send }: Attempted,
+  { signal, isPage, isRepeatable, send, hear }: Attempted,
 ): Promise<unknown> {
   const { throttle } = line;
   const outcome = await sendInTurn<Outcome>(line, terms, {
@@ -27,7 +30,7 @@ export async function callInTurn<Answer>(
     leave: async () => {
       throw signal?.reason;
     },
-    read: answeredBy,
+    hear: (grant, outcome) => hear(grant, answeredBy(outcome)),
     canBeSentAgain: () => isRepeatable,
     discard: () => {},
     settle: (grant, outcome) => {
@@ -55,13 +58,13 @@ function isEnd(outcome: Outcome): boolean {
 interface Told {
   readonly status?: unknown;
   readonly statusCode?: unknown;
-  readonly headers?: { get?(name: string): unknown } & Readonly<Record<string, unknown>>;
+  readonly headers?: Answered['headers'];
   /** Seconds. */
   readonly retryAfter?: unknown;
 }
 
 /** An outcome that says nothing of an HTTP answer. */
-const silent: Answered = { status: 0, header: () => undefined };
+const silent: Answered = { status: 0, headers: {} };
 
 /** Reads what an outcome tells of the HTTP answer behind it. What cannot be read says nothing. */
 function answeredBy(outcome: Outcome): Answered {
@@ -79,16 +82,11 @@ function answeredBy(outcome: Outcome): Answered {
     return {
       // There are SDKs whose errors say when to come back, but no status.
       status: status ?? (seconds === undefined ? 0 : 429),
-      header: (name) => headerIn(headers, name) ?? (name === 'retry-after' ? seconds : undefined),
+      headers: headers ?? (seconds === undefined ? {} : { 'retry-after': seconds }),
     };
   } catch {
     return silent;
   }
-}
-
-function headerIn(headers: Told['headers'], name: string): string | undefined {
-  const value = typeof headers?.get === 'function' ? headers.get(name) : headers?.[name];
-  return value === undefined || value === null ? undefined : String(value);
 }
 
 /** Whether a call can be made a second time: not if an argument is a stream, or holds one. */

@@ -1,6 +1,7 @@
 import { linkOf } from '../core/adapter-link.ts';
 import { wrongType } from '../core/check.ts';
 import type { Throttle } from '../core/throttle.ts';
+import { hear } from './answer.ts';
 import { callInTurn, maySendAgain, signalIn } from './call-in-turn.ts';
 import { type CallOptions, checkCallOptions, termsOf } from './call-options.ts';
 import type { Holding, MethodCall } from './method-call.ts';
@@ -80,7 +81,13 @@ export function throttleCalls<Target extends object>(
     const signal = options.signal === undefined ? signalIn(given) : options.signal(known);
     const terms = termsOf(options, known, 'default');
     const isRepeatable = !isPage && maySendAgain(call.args);
-    return callInTurn(line, terms, { signal: signal ?? undefined, isPage, isRepeatable, send });
+    return callInTurn(line, terms, {
+      signal: signal ?? undefined,
+      isPage,
+      isRepeatable,
+      send,
+      hear: (grant, answered) => hear(link, terms.key, grant, options, known, answered).throttled,
+    });
   };
   return throttledObject(target, {
     isMethod: (path) => methods.includes(path) || (path === '' && typeof target === 'function' && !lazy.includes('')),

@@ -36,8 +36,10 @@ export interface ThrottleServiceWorkerOptions extends CallOptions<FetchCall, Res
  * error that fetch rejects with.
  * @see docs/adapters.md
  * @example
- * const start = (self: import('sluice/service-worker').ServiceWorkerScope) =>
- *   throttleServiceWorker(self, throttle, { match: ({ url }) => url.origin === 'https://api.example.com' });
+ * import { type ServiceWorkerScope, throttleServiceWorker } from 'sluice/service-worker';
+ *
+ * declare const self: ServiceWorkerScope;
+ * throttleServiceWorker(self, throttle, { match: ({ url }) => url.origin === 'https://api.example.com' });
  */
 export function throttleServiceWorker(
   scope: ServiceWorkerScope,

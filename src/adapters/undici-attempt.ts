@@ -1,6 +1,5 @@
-import type { Clock } from '../core/clock.ts';
-import { type Answered, refusalOf } from './refusal.ts';
-import { type Abort, type Controller, headerOf, type UndiciHandler } from './undici-handler.ts';
+import type { Answered } from './answer.ts';
+import { type Abort, type Controller, headersOf, type UndiciHandler } from './undici-handler.ts';
 
 /** The most of a refused answer's body that is kept, in bytes; the rest waits on its connection. */
 const mostKept = 65_536;
@@ -21,7 +20,7 @@ export class Attempt {
   readonly answered: Promise<Answered>;
   readonly #owner: Owner;
   readonly #to: UndiciHandler;
-  readonly #clock: Clock | undefined;
+  readonly #isRefusal: (answer: Answered) => boolean;
   #resolve!: (answer: Answered) => void;
   #reject!: (error: unknown) => void;
   #resume: (() => void) | undefined;
@@ -31,11 +30,11 @@ export class Attempt {
   #isEnded = false;
   #isDropped = false;
 
-  /** @param clock tells refusals; without it nothing is kept */
-  constructor(owner: Owner, to: UndiciHandler, clock: Clock | undefined) {
+  /** @param isRefusal picks the answers to keep */
+  constructor(owner: Owner, to: UndiciHandler, isRefusal: (answer: Answered) => boolean) {
     this.#owner = owner;
     this.#to = to;
-    this.#clock = clock;
+    this.#isRefusal = isRefusal;
     this.answered = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -72,7 +71,7 @@ export class Attempt {
       onHeaders: (status, headers, resume, statusText) => {
         if (status < 200) return to.onHeaders?.(status, headers, resume, statusText) ?? true;
         this.#resume = resume;
-        this.#hear({ status, header: (name) => headerOf(headers, name) });
+        this.#hear({ status, headers: headersOf(headers) });
         return this.#tell(() => to.onHeaders?.(status, headers, () => this.goOn(), statusText) !== false);
       },
       onData: (chunk) => this.#tell(() => to.onData?.(chunk) !== false, chunk.length),
@@ -106,7 +105,7 @@ export class Attempt {
       onRequestUpgrade: (_, ...args) => to.onRequestUpgrade?.(controller, ...args),
       onResponseStart: (_, status, headers, statusText) => {
         if (status < 200) return to.onResponseStart?.(controller, status, headers, statusText);
-        this.#hear({ status, header: (name) => headers[name]?.toString() });
+        this.#hear({ status, headers });
         tell(() => to.onResponseStart?.(controller, status, headers, statusText));
       },
       onResponseData: (_, chunk) => tell(() => to.onResponseData?.(controller, chunk), chunk.length),
@@ -128,7 +127,7 @@ export class Attempt {
   }
 
   #hear(answer: Answered): void {
-    if (this.#clock !== undefined && refusalOf(answer, this.#clock.now()) !== undefined) this.#kept = [];
+    if (this.#isRefusal(answer)) this.#kept = [];
     this.#resolve(answer);
   }
 

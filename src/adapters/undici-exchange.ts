@@ -1,5 +1,4 @@
-import type { Clock } from '../core/clock.ts';
-import type { Answered } from './refusal.ts';
+import type { Answered } from './answer.ts';
 import { Attempt } from './undici-attempt.ts';
 import type { Abort, Controller, Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts';
 
@@ -8,16 +7,14 @@ export class Exchange {
   readonly #dispatch: Dispatch;
   readonly #request: UndiciRequest;
   readonly #handler: UndiciHandler;
-  readonly #clock: Clock;
   readonly #waiting = new AbortController();
   #attempt: Attempt | undefined;
   #isPaused = false;
 
-  constructor(dispatch: Dispatch, request: UndiciRequest, handler: UndiciHandler, clock: Clock) {
+  constructor(dispatch: Dispatch, request: UndiciRequest, handler: UndiciHandler) {
     this.#dispatch = dispatch;
     this.#request = request;
     this.#handler = handler;
-    this.#clock = clock;
   }
 
   /** Ends the wait when the caller aborts. */
@@ -66,11 +63,11 @@ export class Exchange {
   }
 
   /**
-   * Sends the request. What comes back goes to the handler at once, unless it refuses the call and `mayRepeat`: then it is kept.
+   * Sends the request. What comes back goes to the handler at once, unless it refuses the call as `isRefusal` tells: then it is kept.
    * @returns status and headers, when they have come
    */
-  send(mayRepeat: boolean): Promise<Answered> {
-    const attempt = new Attempt(this, this.#handler, mayRepeat ? this.#clock : undefined);
+  send(isRefusal: (answer: Answered) => boolean): Promise<Answered> {
+    const attempt = new Attempt(this, this.#handler, isRefusal);
     this.#attempt = attempt;
     try {
       this.#dispatch(this.#request, this.#handler.onRequestStart === undefined ? attempt.older : attempt.newer);

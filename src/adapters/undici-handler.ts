@@ -44,12 +44,11 @@ export interface UndiciHandler {
 
 export type Dispatch = (request: UndiciRequest, handler: UndiciHandler) => boolean;
 
-/** Reads a header out of names and values that stand one after the other. */
-export function headerOf(headers: RawHeaders, name: string): string | undefined {
-  const found: string[] = [];
-  for (let index = 0; index + 1 < headers.length; index += 2)
-    if (textOf(headers[index]).toLowerCase() === name) found.push(textOf(headers[index + 1]));
-  return found.length === 0 ? undefined : found.join(', ');
+/** Reads headers that stand one after the other, a name and its value. */
+export function headersOf(raw: RawHeaders): [string, string][] {
+  const headers: [string, string][] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2) headers.push([textOf(raw[index]), textOf(raw[index + 1])]);
+  return headers;
 }
 
 function textOf(part: Uint8Array | string | undefined): string {

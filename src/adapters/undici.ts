@@ -1,8 +1,9 @@
 import { linkOf } from '../core/adapter-link.ts';
 import type { Throttle } from '../core/throttle.ts';
+import { type Answered, hear } from './answer.ts';
 import { type CallOptions, checkCallOptions, termsOf } from './call-options.ts';
 import { sendInTurn } from './in-turn.ts';
-import type { Answered } from './refusal.ts';
+import { readServerSignal } from './server-signal.ts';
 import { Exchange } from './undici-exchange.ts';
 import type { Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts';
 
@@ -36,7 +37,10 @@ export interface ThrottleInterceptorOptions extends CallOptions<UndiciCall, Answ
  * QueueFullError, CostExceedsBurstError or StoreError before anything was sent.
  * @see docs/adapters.md
  * @example
- * const throttled = (agent: import('undici').Agent) => agent.compose(throttleInterceptor(throttle));
+ * import { throttleInterceptor } from 'sluice/undici';
+ * import { Agent, setGlobalDispatcher } from 'undici';
+ *
+ * setGlobalDispatcher(new Agent().compose(throttleInterceptor(throttle)));
  */
 export function throttleInterceptor(
   throttle: Throttle,
@@ -55,16 +59,19 @@ export function throttleInterceptor(
       if (call === undefined || (options.match !== undefined && !options.match(call)))
         return dispatch(request, handler);
       const terms = termsOf(options, call, call.url.hostname === unknownHost ? 'default' : call.url.origin);
-      const exchange = new Exchange(dispatch, copyOf(request), handler, link.clock);
+      const exchange = new Exchange(dispatch, copyOf(request), handler);
       exchange.begin();
+      const mayRepeat = terms.retry > 0 && canBeSentAgain(request);
+      const isRefusal = (answer: Answered) =>
+        readServerSignal({ ...answer, dialect: options.dialect, now: link.clock.now() }).throttled;
       sendInTurn(line, terms, {
         signal: exchange.signal,
-        send: () => exchange.send(terms.retry > 0 && canBeSentAgain(request)),
+        send: () => exchange.send((answer) => mayRepeat && isRefusal(answer)),
         leave: async () => {
           throw exchange.signal.reason;
         },
-        read: (answer) => answer,
-        canBeSentAgain: () => canBeSentAgain(request),
+        hear: (grant, answer) => hear(link, terms.key, grant, options, call, answer).throttled,
+        canBeSentAgain: () => mayRepeat,
         discard: () => exchange.discard(),
         settle: terms.settle && ((grant, answer) => terms.settle?.(throttle, grant, () => answer)),
       }).then(

@@ -23,6 +23,7 @@ function optionsOf(options: AnyOptions): CallOptions<MethodCall<FetchArguments>,
 adapterContract({
   name: 'throttleCalls of fetch',
   sendsStreams: true,
+  seesBodies: false,
   hasTimeout: false,
   make: (throttled) => {
     const bare: Send = (url, init) => fetch(url, init);

@@ -19,7 +19,7 @@ describe('throttleInterceptor', () => {
     throttleInterceptor(throttle, {
       key: ({ url }) => url.host,
       cost: ({ method, request }) => (method === 'POST' && request.body ? 2 : 1),
-      settle: ({ header }) => Number(header('x-cost')),
+      settle: ({ status }) => (status === 304 ? 0 : undefined),
     });
     // @ts-expect-error
     throttleInterceptor(throttle, { keys: 'misspelled' });
