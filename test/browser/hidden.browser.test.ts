@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mostInAnyWindow } from '../../demo/analysis.ts';
+import { sleep } from './browser.ts';
+import { type Chromium, type ChromiumTab, startChromium } from './chromium.ts';
+import { chromiumProgram } from './engines.ts';
+import { jainPerSpan, longestGap, shareUsed } from './fairness.ts';
+import { type Site, startSite } from './site.ts';
+
+// Three of four tabs are hidden for so long that Chromium wakes their own timers once a minute.
+
+const callsPerTab = 40;
+const limit = 20;
+const interval = 1_000;
+const margin = 25;
+/** After how many seconds in the background Chromium throttles in earnest, instead of after five minutes. */
+const grace = 10;
+
+describe.skipIf(chromiumProgram === undefined)('in chromium, with three of four tabs hidden and throttled', () => {
+  let site: Site;
+  let browser: Chromium;
+  let tabs: ChromiumTab[];
+  beforeAll(async () => {
+    site = await startSite();
+    const feature = `--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/${grace}`;
+    browser = await startChromium(chromiumProgram as string, [feature]);
+    tabs = [];
+    for (let tab = 0; tab < 4; tab++) tabs.push(await browser.open(`${site.pages}/`, { background: true }));
+    await tabs[3]?.show();
+    for (const tab of tabs) await tab.call('countTimers', 100);
+    await sleep((grace + 2) * 1_000);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  describe.each(['indexed-db', 'local-storage'] as const)('on %s', (store) => {
+    it('each keeps its share, and the status says which timer is in use', { retry: 2, timeout: 60_000 }, async () => {
+      await site.takeLog();
+      const question = { store, url: site.calls, count: callsPerTab, limit, margin, startAt: Date.now() + 1_000 };
+      const served = Promise.all(tabs.map((tab, index) => tab.call('calls', { ...question, tab: `${index}` })));
+      const before = await Promise.all(tabs.map((tab) => tab.call('countedTimers', undefined)));
+      await sleep(5_000);
+      const after = await Promise.all(tabs.map((tab) => tab.call('countedTimers', undefined)));
+      const visibilities = await Promise.all(tabs.map((tab) => tab.call('visibility', undefined)));
+      const timers = await Promise.all(tabs.map(async (tab) => (await tab.call('status', undefined))?.timer));
+      const reports = await served;
+      const log = await site.takeLog();
+      // What would become of a call every 51 ms with the page's own timers.
+      const woken = after.map((count, tab) => count - (before[tab] as number));
+      expect(visibilities).toEqual(['hidden', 'hidden', 'hidden', 'visible']);
+      expect(Math.max(...woken.slice(0, 3))).toBeLessThan(3);
+      expect(woken[3]).toBeGreaterThan(10);
+      expect(timers).toEqual(['worker', 'worker', 'worker', 'plain']);
+      expect(reports).toEqual(Array(4).fill({ answered: callsPerTab, troubles: [] }));
+      const accepted = log.map((call) => ({ ...call, accepted: true }));
+      expect(mostInAnyWindow(accepted, interval)).toBeLessThanOrEqual(limit);
+      expect(shareUsed(log, limit, interval)).toBeGreaterThanOrEqual(0.97);
+      expect(Math.min(...jainPerSpan(log, interval))).toBeGreaterThanOrEqual(0.97);
+      expect(longestGap(log)).toBeLessThanOrEqual((2 * 4 * (interval + margin)) / limit);
+    });
+  });
+});

@@ -1,0 +1,142 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openTabs, processOf, sleep, type Tab } from './browser.ts';
+import { type Chromium, type ChromiumTab, startChromium } from './chromium.ts';
+import { chromiumProgram } from './engines.ts';
+import { longestBetween } from './fairness.ts';
+import { faultsIn } from './ledger.ts';
+import type { CallsOptions } from './page/lab.ts';
+import { type Call, type Site, startSite } from './site.ts';
+
+// What happens to one tab must not hold up the others.
+
+const stores = ['indexed-db', 'local-storage'] as const;
+const margin = 25;
+const limit = 40;
+const emissionInterval = (1_000 + margin) / limit;
+/** How long the tabs have to get ready, in ms. */
+const lead = 800;
+/** On a busy machine a tab may be late all by itself. */
+const timing = { retry: 2 };
+
+let site: Site;
+beforeAll(async () => {
+  site = await startSite();
+});
+afterAll(() => site?.close());
+
+describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
+  let browser: Chromium;
+  let tabs: ChromiumTab[] = [];
+  beforeAll(async () => {
+    browser = await startChromium(chromiumProgram as string);
+  });
+  afterAll(() => browser?.close());
+  afterEach(async () => {
+    await Promise.all(tabs.map((tab) => tab.close().catch(() => {})));
+    tabs = [];
+  });
+
+  const open = async (count: number) => {
+    tabs = await openTabs(browser, `${site.pages}/`, count);
+    await site.takeLog();
+    return tabs;
+  };
+  const begin = (tab: Tab, name: string, options: Pick<CallsOptions, 'store' | 'count' | 'startAt'>) => {
+    const done = tab.call('calls', { ...options, tab: name, url: site.calls, limit, margin });
+    // A tab that is closed or killed never answers.
+    done.catch(() => {});
+    return done;
+  };
+  const instantsOf = (log: readonly Call[], tab: string, from: number) =>
+    log.filter((call) => call.tab === tab && call.at >= from).map(({ at }) => at);
+
+  describe.each(stores)('on %s', (store) => {
+    it('a reload in the middle of it all loses at most one slot and grants none twice', async () => {
+      const [reloaded, other] = (await open(2)) as [ChromiumTab, ChromiumTab];
+      const takes = { store, key: `reload ${store}`, emissionInterval: 1_000 };
+      const before = await reloaded.call('takes', { ...takes, count: 100, startAt: 0 });
+      const rest = other.call('takes', { ...takes, count: 300, startAt: 0 });
+      const lost = reloaded.call('takes', { ...takes, count: 10_000, startAt: 0 });
+      lost.catch(() => {});
+      await sleep(100);
+      await reloaded.reload();
+      const after = await reloaded.call('takes', { ...takes, count: 100, startAt: 0 });
+      const { conflicts } = faultsIn([...before.slots, ...(await rest).slots, ...after.slots], 500, 1_000);
+      expect(conflicts).toBe(0);
+      expect(Math.min(...after.slots)).toBeGreaterThan(Math.max(...before.slots));
+    });
+
+    it('a bucket is as full after a reload as before', async () => {
+      const [tab] = (await open(1)) as [ChromiumTab];
+      const reserve = { store, key: `full ${store}`, count: 20 };
+      const before = await tab.call('reserve', reserve);
+      await tab.reload();
+      const after = await tab.call('reserve', { ...reserve, count: 1 });
+      const gap = (after.slots[0] as number) - (before.slots.at(-1) as number);
+      // The page's clocks show whole and tenths of a millisecond.
+      expect(gap).toBeGreaterThan(995);
+      expect(gap).toBeLessThan(1_005);
+    });
+
+    it('a tab that is closed with 500 waiting calls costs the others at most one slot', timing, async () => {
+      const [closed, ...others] = (await open(3)) as [ChromiumTab, ...ChromiumTab[]];
+      const startAt = Date.now() + lead;
+      begin(closed, 'closed', { store, count: 500, startAt });
+      const served = others.map((tab, index) => begin(tab, `${index}`, { store, count: 40, startAt }));
+      await sleep(lead + 1_000);
+      await closed.close();
+      await Promise.all(served);
+      const log = await site.takeLog();
+      const closedAt = Math.max(...instantsOf(log, 'closed', 0));
+      const slots = log.filter(({ at }) => at >= closedAt).map(({ slot }) => slot);
+      // On the wall clock, which shows whole milliseconds.
+      const { conflicts, skipped } = faultsIn(slots, slots.length, emissionInterval - 2);
+      expect(conflicts).toBe(0);
+      expect(skipped).toBeLessThanOrEqual(1);
+      expect(slots.length).toBeGreaterThan(30);
+    });
+
+    it('a tab that is frozen while it holds the store lets it go', async () => {
+      const [frozen, other] = (await open(2)) as [ChromiumTab, ChromiumTab];
+      const takes = { store, key: `frozen ${store}`, emissionInterval: 1_000, startAt: 0 };
+      // Both are at it all the time, so that one waits for the other whenever that stops.
+      frozen.call('takes', { ...takes, count: 100_000 }).catch(() => {});
+      const others = other.call('takes', { ...takes, count: 1_000 });
+      await sleep(200);
+      await frozen.freeze();
+      const { slots, slowest } = await others;
+      expect(new Set(slots).size).toBe(1_000);
+      expect(slowest).toBeLessThan(1_000);
+      await frozen.resume();
+    });
+
+    it('tabs that are closed, killed and frozen hold nobody up', timing, async () => {
+      const [closed, killed, frozen, ...others] = (await open(5)) as [ChromiumTab, ChromiumTab, ChromiumTab];
+      const victim = await processOf(browser, killed);
+      const startAt = Date.now() + lead;
+      const options = { store, count: 60, startAt };
+      begin(closed, 'closed', options);
+      begin(killed, 'killed', options);
+      const thawed = begin(frozen, 'frozen', options);
+      const served = others.map((tab, index) => begin(tab, `${index}`, options));
+      await sleep(lead + 1_000);
+      await closed.close();
+      process.kill(victim, 'SIGKILL');
+      await frozen.freeze();
+      const stopped = Date.now();
+      const reports = await Promise.all(served);
+      const resumed = Date.now();
+      await frozen.resume();
+      expect(reports.map(({ answered }) => answered)).toEqual([60, 60]);
+      expect(await thawed).toMatchObject({ answered: 60 });
+      const log = await site.takeLog();
+      for (const tab of ['0', '1']) {
+        // From a little before on, so that the time of the fault itself counts.
+        const gap = longestBetween(instantsOf(log, tab, stopped - 300));
+        expect(gap).toBeLessThan(5 * emissionInterval + 250);
+      }
+      expect(instantsOf(log, 'killed', stopped + 100)).toEqual([]);
+      expect(instantsOf(log, 'frozen', stopped + 100).filter((at) => at < resumed)).toEqual([]);
+    });
+  });
+});

@@ -1,0 +1,69 @@
+// The far side of site.ts: serves the pages on one port and counts calls on another, in a process of its own, so that a busy
+// test does not hold up the arrivals.
+import { once } from 'node:events';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import type { Call } from './site.ts';
+
+const at = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+
+/** What the pages run, by the path that it is served at. */
+async function bundles(): Promise<Map<string, string>> {
+  const { outputFiles } = await build({
+    entryPoints: { page: at('./page/page.ts'), worker: at('./page/worker.ts') },
+    outdir: '/',
+    bundle: true,
+    // Modules would need CORS in a sandboxed frame.
+    format: 'iife',
+    target: 'es2022',
+    tsconfig: at('../../tsconfig.json'),
+    write: false,
+  });
+  return new Map(outputFiles.map(({ path, text }) => [path, text]));
+}
+
+async function listen(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  server.keepAliveTimeout = 60_000;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function answer(response: ServerResponse, type: string, body: string): void {
+  // Without `no-store`, which keeps a page out of the back-forward cache.
+  response.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache', 'access-control-allow-origin': '*' });
+  response.end(body);
+}
+
+const scripts = await bundles();
+
+const pages = await listen(({ url = '/' }, response) => {
+  const { pathname } = new URL(url, 'http://pages');
+  const script = scripts.get(pathname);
+  if (script !== undefined) return answer(response, 'text/javascript', script);
+  if (pathname === '/blank') return answer(response, 'text/html', '<!doctype html><title>blank</title>');
+  if (pathname === '/strict') response.setHeader('content-security-policy', "default-src 'self'; connect-src *");
+  answer(response, 'text/html', `<!doctype html><title>${pathname}</title><script src="/page.js"></script>`);
+});
+
+let log: Call[] = [];
+const calls = await listen(({ url = '/', method }, response) => {
+  // Read before anything else is done: this instant is what the quota and the log go by.
+  const arrival = performance.timeOrigin + performance.now();
+  const { pathname, searchParams } = new URL(url, 'http://calls');
+  if (pathname === '/log') {
+    const told = JSON.stringify(log);
+    if (method === 'POST') log = [];
+    return answer(response, 'application/json', told);
+  }
+  const tab = searchParams.get('tab');
+  if (tab !== null) log.push({ at: arrival, tab, slot: Number(searchParams.get('slot')) });
+  answer(response, 'text/plain', 'ok');
+});
+
+process.on('disconnect', () => process.exit());
+process.send?.({ pages, calls });
