@@ -2,8 +2,9 @@ import { adapters } from './adapters.ts';
 import { decide } from './decide.ts';
 import { network } from './network.ts';
 import { signals } from './signals.ts';
+import { tabs } from './tabs.ts';
 
-const benches: Record<string, () => Promise<void>> = { adapters, decide, network, signals };
+const benches: Record<string, () => Promise<void>> = { adapters, decide, network, signals, tabs };
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => benches[name] === undefined);

@@ -43,6 +43,14 @@ export const requirements: readonly Requirement[] = [
     debianPackage: 'webkit2gtk-driver',
     variable: 'SLUICE_WEBKIT',
   },
+  {
+    // WebKit's browser needs a screen.
+    name: 'xvfb',
+    suffix: '.browser.test.ts',
+    command: 'Xvfb',
+    debianPackage: 'xvfb',
+    variable: 'SLUICE_XVFB',
+  },
 ];
 
 /** Picks the requirements of the given test files, each once, in the order of the table. */
