@@ -36,8 +36,8 @@ import type {
 const defaultKey = 'default';
 const defaultMaxPause = 65 * 60_000;
 
-/** How late a call may leave after its slot at least, on a store whose slots others build on, in ms. */
-const sharedLateness = 20;
+/** How late a call may leave after its slot at least, on a store whose slots others build on, in ms. Half of the margin is the network's. */
+const sharedLateness = 10;
 
 /** Connections that were idle for longer than this are likely closed, in ms: Node's fetch keeps them for 4 seconds. */
 const connectionsLast = 3_000;
@@ -374,7 +374,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   get lateness(): number {
-    return this.store.shared ? Math.max(sharedLateness, this.#plans.margin) : 0;
+    return this.store.shared ? Math.max(sharedLateness, this.#plans.margin / 2) : 0;
   }
 
   get expiry(): number {
