@@ -54,12 +54,12 @@ function reserveAt(bucket: Bucket, cost: Cost, at: number, now: number): Receipt
   return { ...receiptOf(bucket, cost, at), before, latest, ...pooled };
 }
 
-function receiptOf(bucket: Bucket, cost: Cost, slot: number): Receipt {
+export function receiptOf(bucket: Bucket, cost: Cost, slot: number): Receipt {
   const { plan, refunds } = bucket;
   return { slot, cost, plan, after: tatsAfter(bucket, cost), refunds: refunds?.slice() };
 }
 
-function exceededBy(bucket: Bucket, cost: Cost): NonNullable<TakeAnswer['exceeded']> {
+export function exceededBy(bucket: Bucket, cost: Cost): NonNullable<TakeAnswer['exceeded']> {
   const rule = bucket.plan.rules.find((candidate) => costIn(candidate, cost) > candidate.burst) as Rule;
   const { burst, name } = rule;
   return { cost: costIn(rule, cost), burst, ...(name === undefined ? undefined : { limitName: name }) };

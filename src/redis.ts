@@ -1,0 +1,1 @@
+export { type RedisClient, type RedisStoreOptions, redisStore, type ScriptRunner } from './storage/redis.ts';

@@ -1,0 +1,168 @@
+import { checkMethods, wrongType } from '../core/check.ts';
+
+/** ioredis, iovalkey and their clusters: keys and arguments one after the other. */
+interface FlatClient {
+  readonly status?: string;
+  defineCommand(...args: never[]): unknown;
+  evalsha(hash: string, keyCount: number, ...rest: string[]): Promise<unknown>;
+  eval(script: string, keyCount: number, ...rest: string[]): Promise<unknown>;
+}
+
+/** node-redis and its cluster: keys and arguments in an object. */
+interface ObjectClient {
+  readonly isReady?: boolean;
+  evalSha(hash: string, options: ScriptOptions): Promise<unknown>;
+  eval(script: string, options: ScriptOptions): Promise<unknown>;
+}
+
+/** The cluster of node-redis. Version 4 sends scripts to any node, unless it is told the key. */
+interface ObjectCluster extends ObjectClient {
+  readonly masters: unknown;
+  sendCommand(key: string | undefined, isReadOnly: boolean, args: string[]): Promise<unknown>;
+}
+
+interface ScriptOptions {
+  keys: string[];
+  arguments: string[];
+}
+
+/** Anything else that can run a script: keys and arguments as two lists. */
+export interface ScriptRunner {
+  /** Runs a Lua script and answers with what it returns. */
+  eval(script: string, keys: string[], args: string[]): Promise<unknown>;
+  /** Runs a script that the server knows already, by its SHA-1. Rejects with an error that says `NOSCRIPT` otherwise. */
+  evalsha?(hash: string, keys: string[], args: string[]): Promise<unknown>;
+}
+
+/** A client as `redisStore` takes it: ioredis, node-redis, iovalkey, a cluster of them, or a `ScriptRunner`. */
+export type RedisClient = ScriptRunner | { eval(...args: never): Promise<unknown> };
+
+/** What the store needs of a client, whatever its shape. */
+export interface Runner {
+  /** Why a command would only wait now; undefined if it would be sent. */
+  readonly away: string | undefined;
+  run(script: string, keys: string[], args: string[]): Promise<unknown>;
+  runKnown(hash: string, keys: string[], args: string[]): Promise<unknown>;
+}
+
+/** Finds out how a client wants its scripts. */
+export function runnerOf(client: RedisClient): Runner {
+  checkMethods('client', client, ['eval']);
+  if (has(client, 'defineCommand')) return flatRunner(client as unknown as FlatClient);
+  if (has(client, 'evalSha') && 'masters' in client) return clusterRunner(client as unknown as ObjectCluster);
+  if (has(client, 'evalSha')) return objectRunner(client as unknown as ObjectClient);
+  const runner = client as unknown as ScriptRunner;
+  return {
+    away: undefined,
+    run: (script, keys, args) => runner.eval(script, keys, args),
+    runKnown: (hash, keys, args) =>
+      has(client, 'evalsha')
+        ? (runner as Required<ScriptRunner>).evalsha(hash, keys, args)
+        : Promise.reject(new Error('NOSCRIPT')),
+  };
+}
+
+function flatRunner(client: FlatClient): Runner {
+  return {
+    // Before its first connection commands wait in the client; after a lost one they would wait for an unknown time.
+    get away() {
+      const { status = '' } = client;
+      return ['reconnecting', 'close', 'end', 'disconnecting'].includes(status) ? status : undefined;
+    },
+    run: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
+    runKnown: (hash, keys, args) => client.evalsha(hash, keys.length, ...keys, ...args),
+  };
+}
+
+function objectRunner(client: ObjectClient): Runner {
+  let wasReady = false;
+  return {
+    get away() {
+      wasReady ||= client.isReady === true;
+      return wasReady && client.isReady === false ? 'not ready' : undefined;
+    },
+    run: (script, keys, args) => client.eval(script, { keys, arguments: args }),
+    runKnown: (hash, keys, args) => client.evalSha(hash, { keys, arguments: args }),
+  };
+}
+
+function clusterRunner(client: ObjectCluster): Runner {
+  const send = (command: string, script: string, keys: string[], args: string[]) =>
+    client.sendCommand(keys[0], false, [command, script, `${keys.length}`, ...keys, ...args]);
+  return {
+    away: undefined,
+    run: (script, keys, args) => send('EVAL', script, keys, args),
+    runKnown: (hash, keys, args) => send('EVALSHA', hash, keys, args),
+  };
+}
+
+/** What both kinds of clients that can subscribe have in common. */
+interface Subscriber {
+  readonly stream?: { unref?(): void };
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
+  connect?(): Promise<unknown>;
+  unref?(): void;
+  subscribe(channel: string, listener?: (message: unknown) => void): Promise<unknown>;
+  disconnect(): unknown;
+  destroy?(): unknown;
+}
+
+/**
+ * Listens to a channel over a connection of its own, where the client can be duplicated; it ends with the client. What goes
+ * wrong with it is nobody's concern: lanes that wait for long look into the store as well.
+ * @returns how to stop
+ */
+export function listenTo(client: RedisClient, channel: string, hear: (message: string) => void): () => void {
+  if (!has(client, 'duplicate') || !has(client, 'on') || !has(client, 'off')) return () => {};
+  const owner = client as unknown as Subscriber & { duplicate(): Subscriber };
+  const subscriber = owner.duplicate();
+  let isOpen = true;
+  const stop = () => {
+    if (!isOpen) return;
+    isOpen = false;
+    owner.off('end', stop);
+    end(subscriber);
+  };
+  owner.on('end', stop);
+  subscriber.on('error', () => {});
+  const open = has(client, 'defineCommand') ? subscribeFlat : subscribeObject;
+  open(subscriber, channel, (message) => isOpen && hear(String(message))).catch(() => {});
+  return stop;
+}
+
+async function subscribeFlat(subscriber: Subscriber, channel: string, hear: (message: unknown) => void): Promise<void> {
+  // A connection that only listens keeps no process alive.
+  subscriber.on('connect', () => subscriber.stream?.unref?.());
+  subscriber.on('message', (_, message) => hear(message));
+  await subscriber.subscribe(channel);
+}
+
+async function subscribeObject(
+  subscriber: Subscriber,
+  channel: string,
+  hear: (message: unknown) => void,
+): Promise<void> {
+  await subscriber.connect?.();
+  subscriber.unref?.();
+  await subscriber.subscribe(channel, hear);
+}
+
+function end(subscriber: Subscriber): void {
+  try {
+    // node-redis from 5 on has `destroy` for what `disconnect` was.
+    const done = subscriber.destroy === undefined ? subscriber.disconnect() : subscriber.destroy();
+    Promise.resolve(done).catch(() => {});
+  } catch {
+    // It was closed already.
+  }
+}
+
+function has(client: object, method: string): boolean {
+  return typeof (client as Record<string, unknown>)[method] === 'function';
+}
+
+/** @throws TypeError if a prefix is no text. */
+export function checkPrefix(prefix: unknown): void {
+  if (typeof prefix !== 'string') wrongType('prefix', 'a string', prefix);
+}

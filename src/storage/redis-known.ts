@@ -1,0 +1,127 @@
+import { type Cost, costIn } from '../core/cost.ts';
+import { longAgo, type Plan, type Rule } from '../core/limit.ts';
+import { emptyWindow, insertMark, type Window } from '../core/window.ts';
+import { limitsText, type Told } from './redis-message.ts';
+
+/** What this process saw of a bucket last, and of its windows what it was granted itself. Instants are on the server's clock. */
+interface Known
+  extends Pick<Told, 'now' | 'birth' | 'seq' | 'rests' | 'gate' | 'latest' | 'tats' | 'refunds' | 'pool' | 'hasOwn'> {
+  readonly plan: Plan;
+  readonly windows: readonly (Window | undefined)[] | undefined;
+  /** When it was seen, on the monotonic clock of this process. */
+  readonly at: number;
+}
+
+/** A server's clock that is behind by more was set back, or is another server's, in ms. */
+const jump = 250;
+/** What was seen is forgotten when it has been at rest for so long, in ms. */
+const restBeforeForgetting = 60_000;
+/** So many buckets are looked at with each operation: more than one operation can add. */
+const looksPerOperation = 2;
+
+/** What this process knows, so that a server that lost its memory makes no bucket emptier than that. */
+export class KnownBuckets {
+  readonly #known = new Map<string, Known>();
+  #walk: Iterator<[string, Known]> | undefined;
+
+  /** Which write was seen last of a key, as the script takes it. */
+  mark(key: string): string {
+    const known = this.#known.get(key);
+    return known === undefined ? '' : `"known":[${known.birth},${known.seq},${known.rests}]`;
+  }
+
+  /** All that is known of a key as a record, for a server whose clock shows `now`. Undefined if nothing is. */
+  record(key: string, now: number, monotonic: number): string | undefined {
+    const known = this.#known.get(key);
+    if (known === undefined) return undefined;
+    const back = now - (known.now + monotonic - known.at);
+    const ms = back < -jump ? back : 0;
+    const later = (instant: number) => (instant === longAgo ? longAgo : instant + ms);
+    const { birth, seq, rests, gate, latest, plan, hasOwn, tats, windows, refunds, pool } = known;
+    const limits = limitsText(plan.rules.map(({ limit }) => limit));
+    const moved = windows?.map(
+      (window) => window && { ...window, times: window.times.map(later), free: later(window.free) },
+    );
+    return JSON.stringify([
+      1,
+      birth,
+      seq,
+      now,
+      later(rests),
+      later(gate),
+      later(latest),
+      limits,
+      hasOwn && limits,
+      tats.map(later),
+      moved?.map((window) => window ?? false) ?? false,
+      false,
+      refunds ?? false,
+      pool !== 0 && [pool[0], later(pool[1])],
+    ]);
+  }
+
+  /**
+   * Notes where a bucket stands.
+   * @param plan the limits that it keeps
+   * @param granted slots and costs of what this process was granted just now
+   */
+  learn(
+    key: string,
+    told: Told,
+    plan: Plan,
+    monotonic: number,
+    granted: readonly { slot: number; cost: Cost }[] = [],
+  ): void {
+    const before = this.#known.get(key);
+    const isOlder = before !== undefined && before.birth === told.birth && before.seq > told.seq;
+    if (told.seq === 0) return;
+    const windows = plan.leaky ? undefined : windowsOf(before, plan);
+    for (const { slot, cost } of windows === undefined ? [] : granted) note(windows ?? [], plan, slot, cost);
+    if (isOlder) return;
+    const { now, birth, seq, rests, gate, latest, tats, refunds, pool, hasOwn } = told;
+    this.#known.set(key, {
+      now,
+      birth,
+      seq,
+      rests,
+      gate,
+      latest,
+      tats,
+      refunds,
+      pool,
+      hasOwn,
+      plan,
+      windows,
+      at: monotonic,
+    });
+  }
+
+  /** Looks at the next few buckets and forgets those long at rest. */
+  forget(monotonic: number): void {
+    for (let look = 0; look < looksPerOperation; look++) {
+      this.#walk ??= this.#known.entries();
+      const { done, value } = this.#walk.next();
+      if (done) {
+        this.#walk = undefined;
+        return;
+      }
+      const [key, { rests, now, at }] = value;
+      if (rests <= now + monotonic - at - restBeforeForgetting) this.#known.delete(key);
+    }
+  }
+}
+
+/** The windows that were known under these very limits, else none. */
+function windowsOf(before: Known | undefined, plan: Plan): (Window | undefined)[] {
+  const same = before?.windows?.length === plan.rules.length && before.plan === plan;
+  if (same) return [...(before?.windows ?? [])];
+  return plan.rules.map((rule) => (rule.window === 0 ? undefined : emptyWindow()));
+}
+
+function note(windows: readonly (Window | undefined)[], plan: Plan, slot: number, cost: Cost): void {
+  for (const [index, window] of windows.entries()) {
+    const rule = plan.rules[index] as Rule;
+    const calls = costIn(rule, cost);
+    if (window !== undefined && calls > 0) insertMark(window, rule.window, rule.burst, calls, slot);
+  }
+}

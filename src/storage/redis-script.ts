@@ -1,0 +1,134 @@
+import { bucketScript } from './redis-script-bucket.ts';
+import { changeScript } from './redis-script-change.ts';
+import { operationsScript } from './redis-script-operations.ts';
+
+/**
+ * The record of a bucket and the way of one operation, in Lua. `KEYS[1]` is the bucket's key; `ARGV` holds the operation, its
+ * request as JSON and, where others have to know, their channel and what to say there.
+ *
+ * A record begins with a mark, so that foreign values are told apart, and is packed from there on. It answers with JSON:
+ * `redis-answer.ts` reads it.
+ */
+const recordScript = `
+local mark, jump, furthest, restBeforeForgetting = 'sluice:1', 250, 2 ^ 41, 60000
+
+local function bucketOf(record)
+  local _, birth, seq, seen, rests, gate, latest, limits, own, tats, windows, guards, refunds, pool =
+    unpack(record, 1, 14)
+  return { birth = birth, seq = seq, seen = seen, rests = rests, gate = gate, latest = latest, limits = limits,
+    own = own or nil, tats = tats, windows = windows or nil, guards = guards or nil, refunds = refunds or nil,
+    pool = pool or nil }
+end
+
+local function read()
+  local stored = redis.pcall('GET', KEYS[1])
+  if not stored then return nil end
+  if type(stored) == 'table' then
+    if string.find(stored.err, 'WRONGTYPE', 1, true) then return nil, nil, true end
+    return nil, stored
+  end
+  if string.sub(stored, 1, #mark) ~= mark then return nil, nil, true end
+  local done, record = pcall(cmsgpack.unpack, string.sub(stored, #mark + 1))
+  if not done or type(record) ~= 'table' or #record ~= 14 then return nil, nil, true end
+  return bucketOf(record)
+end
+
+local function write(bucket, now)
+  bucket.seq = bucket.seq + 1
+  bucket.gate = min(bucket.gate, now + furthest)
+  for index, tat in ipairs(bucket.tats) do bucket.tats[index] = min(tat, now + furthest) end
+  if bucket.pool then bucket.pool = { min(bucket.pool[1], now + furthest), min(bucket.pool[2], now + furthest) } end
+  bucket.rests = min(max(bucket.rests, restsAt(bucket)), now + furthest)
+  local value = mark .. cmsgpack.pack({ 1, bucket.birth, bucket.seq, now, bucket.rests, bucket.gate, bucket.latest,
+    bucket.limits, bucket.own or false, bucket.tats, bucket.windows or false, bucket.guards or false,
+    bucket.refunds or false, bucket.pool or false })
+  if bucket.own then return redis.call('SET', KEYS[1], value) end
+  local kept = ceil(max(0, bucket.rests - now)) + restBeforeForgetting
+  return redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', kept))
+end
+
+local function serverTime()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + floor(time[2] * 2048 / 1000) / 2048
+end
+
+local function move(bucket, ms)
+  local function later(instant) return instant == longAgo and longAgo or instant + ms end
+  bucket.gate, bucket.latest, bucket.rests = later(bucket.gate), later(bucket.latest), later(bucket.rests)
+  for index, tat in ipairs(bucket.tats) do bucket.tats[index] = later(tat) end
+  for _, guard in ipairs(bucket.guards or {}) do guard.tat = later(guard.tat) end
+  if bucket.pool then bucket.pool[2] = later(bucket.pool[2]) end
+  for _, window in ipairs(bucket.windows or {}) do
+    if window then
+      window.free = later(window.free)
+      for index, time in ipairs(window.times) do window.times[index] = later(time) end
+    end
+  end
+end
+
+local request = cjson.decode(ARGV[2])
+local now = serverTime()
+local bucket, failure, foreign = read()
+if failure then return failure end
+if bucket and bucket.seen > now then
+  -- What two servers disagree about by so much is not worth moving; a clock that was set back is.
+  if bucket.seen - now <= jump then
+    now = bucket.seen
+  else
+    voidReceipts(bucket, now, #bucket.tats)
+    move(bucket, now - bucket.seen)
+    bucket.changed = true
+  end
+end
+
+local known = request.known
+local isLost = known and known[3] > now
+  and (not bucket or bucket.birth ~= known[1] or bucket.seq < known[2])
+if isLost and not request.lost then return '[' .. number(now) .. ']' end
+
+local other = isLost and bucketOf(request.lost)
+if other and not bucket then
+  bucket, other = other, nil
+  bucket.changed = true
+elseif other then
+  if bucket.birth == other.birth then bucket.own = other.own else bucket.own = bucket.own or other.own end
+  other.own = bucket.own
+end
+if isLost then bucket.birth = now end
+
+local receipt = request.receipt
+local asked = request.plan or receipt and receipt.plan
+if not bucket then
+  if request.plan then bucket = newBucket(asked)
+  elseif receipt and ARGV[1] == 'settle' then
+    bucket = newBucket(receipt.plan)
+    bucket.tats = { unpack(receipt.after) }
+  else
+    return ''
+  end
+  bucket.birth = now
+else
+  local margin = asked and asked.margin or 0
+  if request.plan or asked and asked.limits == bucket.limits then adapt(bucket, asked, margin, now)
+  else adapt(bucket, { limits = bucket.limits, rules = rulesOf(bucket.limits, margin) }, margin, now) end
+  if other then
+    adapt(other, bucket, margin, now)
+    fill(bucket, other, now)
+    bucket.changed = true
+  end
+end
+
+local answer = operations[ARGV[1]](bucket, request, now)
+if answer == nil or (bucket.changed and ARGV[1] ~= 'peek') then write(bucket, now) end
+if ARGV[3] then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
+local theirs = not (asked and asked.limits == bucket.limits) and cjson.encode(bucket.limits) or '0'
+return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.seq), number(bucket.rests),
+  number(bucket.gate), number(bucket.latest), numbers(bucket.tats), numbers(bucket.refunds), numbers(bucket.pool), theirs,
+  bucket.own and '1' or '0', foreign and '1' or '0', unpack(answer or {}) }, ',') .. ']'
+`;
+
+/** All of the arithmetic and the record, as one script. */
+export const redisScript: string = bucketScript + changeScript + operationsScript + recordScript;
+
+/** The SHA-1 of the script, by which a server knows it. */
+export const redisScriptHash = 'ba72948e5b4ba6c722b3536abaab764411f76c20';

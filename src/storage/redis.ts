@@ -1,0 +1,220 @@
+import { checkOptions } from '../core/check.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import type { Cost } from '../core/cost.ts';
+import { shown } from '../core/errors.ts';
+import { type Limit, type Plan, planOf } from '../core/limit.ts';
+import type { Ceiling } from '../core/pool.ts';
+import type { BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/store.ts';
+import { checkPrefix, listenTo, type RedisClient, type Runner, runnerOf } from './redis-client.ts';
+import { KnownBuckets } from './redis-known.ts';
+import {
+  limitsText,
+  planOfText,
+  planText,
+  readAnswer,
+  receiptText,
+  standingOf,
+  type Told,
+  takeAnswerOf,
+  takeFields,
+} from './redis-message.ts';
+import { redisScript, redisScriptHash } from './redis-script.ts';
+
+export type { RedisClient, ScriptRunner } from './redis-client.ts';
+
+/** What `redisStore` takes besides the client. */
+export interface RedisStoreOptions {
+  /**
+   * What the names of all keys begin with. Throttles with the same prefix share their buckets.
+   * @default 'sluice:'
+   */
+  readonly prefix?: string;
+}
+
+/**
+ * Makes a store that keeps its buckets in Redis or Valkey, shared by all processes and machines that use the same server and
+ * prefix. Each operation is one call of one script, on the server's clock: the clocks of the callers do not matter.
+ *
+ * A bucket is one key, as it was given but for braces (`%7B`, `%7D`, `%25`), which mean something in a cluster. It expires a minute after it is at rest, unless it has limits of its own. A server that lost it (flushed,
+ * restarted, failed over) never makes it emptier than this process knows it is. While the client says that it is not connected,
+ * operations fail at once, and the throttle does what its `onStoreError` says.
+ *
+ * Pauses, resets and limits of a key's own are told to the others over a connection that is made with `client.duplicate()`, where
+ * the client has that; it is closed with the throttle or the client. Others see them when they look into the store next.
+ * @param client ioredis, node-redis, iovalkey, a cluster of one of them, or a `ScriptRunner`. It is only used: the caller
+ * connects and closes it, and handles its `error` event.
+ * @throws TypeError for a wrong client or option
+ * @see docs/scaling.md
+ * @example
+ * import { Redis } from 'ioredis';
+ * import { redisStore } from 'sluice/redis';
+ *
+ * const throttle = createThrottle({ limits: perSecond(200), store: redisStore(new Redis()) });
+ */
+export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): BucketStore {
+  checkOptions('options', options);
+  const { prefix = 'sluice:' } = options;
+  checkPrefix(prefix);
+  return new RedisStore(client, prefix);
+}
+
+/** What an operation is about: the limits that the caller asks with, or the receipt of the call. */
+interface Terms {
+  readonly plan?: Plan;
+  readonly receipt?: Receipt;
+  /** The fields of the request besides. */
+  readonly fields?: string;
+  /** Whether others have to know. */
+  readonly tells?: boolean;
+}
+
+/** JSON has no Infinity; the script draws in what is further away, in ms. */
+const longestPause = 2 ** 42;
+
+class RedisStore implements BucketStore {
+  readonly name = 'redis';
+  readonly shared = true;
+  readonly #client: RedisClient;
+  readonly #runner: Runner;
+  readonly #prefix: string;
+  readonly #known = new KnownBuckets();
+  readonly #listeners = new Set<(news: StoreNews) => void>();
+  /** Tells our own news from those of others. */
+  readonly #sender = Math.random().toString(36).slice(2);
+  #stopListening: (() => void) | undefined;
+  #clock: Clock = systemClock;
+
+  constructor(client: RedisClient, prefix: string) {
+    this.#client = client;
+    this.#runner = runnerOf(client);
+    this.#prefix = prefix;
+  }
+
+  useClock(clock: Clock): void {
+    this.#clock = clock;
+  }
+
+  watch(listener: (news: StoreNews) => void): () => void {
+    this.#listeners.add(listener);
+    this.#stopListening ??= listenTo(this.#client, this.#channel, (message) => this.#hear(message));
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size > 0) return;
+      this.#stopListening?.();
+      this.#stopListening = undefined;
+    };
+  }
+
+  async take(key: string, request: TakeRequest): Promise<TakeAnswer> {
+    const { plan, costs } = request;
+    const told = await this.#do('take', key, { plan, fields: takeFields(request) });
+    const held = planIn(told as Told, plan);
+    const answer = takeAnswerOf(told as Told, held, costs);
+    const { granted, reserved } = answer;
+    this.#learn(key, told as Told, held, reserved === undefined ? granted : [...granted, reserved]);
+    return answer;
+  }
+
+  async giveBack(key: string, receipt: Receipt): Promise<void> {
+    await this.#do('giveBack', key, { receipt });
+  }
+
+  async settle(key: string, receipt: Receipt, cost: Cost): Promise<void> {
+    await this.#do('settle', key, { receipt, fields: `"cost":${JSON.stringify(cost)}` });
+  }
+
+  async postpone(key: string, receipt: Receipt, ms: number): Promise<void> {
+    await this.#do('postpone', key, { receipt, fields: `"ms":${ms}` });
+  }
+
+  async pause(key: string, ms: number, plan: Plan): Promise<void> {
+    await this.#do('pause', key, {
+      plan,
+      fields: `"plan":${planText(plan)},"ms":${Math.min(ms, longestPause)}`,
+      tells: true,
+    });
+  }
+
+  async sync(key: string, { remaining, ms, isNewest }: Ceiling, plan: Plan): Promise<void> {
+    const said = { remaining: Math.min(remaining, longestPause), ms: Math.min(ms, longestPause), isNewest };
+    await this.#do('sync', key, {
+      plan,
+      fields: `"plan":${planText(plan)},${JSON.stringify(said).slice(1, -1)}`,
+      tells: remaining < 1,
+    });
+  }
+
+  async peek(key: string, plan: Plan): Promise<Standing> {
+    const told = (await this.#do('peek', key, { plan, fields: `"plan":${planText(plan)}` })) as Told;
+    return standingOf(told, planIn(told, plan));
+  }
+
+  async override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Promise<void> {
+    const own = limits === undefined ? undefined : planOf(limits, plan.margin).rules.map(({ limit }) => limit);
+    const given = own === undefined ? '' : `,"own":${JSON.stringify(limitsText(own))}`;
+    await this.#do('override', key, { plan, fields: `"plan":${planText(plan)}${given}`, tells: true });
+  }
+
+  async reset(key: string): Promise<void> {
+    await this.#do('reset', key, { tells: true });
+  }
+
+  /** Does one operation in one call of the script; in two, if the server has lost what we know of the key. */
+  async #do(operation: string, key: string, terms: Terms): Promise<Told | undefined> {
+    const { plan, receipt, fields = '', tells } = terms;
+    this.#known.forget(this.#clock.monotonic());
+    const about = receipt === undefined ? '' : `"receipt":${receiptText(receipt)}`;
+    const request = [fields, about, this.#known.mark(key)].filter(Boolean).join(',');
+    const news = tells ? [this.#channel, `${this.#sender} ${key}`] : [];
+    let told = await this.#send(key, [operation, `{${request}}`, ...news]);
+    if (typeof told === 'number') {
+      const lost = this.#known.record(key, told, this.#clock.monotonic());
+      told = await this.#send(key, [operation, `{${request},"lost":${lost}}`, ...news]);
+    }
+    if (typeof told !== 'object') return undefined;
+    if (told.wasForeign) this.#tellForeign(key);
+    const asked = plan ?? receipt?.plan;
+    if (asked !== undefined && operation !== 'take') this.#learn(key, told, planIn(told, asked));
+    return told;
+  }
+
+  async #send(key: string, args: string[]): Promise<Told | number | undefined> {
+    const { away } = this.#runner;
+    if (away !== undefined) throw new Error(`The client is not connected: ${away}.`);
+    const keys = [`${this.#prefix}${withoutBraces(key)}`];
+    try {
+      return readAnswer(await this.#runner.runKnown(redisScriptHash, keys, args));
+    } catch (error) {
+      if (!String(error).includes('NOSCRIPT')) throw error;
+      return readAnswer(await this.#runner.run(redisScript, keys, args));
+    }
+  }
+
+  #learn(key: string, told: Told, plan: Plan, granted?: readonly Receipt[]): void {
+    this.#known.learn(key, told, plan, this.#clock.monotonic(), granted);
+  }
+
+  get #channel(): string {
+    return `${this.#prefix}news`;
+  }
+
+  #hear(message: string): void {
+    const end = message.indexOf(' ');
+    if (message.slice(0, end) === this.#sender) return;
+    const key = message.slice(end + 1);
+    for (const listener of this.#listeners) listener({ key });
+  }
+
+  #tellForeign(key: string): void {
+    const trouble = new Error(`The value at key ${shown(key)} is no bucket of this version; it counts as none.`);
+    for (const listener of this.#listeners) listener({ key, trouble });
+  }
+}
+
+/** Clusters and their clients do not agree on which node has a key with several braces. */
+const withoutBraces = (key: string): string => (/[{}%]/.test(key) ? key.replace(/[{}%]/g, encodeURIComponent) : key);
+
+/** The limits that a key keeps. */
+function planIn({ limits }: Told, asked: Plan): Plan {
+  return limits === undefined ? asked : planOfText(limits, asked.margin);
+}
