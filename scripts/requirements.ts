@@ -23,6 +23,13 @@ export const requirements: readonly Requirement[] = [
     variable: 'SLUICE_REDIS',
   },
   {
+    name: 'valkey',
+    suffix: '.redis.test.ts',
+    command: 'valkey-server',
+    debianPackage: 'valkey-server',
+    variable: 'SLUICE_VALKEY',
+  },
+  {
     name: 'chromium',
     suffix: '.browser.test.ts',
     command: 'chromium',

@@ -22,7 +22,7 @@ describe('requiredBy', () => {
   });
 
   test('asks for Redis when a file needs it', () => {
-    expect(requiredBy(['test/storage/redis.redis.test.ts']).map(({ name }) => name)).toEqual(['redis']);
+    expect(requiredBy(['test/storage/redis.redis.test.ts']).map(({ name }) => name)).toEqual(['redis', 'valkey']);
   });
 });
 

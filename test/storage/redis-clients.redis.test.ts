@@ -1,0 +1,109 @@
+import { Redis } from 'ioredis';
+import { createThrottle, type Limit } from 'sluice';
+import { type RedisClient, redisStore } from 'sluice/redis';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { find, requirements } from '../../scripts/requirements.ts';
+import { clients, type OpenClient } from './redis-clients.ts';
+import { type RedisServer, startRedis } from './redis-server.ts';
+
+const hour = 3_600_000;
+
+const servers = requirements.filter(({ suffix }) => suffix === '.redis.test.ts').filter((one) => find(one));
+
+describe.each(servers.map((requirement) => [requirement.name, requirement] as const))('with %s', (_, requirement) => {
+  let server: RedisServer;
+  let admin: Redis;
+  const open = new Set<OpenClient>();
+  const throttles = new Set<ReturnType<typeof createThrottle>>();
+  let prefixes = 0;
+
+  beforeAll(async () => {
+    server = await startRedis([], find(requirement));
+    admin = new Redis(server.port);
+  });
+  afterEach(async () => {
+    for (const throttle of throttles) await throttle.close();
+    throttles.clear();
+    for (const { close } of open) await close();
+    open.clear();
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await server.close();
+  });
+
+  const connect = async (name: string): Promise<RedisClient> => {
+    const made = await clients[name]?.(server.port);
+    open.add(made as OpenClient);
+    return made?.client as RedisClient;
+  };
+  const throttleOn = (client: RedisClient, limits: Limit, prefix: string) => {
+    const throttle = createThrottle({ limits, store: redisStore(client, { prefix }), onStoreError: 'reject' });
+    throttles.add(throttle);
+    return throttle;
+  };
+
+  describe.each(Object.keys(clients))('%s', (name) => {
+    test('shares a bucket between two clients, also after the server forgot the script', async () => {
+      const prefix = `{${prefixes++}} `;
+      const one = throttleOn(await connect(name), { rate: 1, interval: hour, burst: 3 }, prefix);
+      const other = throttleOn(await connect(name), { rate: 1, interval: hour, burst: 3 }, prefix);
+      expect(await one.allow('a}b{c} é')).toMatchObject({ allowed: true, limits: [{ remaining: 2 }] });
+      expect(await other.allow('a}b{c} é')).toMatchObject({ allowed: true, limits: [{ remaining: 1 }] });
+      await admin.script('FLUSH');
+      expect(await one.allow('a}b{c} é')).toMatchObject({ allowed: true, limits: [{ remaining: 0 }] });
+      expect(await other.allow('a}b{c} é')).toMatchObject({ allowed: false });
+    });
+
+    test('lets a pause reach the calls that wait elsewhere before they go', async () => {
+      const prefix = `${prefixes++}:`;
+      const limits = { rate: 1, interval: 500 };
+      const one = throttleOn(await connect(name), limits, prefix);
+      const other = throttleOn(await connect(name), limits, prefix);
+      await other.wait('key');
+      await subscribed(admin, prefix, 2);
+      let gone = false;
+      const waiting = other.wait('key').then(() => {
+        gone = true;
+      });
+      await sleep(100);
+      await one.pause('key', Date.now() + 900);
+      await sleep(600);
+      expect(gone).toBe(false);
+      await waiting;
+    });
+
+    test('leaves no connection behind', async () => {
+      await eventually(async () => expect(await connections(admin)).toBe(1));
+      const client = await connect(name);
+      const throttle = throttleOn(client, { rate: 1, interval: 10 }, `${prefixes++}:`);
+      await throttle.wait();
+      await eventually(async () => expect(await connections(admin)).toBe(3));
+      await throttle.close();
+      await eventually(async () => expect(await connections(admin)).toBe(2));
+    });
+  });
+});
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+const connections = async (admin: Redis): Promise<number> =>
+  String(await admin.client('LIST'))
+    .trim()
+    .split('\n').length;
+
+/** Waits until so many listen to the news. */
+async function subscribed(admin: Redis, prefix: string, count: number): Promise<void> {
+  await eventually(async () => expect(await admin.pubsub('NUMSUB', `${prefix}news`)).toEqual([`${prefix}news`, count]));
+}
+
+async function eventually(check: () => Promise<void>): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await check();
+    } catch (error) {
+      if (attempt === 100) throw error;
+    }
+    await sleep(20);
+  }
+}

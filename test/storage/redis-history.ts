@@ -1,0 +1,172 @@
+import type { BucketStore, Limit } from 'sluice';
+import { slidingWindow } from 'sluice';
+import { expect } from 'vitest';
+import { adapt, type Bucket, newBucket } from '../../src/core/bucket.ts';
+import { tick } from '../../src/core/clock.ts';
+import type { Cost } from '../../src/core/cost.ts';
+import { type Plan, planOf } from '../../src/core/limit.ts';
+import { giveBack, pause, peek, postpone, reset, settle, sync, take } from '../../src/core/operations.ts';
+import { settlementOf } from '../../src/core/settlement.ts';
+import type { Receipt, Standing, TakeAnswer } from '../../src/core/store.ts';
+import { dice } from './storages.ts';
+
+/** Draws of one history, the same for the same seed. */
+class Draws {
+  readonly #random: () => number;
+
+  constructor(seed: number) {
+    this.#random = dice(Math.imul(seed, 2_654_435_761));
+    for (let skipped = 0; skipped < 5; skipped++) this.#random();
+  }
+
+  below(end: number): number {
+    return Math.floor(this.#random() * end);
+  }
+
+  of<T>(...values: readonly T[]): T {
+    return values[this.below(values.length)] as T;
+  }
+}
+
+function drawnLimit(draws: Draws, name: string | undefined): Limit {
+  const named = name === undefined ? {} : { name };
+  const margin = draws.below(4) === 0 ? { margin: draws.of(0, 0.3, 20) } : {};
+  const interval = draws.of(1, 10, 333, 1000, 60_000);
+  if (draws.below(3) === 0) return slidingWindow({ limit: draws.of(1, 5, 31, 60, 200), interval, ...named, ...margin });
+  const kind = draws.of('quota', 'leaky-bucket', undefined);
+  return {
+    rate: draws.of(1, 3, 7, 10, 600, 2500, 1_000_000),
+    interval,
+    burst: draws.of(1, 2, 4, 20, 2.5),
+    ...(kind === undefined ? undefined : { kind }),
+    ...named,
+    ...margin,
+  };
+}
+
+function drawnLimits(draws: Draws): Limit[] {
+  const areNamed = draws.below(3) > 0;
+  return Array.from({ length: 1 + draws.below(3) }, (_, index) =>
+    drawnLimit(draws, areNamed || index > 0 ? `limit "${index}" é` : undefined),
+  );
+}
+
+function drawnCost(draws: Draws, { rules }: Plan): Cost {
+  const calls = () => draws.of(1, 1, 1, 1, 2, 3, 0, 0.5, 1.25, 4, 20);
+  if (draws.below(3) > 0) return calls();
+  return Object.fromEntries(rules.flatMap(({ name }) => (name === undefined ? [] : [[name, calls()] as const])));
+}
+
+/** What is compared: plans are made anew on one side, and are the same if their limits are. */
+function plain(answer: TakeAnswer | Standing): unknown {
+  return JSON.parse(
+    JSON.stringify(answer, (name, value) => {
+      if (name === 'plan') return (value as Plan).rules.map(({ limit }) => limit);
+      return value === Infinity ? 'never' : value;
+    }),
+  );
+}
+
+/** Plays one history on a store and on the operations of the core, and compares each answer. */
+export async function playBeside(
+  storeAt: (now: () => number) => BucketStore,
+  seed: number,
+  steps: number,
+): Promise<void> {
+  const draws = new Draws(seed);
+  const changes = draws.below(2) === 0;
+  const margins = changes ? [draws.of(0, 5.3)] : [0, 8, 50.123];
+  const limits = drawnLimits(draws);
+  let now = draws.of(0, 86_400_000.5, 1.8e12);
+  const store = storeAt(() => now);
+  const key = `history ${seed} {}`;
+  const plans = margins.map((margin) => planOf(limits, margin));
+  let plan = plans[0] as Plan;
+  let bucket: Bucket | undefined;
+  let receipts: Receipt[] = [];
+  const open = (): Bucket => {
+    bucket ??= newBucket(plan);
+    adapt(bucket, plan, now);
+    return bucket;
+  };
+  const openOwn = (margin: number): Bucket | undefined => {
+    if (bucket === undefined) return undefined;
+    const known = (bucket.own ?? bucket.plan).rules.map(({ limit }) => limit);
+    adapt(bucket, planOf(known, margin), now);
+    return bucket;
+  };
+  const compare = (step: number, actual: TakeAnswer | Standing, expected: TakeAnswer | Standing) =>
+    expect(plain(actual), `seed ${seed}, step ${step}`).toEqual(plain(expected));
+  const pick = () => receipts[Math.max(0, receipts.length - 1 - draws.below(12))];
+
+  for (let step = 0; step < steps; step++) {
+    const rule = plan.rules[0];
+    const span = Math.max(tick, (rule?.window || rule?.emissionInterval) ?? 1);
+    if (draws.below(3) > 0) {
+      const ms = draws.of(tick, span / 3, span, span * 2, draws.below(1000) * tick, draws.below(30), span * 100);
+      now = Math.floor((now + ms) / tick) * tick;
+    }
+    const receipt = pick();
+    const act = draws.below(40);
+    plan = draws.of(...plans);
+    if (act < 20) {
+      const some = drawnCost(draws, plan);
+      const costs = Array.from({ length: draws.of(1, 1, 2, 5, 40) }, () =>
+        draws.below(4) > 0 ? some : drawnCost(draws, plan),
+      );
+      const ahead = draws.of(0, 0, span, Infinity);
+      const instead = draws.below(5) === 0 ? receipt : undefined;
+      const request = { plan, costs, ahead, report: draws.below(2) === 0, instead };
+      const isNew = bucket === undefined;
+      const expected = take(open(), request, now);
+      const actual = await store.take(key, request);
+      compare(step, actual, expected);
+      const changed = expected.granted.length > 0 || expected.reserved !== undefined || instead !== undefined;
+      if (isNew && !changed) bucket = undefined;
+      receipts.push(...expected.granted, ...(expected.reserved === undefined ? [] : [expected.reserved]));
+      receipts = receipts.slice(-30);
+    } else if (act < 24 && receipt !== undefined) {
+      const known = openOwn(receipt.plan.margin);
+      if (known !== undefined) giveBack(known, receipt);
+      await store.giveBack(key, receipt);
+    } else if (act < 29 && receipt !== undefined) {
+      const { from, cost, done } = settlementOf(receipt, drawnCost(draws, receipt.plan));
+      const known = openOwn(receipt.plan.margin);
+      if (known !== undefined) settle(known, from, cost, now);
+      await store.settle(key, from, cost);
+      receipts = receipts.map((one) => (one === receipt ? done : one));
+    } else if (act < 31 && receipt !== undefined) {
+      const ms = draws.of(0.3, 20, span);
+      const known = openOwn(receipt.plan.margin);
+      if (known !== undefined) postpone(known, receipt, ms, now);
+      await store.postpone(key, receipt, ms);
+    } else if (act === 31) {
+      const ms = draws.of(0.123, span, span * 5);
+      pause(open(), ms, now);
+      await store.pause(key, ms, plan);
+    } else if (act > 36) {
+      const said = {
+        remaining: draws.of(0, 1, 3, 2.5, 50),
+        ms: draws.of(0, span / 3, span * 3),
+        isNewest: draws.below(2) === 0,
+      };
+      sync(open(), said, now);
+      await store.sync(key, said, plan);
+    } else if (act === 32 && changes) {
+      const own = draws.below(3) === 0 ? undefined : drawnLimits(draws);
+      const known = open();
+      known.own = own && planOf(own, plan.margin);
+      adapt(known, plan, now);
+      await store.override(key, own, plan);
+    } else if (act === 33 && changes) {
+      plans[0] = planOf(drawnLimits(draws), plan.margin);
+    } else if (act === 34 && draws.below(3) === 0 && bucket !== undefined) {
+      reset(bucket, now);
+      await store.reset(key);
+    } else {
+      const copy = bucket === undefined ? newBucket(plan) : structuredClone({ ...bucket });
+      adapt(copy, plan, now);
+      compare(step, await store.peek(key, plan), peek(copy, now));
+    }
+  }
+}
