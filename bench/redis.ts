@@ -1,0 +1,168 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { Ratelimit } from '@upstash/ratelimit';
+import Bottleneck from 'bottleneck';
+import { Redis } from 'ioredis';
+import { RateLimiterRedis } from 'rate-limiter-flexible';
+import { createThrottle, type Limit } from 'sluice';
+import { redisStore, type ScriptRunner } from 'sluice/redis';
+import { median, sideBySide } from './side-by-side.ts';
+
+// Decisions per second in one Redis: ours beside those of others, all with ioredis, and beside the very script calls that ours
+// makes, sent bare.
+
+/** Never full while the bench runs. */
+const wide: Limit = { rate: 1_000_000, interval: 60_000, burst: 1e9 };
+const rounds = Number(process.env.SLUICE_RUNS ?? 7);
+const ms = 700;
+
+interface Contender {
+  /** Makes one decision. Returns 1. */
+  decide(key: string): Promise<number>;
+}
+
+/** Lets callers ask as fast as they are answered. Returns decisions per second. */
+async function rate({ decide }: Contender, callers: number, keys: readonly string[]): Promise<number> {
+  let decisions = 0;
+  let next = 0;
+  const start = performance.now();
+  const caller = async () => {
+    while (performance.now() - start < ms) {
+      const made = await decide(keys[next++ % keys.length] as string);
+      decisions += made;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  return (decisions / (performance.now() - start)) * 1_000;
+}
+
+/** Our script as the store calls it, for `size` calls at once: the least that anybody could do with it. */
+async function bareScript(redis: Redis, size: number): Promise<Contender> {
+  const requests: { hash: string; args: string[] }[] = [];
+  const runner: ScriptRunner = {
+    eval: (script, keys, args) => redis.eval(script, keys.length, ...keys, ...args),
+    evalsha: (hash, keys, args) => {
+      requests.push({ hash, args });
+      return redis.evalsha(hash, keys.length, ...keys, ...args);
+    },
+  };
+  const throttle = createThrottle({ limits: wide, store: redisStore(runner, { prefix: 'bare:' }) });
+  await Promise.all(Array.from({ length: 2 * size }, () => throttle.wait('size')));
+  const { hash, args } = requests.at(-1) as (typeof requests)[number];
+  const request = (args[1] as string).replace(/"costs":\[1,\d+\],/, `"costs":[1,${size}],`);
+  const known = request.replace(/,"known":\[[^\]]*\]/, '');
+  const send = async (key: string) =>
+    void JSON.parse(String(await redis.evalsha(hash, 1, `bare:${key}`, 'take', known)));
+  if (size === 1) return { decide: (key) => send(key).then(() => 1) };
+  // As many callers as a lane would have, who are all told by one call.
+  let waiting: ((decisions: number) => void)[] = [];
+  let isAsking = false;
+  const pass = async (key: string) => {
+    isAsking = true;
+    while (waiting.length > 0) {
+      const told = waiting;
+      waiting = [];
+      await send(key);
+      for (const tell of told) tell(1);
+      await undefined;
+    }
+    isAsking = false;
+  };
+  return {
+    decide: (key) =>
+      new Promise((resolve) => {
+        waiting.push(resolve);
+        if (!isAsking) void Promise.resolve().then(() => pass(key));
+      }),
+  };
+}
+
+function others(redis: Redis, port: number): Record<string, Contender> {
+  const flexible = new RateLimiterRedis({ storeClient: redis, points: 1e9, duration: 60 });
+  const bottleneck = new Bottleneck({
+    id: 'bench',
+    datastore: 'ioredis',
+    clearDatastore: true,
+    reservoir: 1e9,
+    clientOptions: { port },
+    Redis,
+  });
+  bottlenecks.push(bottleneck);
+  // Its script has a flag that only its own server knows.
+  let hash: string | undefined;
+  const upstashScript = (script: string, keys: string[], args: string[]) =>
+    redis.evalsha(script, keys.length, ...keys, ...args);
+  const upstash = new Ratelimit({
+    redis: {
+      evalsha: async (_: string, keys: string[], args: string[]) => {
+        if (hash === undefined) throw new Error('NOSCRIPT');
+        return upstashScript(hash, keys, args);
+      },
+      eval: async (script: string, keys: string[], args: string[]) => {
+        hash = String(await redis.script('LOAD', script.replace(/^#!lua.*\n/, '')));
+        return upstashScript(hash, keys, args);
+      },
+    } as never,
+    limiter: Ratelimit.tokenBucket(1_000_000, '60 s', 1e9),
+    ephemeralCache: false,
+  });
+  const one = (decided: Promise<unknown>) => decided.then(() => 1);
+  return {
+    'rate-limiter-flexible': { decide: (key) => one(flexible.consume(key)) },
+    bottleneck: { decide: () => one(bottleneck.schedule(async () => {})) },
+    '@upstash/ratelimit': { decide: (key) => one(upstash.limit(key)) },
+  };
+}
+
+const bottlenecks: Bottleneck[] = [];
+
+async function startServer(): Promise<{ port: number; stop(): void }> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  const child = spawn(process.env.SLUICE_REDIS ?? 'redis-server', ['--port', `${port}`, '--save', '']);
+  for await (const chunk of child.stdout) if (String(chunk).includes('Ready to accept')) break;
+  child.stdout.resume();
+  return { port, stop: () => void child.kill() };
+}
+
+function report(title: string, rates: Record<string, number[]>, references: readonly string[]): void {
+  console.log(`\n  ${title}`);
+  const ratio = (to: string) => median((rates.sluice ?? []).map((one, round) => one / (rates[to]?.[round] ?? one)));
+  for (const [name, values] of Object.entries(rates)) {
+    const perSecond = Math.round(median(values)).toLocaleString('en');
+    const compared = name === 'sluice' ? '' : `   sluice: ${ratio(name).toFixed(2)} x`;
+    console.log(`    ${name.padEnd(24)}${perSecond.padStart(11)} per second${compared}`);
+  }
+  for (const name of references) if (rates[name] === undefined) throw new Error(`${name} was not measured.`);
+}
+
+export async function redis(): Promise<void> {
+  const server = await startServer();
+  const client = new Redis(server.port);
+  const throttle = createThrottle({ limits: wide, store: redisStore(client) });
+  const sluice: Contender = { decide: (key) => throttle.wait(key).then(() => 1) };
+  try {
+    console.log(`redis: decisions per second, ${rounds} rounds of ${ms} ms, side by side, medians`);
+    for (const callers of [64, 1_000]) {
+      const contenders = {
+        sluice,
+        'the bare script': await bareScript(client, callers),
+        ...others(client, server.port),
+      };
+      const rates = await sideBySide(contenders, rounds, (contender) => rate(contender, callers, ['key']));
+      report(`1 key, ${callers.toLocaleString('en')} callers`, rates, Object.keys(contenders));
+    }
+    const keys = Array.from({ length: 1_000 }, (_, index) => `key-${index}`);
+    const contenders = { sluice, 'the bare script': await bareScript(client, 1) };
+    const rates = await sideBySide(contenders, rounds, (contender) => rate(contender, 64, keys));
+    report('1,000 keys, 64 callers', rates, Object.keys(contenders));
+  } finally {
+    await throttle.close();
+    for (const bottleneck of bottlenecks) await bottleneck.disconnect(false);
+    client.disconnect();
+    server.stop();
+  }
+}
