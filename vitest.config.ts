@@ -38,6 +38,18 @@ export default defineConfig({
         },
       },
       {
+        // A real Redis and real time: one file at a time, after the rest.
+        extends: true,
+        test: {
+          name: 'redis',
+          environment: 'node',
+          include: ['test/**/*.redis.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+          testTimeout: 60_000,
+        },
+      },
+      {
         // Real browsers and real time, after all others.
         extends: true,
         test: {
@@ -45,7 +57,7 @@ export default defineConfig({
           environment: 'node',
           include: ['test/**/*.browser.test.ts'],
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           testTimeout: 90_000,
           hookTimeout: 60_000,
         },
