@@ -7,9 +7,6 @@ const greatestMargin = 100;
 /** The least margin of `'auto'`, in ms: what a quiet network and a busy event loop may differ by all of a sudden. */
 const leastMargin = 8;
 
-/** Kept on top of what was seen, in ms, as the next round trip may differ by a little more. */
-const reserve = 2;
-
 /** How much of its distance to the shortest the longest round trip loses with each one that is shorter. */
 const fading = 0.01;
 
@@ -44,7 +41,7 @@ export class Spread {
     const faded = this.#longest - (this.#longest - this.#least) * fading;
     this.#longest = Math.max(faded, Math.min(roundTrip, this.#least + greatestMargin));
     // A few do not show yet how far they spread.
-    const spread = (this.#longest - this.#least) * (1 + 6 / this.#count) + reserve;
+    const spread = (this.#longest - this.#least) * (1 + 6 / this.#count);
     const wanted = Math.max(leastMargin, Math.min(spread, greatestMargin));
     this.#margin = Math.max(wanted, this.#margin - (this.#margin - wanted) * shrinking);
     return this.margin;
