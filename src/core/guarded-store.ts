@@ -49,6 +49,8 @@ export class GuardedStore implements BucketStore {
   readonly #clock: Clock;
   readonly #events: Events;
   readonly #pending = new Set<Pending>();
+  /** Until when keys are paused of whose pause the store knows nothing, on the monotonic clock. */
+  readonly #untold = new Map<string, number>();
   #awayUntil = -Infinity;
   #rest = firstRest;
 
@@ -120,7 +122,10 @@ export class GuardedStore implements BucketStore {
   pause(key: string, ms: number, plan: Plan): Answer<void> {
     // The local bucket is paused as well, for it may have to take over before the pause ends.
     this.#local.pause(key, ms, plan);
-    return this.#do(key, (store) => store.pause(key, ms, plan));
+    const until = this.#clock.monotonic() + ms;
+    return this.#do(key, (store) =>
+      store === this.#local ? this.#noteUntold(key, until) : store.pause(key, ms, plan),
+    );
   }
 
   sync(key: string, said: Ceiling, plan: Plan): Answer<void> {
@@ -129,7 +134,11 @@ export class GuardedStore implements BucketStore {
   }
 
   peek(key: string, plan: Plan): Answer<Standing> {
-    return this.#do(key, (store) => store.peek(key, plan));
+    const answer = this.#do(key, (store) => store.peek(key, plan));
+    if (!this.#untold.has(key)) return answer;
+    return isPromise(answer)
+      ? answer.then((standing) => this.#withUntold(key, standing))
+      : this.#withUntold(key, answer);
   }
 
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Answer<void> {
@@ -139,6 +148,7 @@ export class GuardedStore implements BucketStore {
 
   reset(key: string): Answer<void> {
     this.#local.reset(key);
+    this.#untold.delete(key);
     return this.#do(key, (store) => store.reset(key));
   }
 
@@ -211,6 +221,18 @@ export class GuardedStore implements BucketStore {
         (error) => this.#pending.has(pending) && settle(() => failed(error)),
       );
     });
+  }
+
+  #noteUntold(key: string, until: number): void {
+    const now = this.#clock.monotonic();
+    for (const [other, end] of this.#untold) if (end <= now) this.#untold.delete(other);
+    this.#untold.set(key, Math.max(until, this.#untold.get(key) ?? until));
+  }
+
+  /** What the store answers, with the pause that it was away for. */
+  #withUntold(key: string, standing: Standing): Standing {
+    const left = (this.#untold.get(key) ?? 0) - this.#clock.monotonic();
+    return left <= standing.pausedFor ? standing : { ...standing, pausedFor: left };
   }
 
   #noteFailure(key: string, error: unknown): void {

@@ -37,6 +37,10 @@ export interface LaneHost {
   pausedUntil(key: string): number;
   /** Says that calls go again after a pause. */
   resume(key: string): void;
+  /** When the next call may go of a key that somebody else uses too, on the monotonic clock; undefined where the limits say so. */
+  pacedUntil(key: string): number | undefined;
+  /** Notes that a call of the key goes. */
+  noteGrant(key: string): void;
   /** When the oldest store operation in flight will have taken too long, on the monotonic clock; Infinity if none is. */
   readonly expiry: number;
   /** Ends the store operations that have taken too long by `now`, so that a lane needs no second timer for it. */
@@ -135,6 +139,8 @@ export class Lane {
   /** Whether the next call goes alone, after a refusal; then that call's grant, until its answer. */
   #probe: 'next' | ReceiptGrant | undefined;
   #probeUntil = 0;
+  /** When what the server said is left is no longer true, so that the next call goes alone to learn more. */
+  #knowsUntil = Infinity;
   #timer: { handle: unknown; at: number } | undefined;
 
   constructor(key: string, host: LaneHost) {
@@ -157,6 +163,7 @@ export class Lane {
       this.#asking === undefined &&
       !this.#advancing &&
       this.#probe === undefined &&
+      this.#host.clock.monotonic() < this.#knowsUntil &&
       this.#inFlight < this.#host.concurrency
     );
   }
@@ -182,6 +189,11 @@ export class Lane {
   /** Lets one call go alone as soon as calls may go again: the server refused one. */
   probeNext(): void {
     this.#probe = 'next';
+  }
+
+  /** Lets one call go alone once what the server said no longer holds, at `until` on the monotonic clock. */
+  probeFrom(until: number): void {
+    this.#knowsUntil = until;
   }
 
   /** Lets the others go if this was the call that went alone. */
@@ -311,6 +323,7 @@ export class Lane {
       this.#probe = waiter.holdsPlace ? grant : undefined;
       this.#probeUntil = clock.monotonic() + probePatience;
     }
+    this.#host.noteGrant(this.key);
     waiter.resolve(grant);
     if (events.wants('granted')) {
       events.emit('granted', { key: this.key, cost: waiter.cost, wait: Math.max(0, clock.monotonic() - waiter.since) });
@@ -328,6 +341,8 @@ export class Lane {
   restart(): void {
     this.#slot = undefined;
     this.#batch = 0;
+    this.#probe = undefined;
+    this.#knowsUntil = Infinity;
     this.advance();
   }
 
@@ -412,10 +427,16 @@ export class Lane {
     if (head === undefined) return this.#giveSlotBack();
     if (this.#inFlight >= concurrency) return this.#rest(now, Infinity);
     if (pausedUntil > now) return this.#rest(now, pausedUntil);
+    if (now >= this.#knowsUntil) {
+      this.#knowsUntil = Infinity;
+      this.#probe ??= 'next';
+    }
     if (this.#probe instanceof ReceiptGrant) {
       if (now < this.#probeUntil) return this.#rest(now, this.#probeUntil);
       this.#probe = undefined;
     }
+    const pacedUntil = this.#host.pacedUntil(this.key);
+    if (pacedUntil !== undefined && pacedUntil > now) return this.#rest(now, pacedUntil);
     if (this.#slot === undefined) return this.#ask(undefined);
     const { due, receipt, owner } = this.#slot;
     // A slot that fits nobody any more holds up the line.
@@ -433,8 +454,9 @@ export class Lane {
     return undefined;
   }
 
-  /** Whether no pause is on. Tells of one that has ended, just before the first call goes. */
+  /** Whether no pause is on and no call alone. Tells of a pause that has ended, just before the first call goes. */
   #mayGo(now: number): boolean {
+    if (this.#probe instanceof ReceiptGrant && now < this.#probeUntil) return false;
     const pausedUntil = this.#host.pausedUntil(this.key);
     if (pausedUntil === -Infinity) return true;
     if (pausedUntil <= now) this.#host.resume(this.key);
@@ -513,7 +535,8 @@ export class Lane {
     let callers: Waiter[] = [];
     return this.#operate(
       (plan) => {
-        const batch = this.#probe === 'next' ? 1 : this.#batch || plan.mostAtOnce + 1;
+        const goesAlone = this.#probe === 'next' || this.#host.pacedUntil(this.key) !== undefined;
+        const batch = goesAlone ? 1 : this.#batch || plan.mostAtOnce + 1;
         const most = Math.min(batch, mostPerPass, concurrency - this.#inFlight);
         callers = this.#waiters.firstFew(most);
         const longest = callers.reduce((most, { deadline }) => Math.max(most, deadline - now), 0);

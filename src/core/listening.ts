@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Events } from './events.ts';
 import type { Plan, Rule } from './limit.ts';
+import type { Paces } from './pace.ts';
 import type { Ceiling } from './pool.ts';
 import type { ServerSignal } from './server-signal.ts';
 
@@ -8,6 +9,7 @@ import type { ServerSignal } from './server-signal.ts';
 export interface ListeningHost {
   readonly clock: Clock;
   readonly events: Events;
+  readonly paces: Paces;
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
   plan(key: string): Plan;
@@ -44,6 +46,9 @@ const sameInstant = 1_000;
 /** So many keys are remembered before those that matter no more are forgotten. */
 const keysKept = 1_000;
 
+/** After this time, in ms, a refusal matters no more to the next one. */
+const refusalsMatter = 600_000;
+
 /**
  * Acts on what servers say: it can only slow calls down. A refusal stops the key for everyone, what is left becomes a ceiling.
  * Answers to calls that left before can lengthen a pause, not shorten it, and say nothing against newer ones.
@@ -51,6 +56,8 @@ const keysKept = 1_000;
 export class Listening {
   readonly #host: ListeningHost;
   readonly #heard = new Map<string, Heard>();
+  /** How many keys to remember before looking again for some to forget. */
+  #mostKeys = keysKept;
 
   constructor(host: ListeningHost) {
     this.#host = host;
@@ -62,7 +69,7 @@ export class Listening {
    * @param leastPause how long to pause at least where the server refused and named no time, in ms
    */
   listen(key: string, left: number, signal: ServerSignal, leastPause: number = firstBackOff): void {
-    const { events, clock } = this.#host;
+    const { events, clock, paces } = this.#host;
     if (events.wants('signal')) events.emit('signal', { key, signal });
     const { remaining, retryAt, throttled } = signal;
     if (!throttled && remaining === undefined && retryAt === undefined && !this.#heard.has(key)) {
@@ -74,16 +81,29 @@ export class Listening {
     if (throttled) {
       // Of many that were on their way together one counts.
       if (left >= heard.refusedAt) {
+        if (heard.refusals === 0) paces.noteRefusal(key);
         heard.refusals++;
         heard.refusedAt = clock.monotonic();
       }
       this.#host.stop(key, wait ?? backOff(heard.refusals, leastPause), true);
     } else {
       if (left >= heard.refusedAt) heard.refusals = 0;
-      if (wait !== undefined) this.#host.stop(key, wait, false);
+      paces.noteAnswer(key);
+      if (wait !== undefined) this.#host.stop(key, wait, true);
     }
     this.#host.learn(key, signal);
     this.#noteLeft(key, heard, left, signal);
+  }
+
+  /** Until when what the server said is left holds, on the monotonic clock; Infinity if nothing does. */
+  knowsUntil(key: string): number {
+    const until = this.#heard.get(key)?.until ?? -Infinity;
+    return until > this.#host.clock.monotonic() ? until : Infinity;
+  }
+
+  /** Forgets what was heard of a key. */
+  forget(key: string): void {
+    this.#heard.delete(key);
   }
 
   /** Notes that a call leaves, which takes one of what is left. */
@@ -114,16 +134,19 @@ export class Listening {
   #of(key: string): Heard {
     let heard = this.#heard.get(key);
     if (heard === undefined) {
-      if (this.#heard.size >= keysKept) this.#forget();
+      if (this.#heard.size >= this.#mostKeys) this.#forgetOld();
       heard = { refusals: 0, refusedAt: -Infinity, tellerLeft: -Infinity, left: Infinity, until: -Infinity };
       this.#heard.set(key, heard);
     }
     return heard;
   }
 
-  #forget(): void {
+  #forgetOld(): void {
     const now = this.#host.clock.monotonic();
-    for (const [key, { refusals, until }] of this.#heard) if (refusals === 0 && until <= now) this.#heard.delete(key);
+    for (const [key, { refusals, refusedAt, until }] of this.#heard) {
+      if ((refusals === 0 || refusedAt <= now - refusalsMatter) && until <= now) this.#heard.delete(key);
+    }
+    this.#mostKeys = Math.max(keysKept, 2 * this.#heard.size);
   }
 }
 

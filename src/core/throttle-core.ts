@@ -10,6 +10,7 @@ import { GuardedStore, storePatience } from './guarded-store.ts';
 import { Lane, type LaneHost } from './lane.ts';
 import { checkMargin, type Limit, type Plan, planOf } from './limit.ts';
 import { Listening, type ListeningHost } from './listening.ts';
+import { Paces } from './pace.ts';
 import { Plans } from './plans.ts';
 import type { Ceiling } from './pool.ts';
 import { CancellableReservation } from './reservation.ts';
@@ -67,6 +68,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   readonly #receipts = new WeakMap<Grant, Receipt>();
   /** When an adapter last saw an answer, on the monotonic clock. */
   #answeredAt = -Infinity;
+  readonly paces: Paces = new Paces();
   readonly #listening = new Listening(this);
   readonly #unwatch: (() => void) | undefined;
   #wallAhead: number;
@@ -245,6 +247,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     this.#checkOpen();
     checkKey(key);
     this.resume(key);
+    this.paces.forget(key);
+    this.#listening.forget(key);
     await this.#timed(this.store.reset(key));
     this.#lanes.get(key)?.restart();
   }
@@ -280,12 +284,14 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   stop(key: string, ms: number, probes: boolean): void {
-    if (ms <= 0) return;
+    const pause = Math.min(ms, this.maxPause);
+    if (pause <= 0) return;
     if (probes) this.#lane(key).probeNext();
-    void this.#quietly(async () => this.#timed(this.#pause(key, Math.min(ms, this.maxPause))));
+    void this.#quietly(async () => this.#timed(this.#pause(key, pause)));
   }
 
   ceil(key: string, said: Ceiling): void {
+    this.#lanes.get(key)?.probeFrom(this.clock.monotonic() + said.ms);
     void this.#quietly(() => this.#sync(key, said));
   }
 
@@ -397,13 +403,21 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     return this.#pauses.size === 0 ? -Infinity : (this.#pauses.get(key) ?? -Infinity);
   }
 
+  pacedUntil(key: string): number | undefined {
+    return this.paces.isIdle ? undefined : this.paces.nextAt(key, this.plan(key));
+  }
+
+  noteGrant(key: string): void {
+    if (!this.paces.isIdle) this.paces.noteGrant(key, this.clock.monotonic());
+  }
+
   notePause(key: string, ms: number): void {
     const now = this.clock.monotonic();
     if (now + ms <= this.pausedUntil(key)) return;
     for (const [other, until] of this.#pauses) {
       if (until > now) continue;
       this.resume(other);
-      this.#lanes.get(other)?.forgetProbe();
+      if (other !== key) this.#lanes.get(other)?.forgetProbe();
     }
     this.#pauses.set(key, now + ms);
     if (this.events.wants('paused')) this.events.emit('paused', { key, until: this.clock.now() + ms });
@@ -437,6 +451,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     if (store.bucket === undefined || this.#closed !== undefined || typeof key !== 'string') return undefined;
     if (this.#pauses.size > 0 && this.#pauses.has(key)) return undefined;
     if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
+    if (this.pacedUntil(key) !== undefined) return undefined;
     const now = wholeTicks(clock.monotonic());
     const bucket = store.bucket(key, this.#plans.of(key), now);
     if (bucket.refunds !== undefined || !grantNow(bucket, now)) return undefined;
@@ -468,6 +483,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
       lane = new Lane(key, this);
+      lane.probeFrom(this.#listening.knowsUntil(key));
       this.#lanes.set(key, lane);
     }
     return lane;
