@@ -116,6 +116,11 @@ export function grantInGuards(guards: readonly Guard[], cost: Cost, at: number, 
   return left.length === 0 ? undefined : left;
 }
 
+/** Takes the latest call that the guards counted off again. */
+export function returnToGuards(guards: readonly Guard[], cost: Cost): void {
+  for (const guard of guards) guard.tat -= wholeUp(costIn(guard, cost) * guard.emissionInterval);
+}
+
 /** Counts in the guard of one limit what a call of `at` cost more. */
 export function settleInGuards(guards: readonly Guard[] | undefined, index: number, more: number, at: number): void {
   const guard = guards?.find((one) => one.index === index);

@@ -1,5 +1,5 @@
 import { type Bucket, charge, conformsAt, grantAt, newBucket, sum } from './bucket.ts';
-import { settleInGuards, voidReceipts } from './change.ts';
+import { returnToGuards, settleInGuards, voidReceipts } from './change.ts';
 import { wholeTicks } from './clock.ts';
 import { type Cost, costIn } from './cost.ts';
 import { longAgo, type Rule, samePlan } from './limit.ts';
@@ -87,6 +87,7 @@ export function giveBack(bucket: Bucket, receipt: Receipt): void {
   });
   if (!wasLatest || bucket.latest !== slot) return;
   bucket.latest = receipt.latest ?? slot;
+  if (bucket.guards !== undefined) returnToGuards(bucket.guards, cost);
   if (pool !== undefined && bucket.pool !== undefined) bucket.pool = returnToPool(bucket.pool, cost, pool);
 }
 

@@ -39,6 +39,9 @@ local function giveBack(bucket, receipt)
   end
   if not wasLatest or bucket.latest ~= receipt.slot then return end
   bucket.latest = receipt.latest or receipt.slot
+  for _, guard in ipairs(bucket.guards or {}) do
+    guard.tat = guard.tat - wholeUp(costIn(guard, receipt.cost) * guard.emission, tick)
+  end
   local pool = bucket.pool
   if pool and receipt.pool == pool[2] then pool[1] = pool[1] + costInPool(receipt.cost) end
 end

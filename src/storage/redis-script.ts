@@ -131,4 +131,4 @@ return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.se
 export const redisScript: string = bucketScript + changeScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = 'ba72948e5b4ba6c722b3536abaab764411f76c20';
+export const redisScriptHash = 'b6f86798c9edb362a7ac4d8f296cecc0a93c37ab';
