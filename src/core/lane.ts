@@ -104,6 +104,9 @@ const lookAgainAfter = 1000;
 /** How long others wait for the answer to a call that went alone, in ms. */
 const probePatience = 10_000;
 
+/** The same where nothing was refused, so that it only has to find out what others have left, in ms. */
+const learningPatience = 1_000;
+
 /** How long an answer or a wake may take before it counts against a call's maxWait, in ms. */
 const grace = 100;
 
@@ -139,6 +142,7 @@ export class Lane {
   /** Whether the next call goes alone, after a refusal; then that call's grant, until its answer. */
   #probe: 'next' | ReceiptGrant | undefined;
   #probeUntil = 0;
+  #patience = probePatience;
   /** When what the server said is left is no longer true, so that the next call goes alone to learn more. */
   #knowsUntil = Infinity;
   #timer: { handle: unknown; at: number } | undefined;
@@ -186,8 +190,10 @@ export class Lane {
     this.advance();
   }
 
-  /** Lets one call go alone as soon as calls may go again: the server refused one. */
-  probeNext(): void {
+  /** Lets one call go alone as soon as calls may go again: the server refused one, or nothing is left. */
+  probeNext(isRefused: boolean): void {
+    const patience = isRefused ? probePatience : learningPatience;
+    this.#patience = this.#probe === 'next' ? Math.max(patience, this.#patience) : patience;
     this.#probe = 'next';
   }
 
@@ -321,7 +327,7 @@ export class Lane {
     if (this.#probe === 'next') {
       // Nobody sees the end of a call that holds no place.
       this.#probe = waiter.holdsPlace ? grant : undefined;
-      this.#probeUntil = clock.monotonic() + probePatience;
+      this.#probeUntil = clock.monotonic() + this.#patience;
     }
     this.#host.noteGrant(this.key);
     waiter.resolve(grant);
@@ -429,7 +435,7 @@ export class Lane {
     if (pausedUntil > now) return this.#rest(now, pausedUntil);
     if (now >= this.#knowsUntil) {
       this.#knowsUntil = Infinity;
-      this.#probe ??= 'next';
+      if (this.#probe === undefined) this.probeNext(false);
     }
     if (this.#probe instanceof ReceiptGrant) {
       if (now < this.#probeUntil) return this.#rest(now, this.#probeUntil);
@@ -480,7 +486,7 @@ export class Lane {
       ({ pausedFor, plan, wait }) => {
         if (pausedFor > 0) {
           // Each of those who share the key tries with one call, not all with all.
-          this.#probe ??= 'next';
+          if (this.#probe === undefined) this.probeNext(true);
           this.#host.notePause(this.key, pausedFor);
         }
         const hasChanged = this.#plan !== undefined && !samePlan(plan, this.#plan);

@@ -15,8 +15,8 @@ export interface ListeningHost {
   plan(key: string): Plan;
   /** Calls of this process that are on their way. */
   inFlight(key: string): number;
-  /** Stops a key for everyone; one probe goes first afterwards if the server refused a call. */
-  stop(key: string, ms: number, probes: boolean): void;
+  /** Stops a key for everyone; one call goes first afterwards, whose answer is waited for longer if the server refused one. */
+  stop(key: string, ms: number, isRefused: boolean): void;
   /** Lets no more go than the server says is left. */
   ceil(key: string, said: Ceiling): void;
   /** Takes the limits that a server tells of for those of the key, if they were left to it. */
@@ -89,7 +89,7 @@ export class Listening {
     } else {
       if (left >= heard.refusedAt) heard.refusals = 0;
       paces.noteAnswer(key);
-      if (wait !== undefined) this.#host.stop(key, wait, true);
+      if (wait !== undefined) this.#host.stop(key, wait, false);
     }
     this.#host.learn(key, signal);
     this.#noteLeft(key, heard, left, signal);

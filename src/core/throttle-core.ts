@@ -283,10 +283,10 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     return this.#lanes.get(key)?.inFlight ?? 0;
   }
 
-  stop(key: string, ms: number, probes: boolean): void {
+  stop(key: string, ms: number, isRefused: boolean): void {
     const pause = Math.min(ms, this.maxPause);
     if (pause <= 0) return;
-    if (probes) this.#lane(key).probeNext();
+    this.#lane(key).probeNext(isRefused);
     void this.#quietly(async () => this.#timed(this.#pause(key, pause)));
   }
 

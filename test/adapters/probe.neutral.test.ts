@@ -99,6 +99,19 @@ describe('a call goes alone', () => {
     expect(times()).toHaveLength(21);
   });
 
+  it('for a second at most where nothing was refused', async () => {
+    const { pass, answered, send, times } = setUp((_, index) =>
+      index === 0 ? answered(50, () => left(0, 10)) : answered(30 * T, ok),
+    );
+    send(1);
+    await pass(50);
+    send(20);
+    await pass(11 * T - 1);
+    expect(times()).toHaveLength(2);
+    await pass(1);
+    expect(times()).toHaveLength(21);
+  });
+
   it('while it waits nobody else goes if it is aborted before its turn', async () => {
     const { pass, answered, send, times, throttle, clock } = setUp((_, index) =>
       index === 0 ? refused() : answered(50, ok),
