@@ -1,12 +1,22 @@
 import { adapters } from './adapters.ts';
 import { decide } from './decide.ts';
+import { fleet } from './fleet.ts';
 import { network } from './network.ts';
 import { redis } from './redis.ts';
 import { scaling } from './scaling.ts';
 import { signals } from './signals.ts';
 import { tabs } from './tabs.ts';
 
-const benches: Record<string, () => Promise<void>> = { adapters, decide, network, redis, scaling, signals, tabs };
+const benches: Record<string, () => Promise<void>> = {
+  adapters,
+  decide,
+  fleet,
+  network,
+  redis,
+  scaling,
+  signals,
+  tabs,
+};
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => benches[name] === undefined);

@@ -49,7 +49,9 @@ test('a refusal with Retry-After: 2 lets no call of any client of Redis go for 2
     expect(answers.map(({ status }) => status)).toEqual(Array(300).fill(200));
     const refusedAt = own.refusedAt() as number;
     const during = (from: number) => (at: number) => at > refusedAt + from && at < refusedAt + 2_000;
-    expect(own.times.filter((at) => at <= refusedAt).length).toBeGreaterThan(40);
+    // The burst of 60, and what leaked until the refusal came, shared by both in whatever proportion.
+    expect([...own.times, ...other.times].filter((at) => at <= refusedAt).length).toBeGreaterThanOrEqual(60);
+    expect(own.times.filter((at) => at <= refusedAt).length).toBeGreaterThan(0);
     expect(own.times.filter(during(0))).toEqual([]);
     expect(other.times.filter((at) => at <= refusedAt).length).toBeGreaterThan(0);
     expect(other.times.filter(during(newsTake))).toEqual([]);
