@@ -9,7 +9,16 @@ import type { Ceiling } from '../core/pool.ts';
 import type { Answer, BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/store.ts';
 import { isPromise } from '../core/store.ts';
 import { fill, isSameWrite, type Reconciled, reconcile } from './reconcile.ts';
-import { type BucketRecord, bucketOf, isRecord, moved, planOfRecord, recordOf, textOf } from './record.ts';
+import {
+  type BucketRecord,
+  bucketOf,
+  isRecord,
+  moved,
+  planOfRecord,
+  recordOf,
+  textOf,
+  textOfRecord,
+} from './record.ts';
 import { SteadyClock } from './steady-clock.ts';
 
 /** What a storage must be able to do to hold buckets. */
@@ -199,7 +208,7 @@ class KeyValueStore implements BucketStore {
       writes = false;
       const bucket = this.#open(held, terms, now);
       if (bucket === undefined) return stored;
-      const before = held === undefined ? textOf(bucket) : textOf(bucketOf(held.record, 0));
+      const before = held === undefined ? textOf(bucket) : textOfRecord(held.record);
       answer = operation(bucket, now);
       if (terms.looks || (!held?.differs && textOf(bucket) === before)) return stored;
       const { birth = drawn(), seq = 0, rests = longAgo } = held?.record ?? {};

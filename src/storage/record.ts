@@ -78,6 +78,21 @@ export function recordOf(bucket: Bucket, stamp: Stamp, seen: number, rests: numb
 /** All that is stored of a bucket as text: two buckets with the same are the same. */
 export const textOf = (bucket: Bucket): string => JSON.stringify(contentOf(bucket));
 
+/** The same of the bucket that a record is of. */
+export function textOfRecord({
+  gate,
+  limits,
+  tats,
+  windows,
+  guards,
+  pool,
+  latest,
+  refunds,
+  own,
+}: BucketRecord): string {
+  return JSON.stringify({ gate, limits, tats, windows, guards, pool, latest, refunds, own });
+}
+
 function contentOf({ gate, plan, tats, windows, guards, pool, latest, refunds, own }: Bucket): Content {
   return {
     gate,
@@ -96,12 +111,28 @@ function storedGuard({ index, name, burst, emissionInterval, tat }: Guard): Stor
   return { index, burst, emissionInterval, tat, ...(name === undefined ? undefined : { name }) };
 }
 
+/** Plans of limits that were read before, by their text and margin: a storage gives new objects each time. */
+const plans = new Map<string, Plan>();
+const mostPlans = 100;
+
+/** The same as `planOf`. */
+function planOfStored(limits: readonly Limit[], margin: number): Plan {
+  const text = `${margin} ${JSON.stringify(limits)}`;
+  let plan = plans.get(text);
+  if (plan === undefined) {
+    plan = planOf(limits, margin);
+    if (plans.size >= mostPlans) plans.clear();
+    plans.set(text, plan);
+  }
+  return plan;
+}
+
 /** Makes the bucket that a record is of. `margin` is what limits without one of their own keep in hand, in ms. */
 export function bucketOf(record: BucketRecord, margin: number): Bucket {
   const { limits, own, gate, tats, windows, guards, pool, latest, refunds } = record;
   return {
-    ...newBucket(planOf(limits, margin)),
-    own: own === undefined ? undefined : planOf(own, margin),
+    ...newBucket(planOfStored(limits, margin)),
+    own: own === undefined ? undefined : planOfStored(own, margin),
     gate,
     tats: [...tats],
     windows: windows?.map((window) =>
@@ -116,7 +147,7 @@ export function bucketOf(record: BucketRecord, margin: number): Bucket {
 
 /** The limits that a record says its key keeps. */
 export function planOfRecord({ limits, own }: BucketRecord, margin: number): Plan {
-  return planOf(own ?? limits, margin);
+  return planOfStored(own ?? limits, margin);
 }
 
 /** The same record on a clock that is `ms` ahead. */
@@ -178,7 +209,7 @@ function areInstants(values: unknown, end: number): values is number[] {
 
 function areLimits(values: unknown): values is Limit[] {
   try {
-    return Array.isArray(values) && planOf(values, 0).rules.length > 0;
+    return Array.isArray(values) && planOfStored(values, 0).rules.length > 0;
   } catch {
     return false;
   }
