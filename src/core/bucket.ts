@@ -32,15 +32,16 @@ export interface Bucket {
 /** Makes a bucket at rest. */
 export function newBucket(plan: Plan): Bucket {
   return {
-    own: undefined,
+    // What every call looks at stands together.
     plan,
     gate: longAgo,
     tats: plan.atRest.slice(),
-    windows: plan.leaky ? undefined : plan.rules.map((rule) => (rule.window === 0 ? undefined : emptyWindow())),
     guards: undefined,
     pool: undefined,
-    latest: longAgo,
     refunds: undefined,
+    own: undefined,
+    windows: plan.leaky ? undefined : plan.rules.map((rule) => (rule.window === 0 ? undefined : emptyWindow())),
+    latest: longAgo,
   };
 }
 
