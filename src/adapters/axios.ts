@@ -49,7 +49,7 @@ const defaultAdapters: Adapters = ['xhr', 'http', 'fetch'];
 /**
  * Makes an axios instance wait for its turn, each time a call is sent: its own retries and those of plugins are new calls. A request
  * interceptor puts the wait in front of the call's adapter, past all other request interceptors, so that it counts for no timeout.
- * A 429, or a 503 with Retry-After, pauses its key and is sent again after the pause. A cancelled call leaves the line at once and
+ * A refused call pauses its key and is sent again after the pause. A cancelled call leaves the line at once and
  * rejects with axios's CanceledError.
  * @param instance `axios` itself or one of `axios.create`
  * @returns `eject`, which takes the throttle off again; calls that wait by then go in their turn

@@ -42,7 +42,7 @@ const silent = ['create', 'extend', 'retry', 'stop'];
 
 /**
  * Makes a ky instance that waits for its turn each time it sends, retries included. The wait comes after all hooks and counts
- * for no `timeout`. A 429, or a 503 with Retry-After, pauses its key and is sent again after the pause, whatever the method: as one
+ * for no `timeout`. A refused call pauses its key and is sent again after the pause, whatever the method: as one
  * of the retries that ky's own `retry.limit` allows. A call whose signal aborts leaves the line at once and fails as ky does.
  * @param instance `ky` itself or one of `ky.create` or `ky.extend`, of version 1.14 or later, or 2; it stays as it is
  * @returns an instance whose `extend` gives throttled ones too; its `create` starts afresh, as ky's does

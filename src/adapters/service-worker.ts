@@ -28,7 +28,7 @@ export interface ThrottleServiceWorkerOptions extends CallOptions<FetchCall, Res
 
 /**
  * Makes a service worker hold back the requests of all its pages, from whatever tab or script: they wait for their turn in the
- * worker. A page that aborts its fetch ends the wait where the browser tells the worker so. A 429, or a 503 with Retry-After, pauses its
+ * worker. A page that aborts its fetch ends the wait where the browser tells the worker so. A refused call pauses its
  * key and is sent again after the pause if the request has no body. Call it while the worker starts, before other listeners of `fetch`.
  * @param scope `self`
  * @returns how to stop: requests that wait already go on waiting

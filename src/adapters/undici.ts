@@ -31,7 +31,7 @@ export interface ThrottleInterceptorOptions extends CallOptions<UndiciCall, Answ
 /**
  * Makes an interceptor for `compose` of undici's dispatchers, 6 and 7, by which every request waits for its turn: those of `request`,
  * `stream` and `pipeline`, and those of fetch once the dispatcher is the global one. An upgrade or a CONNECT goes straight through. An abort
- * while a request waits ends it at once with the reason. A 429, or a 503 with Retry-After, pauses the key, and the request is sent again
+ * while a request waits ends it at once with the reason. A refusal pauses the key, and the request is sent again
  * after the pause if its body is a text, a buffer, a Blob, a FormData or none.
  * @throws TypeError, RangeError for a wrong option. Requests fail as they do without it, and with WaitTooLongError,
  * QueueFullError, CostExceedsBurstError or StoreError before anything was sent.
