@@ -13,6 +13,13 @@ const mostAttempts = 3;
 /** Why a transaction was given up that the page could not end: nobody else may wait for it, and it is tried again later. */
 const pageLeft = new Error('The page was left.');
 
+/** A way to the database. */
+interface Connection {
+  readonly opening: Promise<IDBDatabase>;
+  /** The same once it is open: a transaction then begins at once. */
+  database?: IDBDatabase;
+}
+
 /**
  * One object store in a database, reached over a connection that is made anew whenever it is lost. Every use is one transaction,
  * which is tried again if the connection may have been at fault, and given up when it takes too long.
@@ -21,7 +28,7 @@ export class Database {
   readonly #dbName: string;
   readonly #storeName: string;
   #clock: Clock = systemClock;
-  #connection: Promise<IDBDatabase> | undefined;
+  #connection: Connection | undefined;
   /** Ends each attempt in flight, if it can still be ended. */
   readonly #attempts = new Set<(reason: Error) => void>();
   /** Set while the page is away. */
@@ -83,7 +90,8 @@ export class Database {
         // One that is being committed will tell how it ended: to try again now could count a call twice.
         if (transaction === undefined || isAborted(transaction)) fail(reason);
       };
-      const begin = (database: IDBDatabase): T | PromiseLike<T> | undefined => {
+      const begin = async (): Promise<T | undefined> => {
+        const database = connection.database ?? (await connection.opening);
         if (isOver) return undefined;
         transaction = database.transaction(this.#storeName, mode, { durability: 'relaxed' });
         transaction.addEventListener('error', ({ target }) => {
@@ -93,7 +101,7 @@ export class Database {
       };
       const watchdog = this.#clock.setTimeout(() => giveUp(this.#tooLong(transaction)), attemptPatience);
       this.#attempts.add(giveUp);
-      connection.then(begin).then(
+      begin().then(
         (value) => end(() => resolve(value as T)),
         // A transaction tells nothing but null before it is aborted, and after it was on our own wish.
         (error) => fail(error ?? failure ?? transaction?.error ?? named('AbortError', 'The transaction was aborted.')),
@@ -106,17 +114,24 @@ export class Database {
     return named('TimeoutError', `The database ${this.#dbName} ${what} within ${attemptPatience} ms.`);
   }
 
-  #connect(): Promise<IDBDatabase> {
+  #connect(): Connection {
     if (this.#connection !== undefined) return this.#connection;
-    const connection = openDatabase(this.#dbName, this.#storeName, () => this.#drop(connection));
+    const opening = openDatabase(this.#dbName, this.#storeName, () => this.#drop(connection));
+    const connection: Connection = { opening };
     this.#connection = connection;
+    opening.then(
+      (database) => {
+        connection.database = database;
+      },
+      () => {},
+    );
     return connection;
   }
 
   /** Ends a connection, even one that is still to come. */
-  #drop(connection: Promise<IDBDatabase>): void {
+  #drop(connection: Connection): void {
     if (this.#connection === connection) this.#connection = undefined;
-    connection.then(
+    connection.opening.then(
       (database) => database.close(),
       () => {},
     );
