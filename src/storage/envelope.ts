@@ -12,6 +12,7 @@ export interface Envelope {
 const highest = 2 ** 50;
 const digits = 16;
 const header = new RegExp(`^sluice1 (\\d{${digits}}) `);
+const headerWidth = 'sluice1 '.length + digits + 1;
 
 /** Widths are multiples of so many characters, and what is wider than before gets so many to grow by. */
 const step = 512;
@@ -34,9 +35,8 @@ export function numberOf(text: string | null): number {
 export function opened(text: string | null): Envelope {
   if (text === null) return { number: 0, value: undefined, width: 0 };
   const number = numberOf(text);
-  const [{ length } = ''] = header.exec(text) ?? [];
   try {
-    if (number > 0) return { number, value: JSON.parse(text.slice(length)), width: text.length };
+    if (number > 0) return { number, value: JSON.parse(text.slice(headerWidth)), width: text.length };
   } catch {
     // Then it was damaged.
   }
