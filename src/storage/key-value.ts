@@ -208,9 +208,11 @@ class KeyValueStore implements BucketStore {
       writes = false;
       const bucket = this.#open(held, terms, now);
       if (bucket === undefined) return stored;
-      const before = held === undefined ? textOf(bucket) : textOfRecord(held.record);
+      const fresh = held === undefined ? textOf(bucket) : '';
       answer = operation(bucket, now);
-      if (terms.looks || (!held?.differs && textOf(bucket) === before)) return stored;
+      if (terms.looks) return stored;
+      const before = () => (held === undefined ? fresh : textOfRecord(held.record));
+      if (!held?.differs && !hasTaken(answer) && textOf(bucket) === before()) return stored;
       const { birth = drawn(), seq = 0, rests = longAgo } = held?.record ?? {};
       const stamp = { birth, seq: seq + 1, writer: this.#writer };
       const restedAt = Math.max(rests, held?.besides?.rests ?? longAgo, restsAt(bucket));
@@ -321,6 +323,12 @@ class KeyValueStore implements BucketStore {
 function isLongAtRest({ rests, seen }: BucketRecord, time: SteadyClock): boolean {
   const now = time.now();
   return rests + time.aheadOf(seen, now) <= now - restBeforeForgetting;
+}
+
+/** Whether an answer tells by itself that the bucket has changed: to compare what was with what is takes longer. */
+function hasTaken(answer: unknown): boolean {
+  const { granted = [], reserved } = (answer ?? {}) as Partial<TakeAnswer>;
+  return reserved !== undefined || granted.some(({ cost }) => typeof cost === 'number' && cost > 0);
 }
 
 /** A number that no other process draws. */

@@ -61,17 +61,18 @@ const latest = 2 ** 43;
 
 /** Makes a record of a bucket. */
 export function recordOf(bucket: Bucket, stamp: Stamp, seen: number, rests: number): BucketRecord {
-  const { gate, tats, pool, ...content } = contentOf(bucket);
+  const content = contentOf(bucket);
+  const { gate, tats, pool } = content;
   const bounded = (instant: number) => Math.min(instant, seen + furthest);
   return {
     v: 1,
     ...stamp,
     seen,
     rests: bounded(rests),
+    ...content,
     gate: bounded(gate),
     tats: tats.map(bounded),
     ...(pool === undefined ? undefined : { pool: { left: bounded(pool.left), until: bounded(pool.until) } }),
-    ...content,
   };
 }
 
