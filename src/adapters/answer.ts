@@ -44,7 +44,15 @@ export function hear<Call>(
   answered: Answered,
 ): ServerSignal {
   const { clock, maxPause } = link;
-  const signal = readServerSignal({ ...answered, dialect, now: clock.now(), maxPause: Math.max(maxPause, 1) });
+  const { status, headers, body } = answered;
+  const signal = readServerSignal({
+    status,
+    headers,
+    body,
+    dialect,
+    now: clock.now(),
+    maxPause: Math.max(maxPause, 1),
+  });
   try {
     onSignal?.(signal, call);
   } catch (error) {

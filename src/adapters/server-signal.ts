@@ -54,10 +54,10 @@ function read({ status, headers, now, dialect = {}, body, maxPause }: ServerAnsw
   const fields = fieldsOf(headers, wantedBy(dialect), () => knownFields(dialect));
   const { texts } = fields;
   const { hints = {} } = dialect;
-  const arrival = arrivalOf(texts.get('date'), now);
   const isMarked = hasMark(dialect, status, texts, body);
   const mayRefuse = status === 429 || maybeRefused.includes(status) || isMarked;
   if (!mayRefuse && dialect.body === undefined && fields.tooLong.length === 0 && isSilent(texts)) return nothing;
+  const arrival = arrivalOf(texts.get('date'), now);
   const ignored = new Set(fields.tooLong);
 
   const quotas = new Quotas(ignored);
@@ -96,13 +96,14 @@ function isStored(texts: ReadonlyMap<string, string>): boolean {
 
 /** Picks the fields that are worth taking out of the headers. */
 function wantedBy({ fields = {}, refusals = [] }: Dialect): (name: string) => boolean {
-  const marks = refusals.map(({ header }) => header?.[0].toLowerCase());
-  return (name) =>
-    name === 'date' ||
-    name === 'age' ||
-    isRetryAfterField(name) ||
-    isRateLimitField(name) ||
-    isQuotaField(name) ||
-    Object.hasOwn(fields, name) ||
-    marks.includes(name);
+  const special = new Set(Object.keys(fields));
+  for (const { header } of refusals) if (header !== undefined) special.add(header[0].toLowerCase());
+  return special.size === 0 ? isCommonField : (name) => isCommonField(name) || special.has(name);
+}
+
+/** All but two have one of two words in their names, so that the many that are none of ours are told at once. */
+function isCommonField(name: string): boolean {
+  if (name.includes('limit') || name.includes('after'))
+    return isRetryAfterField(name) || isRateLimitField(name) || isQuotaField(name);
+  return name === 'date' || name === 'age';
 }

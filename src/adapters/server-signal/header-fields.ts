@@ -29,24 +29,30 @@ export function fieldsOf(
   isWanted: (name: string) => boolean,
   known: () => Iterable<string>,
 ): Fields {
-  const fields = new Map<string, string>();
+  const texts = new Map<string, string>();
   let seen = 0;
-  for (const [name, value] of pairsOf(headers, known)) {
-    if (++seen > mostFields) break;
-    if (typeof name !== 'string' || name.length > 128) continue;
-    const lowerCase = name.toLowerCase();
-    if (!isWanted(lowerCase)) continue;
-    const text = textOf(value);
-    if (text === undefined) continue;
-    const before = fields.get(lowerCase);
-    if (before === undefined && fields.size >= mostKept) continue;
-    const joined = before === undefined ? text : `${before}, ${text}`;
-    // One that has grown too long stays too long.
-    fields.set(lowerCase, joined.slice(0, longestField + 1));
-  }
-  const tooLong = [...fields.keys()].filter((name) => (fields.get(name) as string).length > longestField);
-  for (const name of tooLong) fields.delete(name);
-  return { texts: fields, tooLong };
+  readPairs(headers, known, (name, value) => {
+    if (++seen > mostFields) return false;
+    if (typeof name === 'string' && name.length <= 128) {
+      const lowerCase = name.toLowerCase();
+      if (isWanted(lowerCase)) keep(texts, lowerCase, value);
+    }
+    return true;
+  });
+  const tooLong: string[] = [];
+  for (const [name, text] of texts) if (text.length > longestField) tooLong.push(name);
+  for (const name of tooLong) texts.delete(name);
+  return { texts, tooLong };
+}
+
+function keep(texts: Map<string, string>, name: string, value: unknown): void {
+  const text = textOf(value);
+  if (text === undefined) return;
+  const before = texts.get(name);
+  if (before === undefined && texts.size >= mostKept) return;
+  const joined = before === undefined ? text : `${before}, ${text}`;
+  // One that has grown too long stays too long.
+  texts.set(name, joined.slice(0, longestField + 1));
 }
 
 function textOf(value: unknown): string | undefined {
@@ -56,17 +62,26 @@ function textOf(value: unknown): string | undefined {
   return value.slice(0, mostRepeats).join(', ');
 }
 
-function* pairsOf(headers: unknown, known: () => Iterable<string>): Iterable<readonly [unknown, unknown]> {
+/**
+ * Reads names and values until `take` wants no more. No generator: every answer is read here, and a generator costs more than all
+ * the rest of it.
+ */
+function readPairs(
+  headers: unknown,
+  known: () => Iterable<string>,
+  take: (name: unknown, value: unknown) => boolean,
+): void {
   if (typeof headers === 'function') {
-    for (const name of known()) yield [name, headers(name)];
+    for (const name of known()) if (!take(name, headers(name))) return;
   } else if (typeof headers === 'object' && headers !== null) {
     const { get } = headers as { get?: unknown };
-    if (Symbol.iterator in headers) yield* onlyPairs(headers as Iterable<unknown>);
-    else if (typeof get === 'function') for (const name of known()) yield [name, get.call(headers, name)];
-    else for (const name of Object.keys(headers)) yield [name, (headers as Record<string, unknown>)[name]];
+    if (Symbol.iterator in headers) {
+      for (const pair of headers as Iterable<unknown>)
+        if (!(Array.isArray(pair) ? take(pair[0], pair[1]) : take(undefined, undefined))) return;
+    } else if (typeof get === 'function') {
+      for (const name of known()) if (!take(name, get.call(headers, name))) return;
+    } else {
+      for (const name of Object.keys(headers)) if (!take(name, (headers as Record<string, unknown>)[name])) return;
+    }
   }
-}
-
-function* onlyPairs(entries: Iterable<unknown>): Iterable<readonly [unknown, unknown]> {
-  for (const entry of entries) yield Array.isArray(entry) ? [entry[0], entry[1]] : [undefined, undefined];
 }

@@ -17,7 +17,7 @@ export const retryAfterFields: readonly string[] = [
 
 /** Whether a field is for `readRetryAfter`. */
 export function isRetryAfterField(name: string): boolean {
-  return name.includes('after') && (inSeconds.test(name) || inMs.test(name));
+  return inSeconds.test(name) || inMs.test(name);
 }
 
 interface Found extends RetryTime {
