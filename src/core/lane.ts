@@ -138,6 +138,8 @@ export class Lane {
   readonly #moves: Move[] = [];
   /** Whether it was moved since the line asked. */
   #hasMoved = false;
+  /** Whether one of the moves is to come before the line asks, whoever's turn it is. */
+  #moveFirst = false;
   #inFlight = 0;
   /** Whether the next call goes alone, after a refusal; then that call's grant, until its answer. */
   #probe: 'next' | ReceiptGrant | undefined;
@@ -352,10 +354,14 @@ export class Lane {
     this.advance();
   }
 
-  /** Does what moves the bucket: the slot goes back before, and the line asks anew afterwards. */
-  renew(move: () => Answer<void>): Promise<void> {
+  /**
+   * Does what moves the bucket: the slot goes back before, and the line asks anew afterwards.
+   * @param isFirst whether the line may not ask before, even if it is its turn
+   */
+  renew(move: () => Answer<void>, isFirst: boolean = false): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#moves.push({ move, resolve, reject });
+      this.#moveFirst ||= isFirst;
       this.advance();
     });
   }
@@ -368,6 +374,7 @@ export class Lane {
     this.#plan = undefined;
     this.#batch = 0;
     this.#hasMoved = true;
+    this.#moveFirst = false;
     const outcomes: (() => void)[] = [];
     const make = async ({ move, resolve, reject }: Move) => {
       try {
@@ -429,7 +436,7 @@ export class Lane {
     const pausedUntil = this.#host.pausedUntil(this.key);
     const asks = head !== undefined && this.#inFlight < concurrency && pausedUntil <= now;
     // Taking turns with those who wait, so that neither keeps the other from the store.
-    if (this.#moves.length > 0 && !(this.#hasMoved && asks)) return this.#move();
+    if (this.#moves.length > 0 && (this.#moveFirst || !(this.#hasMoved && asks))) return this.#move();
     if (head === undefined) return this.#giveSlotBack();
     if (this.#inFlight >= concurrency) return this.#rest(now, Infinity);
     if (pausedUntil > now) return this.#rest(now, pausedUntil);

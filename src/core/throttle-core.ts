@@ -262,7 +262,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   #sync(key: string, said: Ceiling): Promise<void> {
-    return this.#move(key, () => this.store.sync(key, said, this.plan(key)));
+    // A line that asked before would send more than there is.
+    return this.#move(key, () => this.store.sync(key, said, this.plan(key)), true);
   }
 
   #listen(key: string, grant: Grant, signal: ServerSignal, leastPause: number | undefined): void {
@@ -307,9 +308,9 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   /** Does what moves a bucket, so that the calls that wait for it see where it stands then. */
-  #move(key: string, move: () => Answer<void>): Promise<void> {
+  #move(key: string, move: () => Answer<void>, isFirst: boolean = false): Promise<void> {
     const lane = this.#lanes.get(key);
-    return this.#timed(lane === undefined ? move() : lane.renew(move));
+    return this.#timed(lane === undefined ? move() : lane.renew(move, isFirst));
   }
 
   on<Name extends ThrottleEvent>(event: Name, listener: ThrottleListener<Name>): () => void {

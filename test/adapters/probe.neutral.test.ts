@@ -88,6 +88,18 @@ describe('a call goes alone', () => {
     expect(times()).toHaveLength(21);
   });
 
+  it('and what its answer says is left holds for all who waited for it, also over a new connection', async () => {
+    const { pass, answered, send, times } = setUp((_, index) =>
+      answered(50, () => (index === 0 ? left(0, 10) : left(Math.max(0, 4 - index), 20))),
+    );
+    send(1);
+    await pass(50);
+    send(20);
+    await pass(10 * T + 50);
+    await pass(10 * T);
+    expect(times()).toHaveLength(5);
+  });
+
   it('when a pause is over that came because nothing was left', async () => {
     const { pass, answered, send, times } = setUp((_, index) => answered(50, index === 0 ? () => left(0, 10) : ok));
     send(1);
