@@ -12,9 +12,9 @@ import type { Throttle } from '../core/throttle.ts';
 import { hear, looksIntoBody } from './answer.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, termsOf } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';
+import { isJson, parsed } from './json-body.ts';
 import { baseUrl, urlOf } from './place.ts';
 import { canBeSentAgain } from './request-snapshot.ts';
-import { isJson } from './response.ts';
 
 /** One call of axios, as the options' functions see it. */
 export interface AxiosCall {
@@ -188,18 +188,14 @@ function hearAnswer(
   call: AxiosCall,
   { status, headers, data }: AxiosResponse,
 ): boolean {
-  const body = looksIntoBody(options) && isJson(headers?.['content-type']?.toString()) ? jsonOf(data) : undefined;
+  const body = looksIntoBody(options) && isJson(headers?.['content-type']?.toString()) ? bodyOf(data) : undefined;
   return hear(link, key, grant, options, call, { status, headers: headers ?? {}, body }).throttled;
 }
 
-/** Reads data that axios has not parsed yet; undefined if it cannot be read. */
-function jsonOf(data: unknown): unknown {
-  if (typeof data !== 'string') return undefined;
-  try {
-    return JSON.parse(data);
-  } catch {
-    return undefined;
-  }
+/** Reads data that axios may not have parsed yet. */
+function bodyOf(data: unknown): unknown {
+  if (typeof data === 'string') return parsed(data);
+  return data instanceof ArrayBuffer || ArrayBuffer.isView(data) ? parsed(new TextDecoder().decode(data)) : data;
 }
 
 /** One signal for `signal` and `cancelToken`; `release` takes our listeners off both. */

@@ -2,6 +2,8 @@ import type { Grant } from '../core/grant.ts';
 import type { Answered } from './answer.ts';
 import type { CallTerms } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';
+import type { Dialect } from './server-signal.ts';
+import { withBody } from './told-body.ts';
 
 /** What became of a call: what it gave, or what it threw. */
 type Outcome = { readonly value: unknown } | { readonly error: unknown };
@@ -15,13 +17,15 @@ export interface Attempted {
   send(): unknown;
   /** Hears what the HTTP answer behind an outcome says; tells whether it refuses the call. */
   hear(grant: Grant, answered: Answered): boolean;
+  /** What says where a body is to be looked into; undefined if nobody wants to look. */
+  readonly dialect: Dialect | undefined;
 }
 
 /** Makes a call when its turn comes, and again as often as it may when its outcome says that the server refused it for its quota. */
 export async function callInTurn<Answer>(
   line: Line,
   terms: CallTerms<Answer>,
-  { signal, isPage, isRepeatable, send, hear }: Attempted,
+  { signal, isPage, isRepeatable, send, hear, dialect }: Attempted,
 ): Promise<unknown> {
   const { throttle } = line;
   const outcome = await sendInTurn<Outcome>(line, terms, {
@@ -30,7 +34,11 @@ export async function callInTurn<Answer>(
     leave: async () => {
       throw signal?.reason;
     },
-    hear: (grant, outcome) => hear(grant, answeredBy(outcome)),
+    hear: (grant, outcome) => {
+      const answered = answeredBy(outcome);
+      if (dialect === undefined) return hear(grant, answered);
+      return withBody(answered, saidBy(outcome), dialect).then((whole) => hear(grant, whole));
+    },
     canBeSentAgain: () => isRepeatable,
     discard: () => {},
     settle: (grant, outcome) => {
@@ -66,12 +74,14 @@ interface Told {
 /** An outcome that says nothing of an HTTP answer. */
 const silent: Answered = { status: 0, headers: {} };
 
+function saidBy(outcome: Outcome): unknown {
+  return 'error' in outcome ? outcome.error : outcome.value;
+}
+
 /** Reads what an outcome tells of the HTTP answer behind it. What cannot be read says nothing. */
 function answeredBy(outcome: Outcome): Answered {
   try {
-    const said = ('error' in outcome ? outcome.error : outcome.value) as
-      | (Told & { readonly response?: Told })
-      | undefined;
+    const said = saidBy(outcome) as (Told & { readonly response?: Told }) | undefined;
     if (typeof said !== 'object' || said === null) return silent;
     const { response } = said;
     const status = [said.status, said.statusCode, response?.status, response?.statusCode].find(

@@ -1,7 +1,7 @@
 import { linkOf } from '../core/adapter-link.ts';
 import { wrongType } from '../core/check.ts';
 import type { Throttle } from '../core/throttle.ts';
-import { hear } from './answer.ts';
+import { hear, looksIntoBody } from './answer.ts';
 import { callInTurn, maySendAgain, signalIn } from './call-in-turn.ts';
 import { type CallOptions, checkCallOptions, termsOf } from './call-options.ts';
 import type { Holding, MethodCall } from './method-call.ts';
@@ -86,6 +86,7 @@ export function throttleCalls<Target extends object>(
       isPage,
       isRepeatable,
       send,
+      dialect: looksIntoBody(options) ? options.dialect : undefined,
       hear: (grant, answered) => hear(link, terms.key, grant, options, known, answered).throttled,
     });
   };

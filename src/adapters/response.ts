@@ -2,6 +2,7 @@ import type { AdapterLink } from '../core/adapter-link.ts';
 import type { Grant } from '../core/grant.ts';
 import { type AnswerOptions, hear, looksIntoBody } from './answer.ts';
 import { warnOfHiddenTiming } from './hidden-headers.ts';
+import { isJson, longestBody, parsedStream } from './json-body.ts';
 
 /**
  * Hears what a Response says about the quota, and leaves it as it is.
@@ -31,22 +32,17 @@ export async function discardResponse(response: Response): Promise<void> {
   }
 }
 
-/** The longest body that is looked into, in bytes. */
-const longestBody = 1_000_000;
-
 /** Reads a body that looks like JSON, and leaves the caller's as it is; undefined if it cannot be read. */
-async function jsonOf(response: Response): Promise<unknown> {
-  const { headers } = response;
+export async function jsonOf(response: Response): Promise<unknown> {
+  const { headers, body } = response;
   if (!isJson(headers.get('content-type'))) return undefined;
   if (Number(headers.get('content-length') ?? 0) > longestBody) return undefined;
+  // The copy of a stream of Node's, as node-fetch has them, stalls unless the original is read too.
+  if (typeof (body as { pipe?: unknown } | null | undefined)?.pipe === 'function') return undefined;
   try {
-    return await response.clone().json();
+    const copy = response.clone();
+    return await (copy.body ? parsedStream(copy.body) : copy.json());
   } catch {
     return undefined;
   }
-}
-
-/** Whether a Content-Type is one of JSON. */
-export function isJson(contentType: string | null | undefined): boolean {
-  return /\bjson\b/i.test(contentType ?? '');
 }

@@ -1,8 +1,18 @@
 import type { Answered } from './answer.ts';
+import { longestBody } from './json-body.ts';
+import { mayBeRead, readChunks } from './undici-body.ts';
 import { type Abort, type Controller, headersOf, type UndiciHandler } from './undici-handler.ts';
 
 /** The most of a refused answer's body that is kept, in bytes; the rest waits on its connection. */
 const mostKept = 65_536;
+
+/** What to do with answers before the caller's handler hears of them. */
+export interface Sifting {
+  /** Picks the answers to keep. */
+  isRefusal(answer: Answered): boolean;
+  /** Whether bodies are to be looked into: then those that may be JSON are kept until they are there. */
+  readonly looksIntoBody: boolean;
+}
 
 /** Whose request it is. */
 interface Owner {
@@ -18,32 +28,37 @@ export class Attempt {
   controller: Controller | undefined;
   /** Status and headers, when they have come. */
   readonly answered: Promise<Answered>;
+  /** What there is to read in the body, when it has come; undefined if nobody looks into it. */
+  body: Promise<unknown> | undefined;
   readonly #owner: Owner;
   readonly #to: UndiciHandler;
-  readonly #isRefusal: (answer: Answered) => boolean;
+  readonly #sifting: Sifting;
   #resolve!: (answer: Answered) => void;
   #reject!: (error: unknown) => void;
   #resume: (() => void) | undefined;
   /** Each tells the caller's handler, and says whether it can take more. */
   #kept: (() => boolean)[] | undefined;
   #size = 0;
+  /** What has come of a body that is looked into. */
+  #chunks: Uint8Array[] | undefined;
+  /** Says that the body has come, or that it is not to be looked into. */
+  #bodyCame: ((isReadable: boolean) => void) | undefined;
   #isEnded = false;
   #isDropped = false;
 
-  /** @param isRefusal picks the answers to keep */
-  constructor(owner: Owner, to: UndiciHandler, isRefusal: (answer: Answered) => boolean) {
+  constructor(owner: Owner, to: UndiciHandler, sifting: Sifting) {
     this.#owner = owner;
     this.#to = to;
-    this.#isRefusal = isRefusal;
+    this.#sifting = sifting;
     this.answered = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
   }
 
-  /** Gives the caller what was kept. */
-  handOver(): void {
-    if (this.#kept !== undefined) this.goOn();
+  /** Whether the caller has yet to hear of the answer. */
+  get isKept(): boolean {
+    return this.#kept !== undefined;
   }
 
   /** Tells what was kept and lets the rest come, as far as the caller's handler can take it. */
@@ -74,13 +89,12 @@ export class Attempt {
         this.#hear({ status, headers: headersOf(headers) });
         return this.#tell(() => to.onHeaders?.(status, headers, () => this.goOn(), statusText) !== false);
       },
-      onData: (chunk) => this.#tell(() => to.onData?.(chunk) !== false, chunk.length),
+      onData: (chunk) => this.#tell(() => to.onData?.(chunk) !== false, chunk),
       onComplete: (trailers) => {
         this.#end(() => to.onComplete?.(trailers));
       },
       onError: (error) => {
-        this.#end(() => to.onError?.(error));
-        this.#reject(error);
+        this.#fail(error, () => to.onError?.(error));
       },
     };
   }
@@ -89,11 +103,11 @@ export class Attempt {
   get newer(): UndiciHandler {
     const to = this.#to;
     const { controller } = this.#owner;
-    const tell = (event: () => void, size = 0) => {
+    const tell = (event: () => void, chunk?: Uint8Array) => {
       const canTakeMore = this.#tell(() => {
         event();
         return !controller.paused;
-      }, size);
+      }, chunk);
       if (!canTakeMore) this.controller?.pause();
     };
     return {
@@ -108,13 +122,12 @@ export class Attempt {
         this.#hear({ status, headers });
         tell(() => to.onResponseStart?.(controller, status, headers, statusText));
       },
-      onResponseData: (_, chunk) => tell(() => to.onResponseData?.(controller, chunk), chunk.length),
+      onResponseData: (_, chunk) => tell(() => to.onResponseData?.(controller, chunk), chunk),
       onResponseEnd: (_, trailers) => {
         this.#end(() => to.onResponseEnd?.(controller, trailers));
       },
       onResponseError: (_, error) => {
-        this.#end(() => to.onResponseError?.(controller, error));
-        this.#reject(error);
+        this.#fail(error, () => to.onResponseError?.(controller, error));
       },
     };
   }
@@ -127,16 +140,35 @@ export class Attempt {
   }
 
   #hear(answer: Answered): void {
-    if (this.#isRefusal(answer)) this.#kept = [];
+    const { looksIntoBody, isRefusal } = this.#sifting;
+    if (looksIntoBody && mayBeRead(answer)) {
+      const chunks: Uint8Array[] = [];
+      this.#chunks = chunks;
+      const came = new Promise<boolean>((resolve) => {
+        this.#bodyCame = resolve;
+      });
+      this.body = came.then((isReadable) => (isReadable ? readChunks(answer, chunks) : undefined));
+    }
+    if (this.body !== undefined || isRefusal(answer)) this.#kept = [];
     this.#resolve(answer);
   }
 
-  #tell(event: () => boolean, size = 0): boolean {
+  #tell(event: () => boolean, chunk?: Uint8Array): boolean {
     if (this.#isDropped) return true;
     if (this.#kept === undefined) return event();
     this.#kept.push(event);
-    this.#size += size;
-    return this.#size <= mostKept;
+    if (chunk === undefined) return true;
+    this.#size += chunk.length;
+    this.#chunks?.push(chunk);
+    if (this.#size <= (this.body === undefined ? mostKept : longestBody)) return true;
+    this.#bodyCame?.(false);
+    return false;
+  }
+
+  #fail(error: unknown, event: () => void): void {
+    this.#bodyCame?.(false);
+    this.#end(event);
+    this.#reject(error);
   }
 
   #end(event: () => void): void {
@@ -145,5 +177,6 @@ export class Attempt {
       event();
       return true;
     });
+    this.#bodyCame?.(true);
   }
 }

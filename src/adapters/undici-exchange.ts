@@ -1,5 +1,5 @@
 import type { Answered } from './answer.ts';
-import { Attempt } from './undici-attempt.ts';
+import { Attempt, type Sifting } from './undici-attempt.ts';
 import type { Abort, Controller, Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts';
 
 /** One request from the caller's handler to the dispatcher, however often it is sent. */
@@ -63,11 +63,12 @@ export class Exchange {
   }
 
   /**
-   * Sends the request. What comes back goes to the handler at once, unless it refuses the call as `isRefusal` tells: then it is kept.
+   * Sends the request. What comes back goes to the handler at once, unless it refuses the call or its body is looked into: then
+   * it is kept.
    * @returns status and headers, when they have come
    */
-  send(isRefusal: (answer: Answered) => boolean): Promise<Answered> {
-    const attempt = new Attempt(this, this.#handler, isRefusal);
+  send(sifting: Sifting): Promise<Answered> {
+    const attempt = new Attempt(this, this.#handler, sifting);
     this.#attempt = attempt;
     try {
       this.#dispatch(this.#request, this.#handler.onRequestStart === undefined ? attempt.older : attempt.newer);
@@ -78,9 +79,20 @@ export class Exchange {
     return attempt.answered;
   }
 
-  /** Gives the caller what was kept, and the rest as it comes. */
+  /** What there is to read in the body, when it has come; undefined if nobody looks into it. */
+  get body(): Promise<unknown> | undefined {
+    return this.#attempt?.body;
+  }
+
+  /** Gives the caller what was kept, and the rest as it comes. After an abort it is too late for that. */
   handOver(): void {
-    this.#attempt?.handOver();
+    if (!this.#attempt?.isKept) return;
+    if (!this.signal.aborted) {
+      this.#attempt.goOn();
+      return;
+    }
+    this.discard();
+    this.fail(this.signal.reason);
   }
 
   /** Frees the connection of what was kept: nobody will read it. */

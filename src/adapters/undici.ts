@@ -1,9 +1,11 @@
 import { linkOf } from '../core/adapter-link.ts';
+import type { Grant } from '../core/grant.ts';
 import type { Throttle } from '../core/throttle.ts';
-import { type Answered, hear } from './answer.ts';
+import { type Answered, hear, looksIntoBody } from './answer.ts';
 import { type CallOptions, checkCallOptions, termsOf } from './call-options.ts';
 import { sendInTurn } from './in-turn.ts';
 import { readServerSignal } from './server-signal.ts';
+import type { Sifting } from './undici-attempt.ts';
 import { Exchange } from './undici-exchange.ts';
 import type { Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts';
 
@@ -19,7 +21,10 @@ export interface UndiciCall {
   readonly request: UndiciRequest;
 }
 
-/** What `throttleInterceptor` takes besides the throttle: for `settle`, an answer is its status and its headers. */
+/**
+ * What `throttleInterceptor` takes besides the throttle: for `settle`, an answer is its status and its headers, and its body where the
+ * dialect looks into it.
+ */
 export interface ThrottleInterceptorOptions extends CallOptions<UndiciCall, Answered> {
   /**
    * Names the bucket of a call.
@@ -62,15 +67,20 @@ export function throttleInterceptor(
       const exchange = new Exchange(dispatch, copyOf(request), handler);
       exchange.begin();
       const mayRepeat = terms.retry > 0 && canBeSentAgain(request);
-      const isRefusal = (answer: Answered) =>
-        readServerSignal({ ...answer, dialect: options.dialect, now: link.clock.now() }).throttled;
+      const sifting: Sifting = {
+        isRefusal: (answer) =>
+          mayRepeat && readServerSignal({ ...answer, dialect: options.dialect, now: link.clock.now() }).throttled,
+        looksIntoBody: looksIntoBody(options),
+      };
+      const heard = (grant: Grant, answer: Answered) => hear(link, terms.key, grant, options, call, answer).throttled;
       sendInTurn(line, terms, {
         signal: exchange.signal,
-        send: () => exchange.send((answer) => mayRepeat && isRefusal(answer)),
+        send: () => exchange.send(sifting),
         leave: async () => {
           throw exchange.signal.reason;
         },
-        hear: (grant, answer) => hear(link, terms.key, grant, options, call, answer).throttled,
+        hear: (grant, answer) =>
+          exchange.body?.then((body) => heard(grant, Object.assign(answer, { body }))) ?? heard(grant, answer),
         canBeSentAgain: () => mayRepeat,
         discard: () => exchange.discard(),
         settle: terms.settle && ((grant, answer) => terms.settle?.(throttle, grant, () => answer)),

@@ -5,17 +5,22 @@ import type { AnyCall, AnyOptions } from './contract/subject.ts';
 type Send = (url: string, init?: RequestInit) => Promise<Response>;
 type FetchArguments = Readonly<Parameters<Send>>;
 
-/** What the options' functions of the contract ask for, out of the arguments of fetch. */
+const callOf = ({ args: [url, init] }: MethodCall<FetchArguments>): AnyCall => ({
+  url: new URL(URL.canParse(url) ? url : 'http://none.invalid'),
+  method: init?.method ?? 'GET',
+});
+
+/** What the options' functions of the contract ask for, out of the arguments of fetch: the call is the last of theirs. */
 function optionsOf(options: AnyOptions): CallOptions<MethodCall<FetchArguments>, Response> {
   const readers = Object.entries({ key: ({ url }: AnyCall) => url.origin, ...options }).map(([name, option]) => [
     name,
-    typeof option !== 'function' || name === 'settle'
+    typeof option !== 'function'
       ? option
-      : ({ args: [url, init] }: MethodCall<FetchArguments>) =>
-          (option as (call: AnyCall) => unknown)({
-            url: new URL(URL.canParse(url) ? url : 'http://none.invalid'),
-            method: init?.method ?? 'GET',
-          }),
+      : (...args: unknown[]) =>
+          (option as (...args: unknown[]) => unknown)(
+            ...args.slice(0, -1),
+            callOf(args.at(-1) as MethodCall<FetchArguments>),
+          ),
   ]);
   return Object.fromEntries(readers);
 }
@@ -23,7 +28,6 @@ function optionsOf(options: AnyOptions): CallOptions<MethodCall<FetchArguments>,
 adapterContract({
   name: 'throttleCalls of fetch',
   sendsStreams: true,
-  seesBodies: false,
   hasTimeout: false,
   make: (throttled) => {
     const bare: Send = (url, init) => fetch(url, init);

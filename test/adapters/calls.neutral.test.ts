@@ -286,3 +286,90 @@ describe('an abort', () => {
     expect(remove.mock.calls.length).toBe(add.mock.calls.length);
   });
 });
+
+describe('the body of an answer', () => {
+  const refused = { errors: [{ type: 'THROTTLED' }], extensions: { cost: { left: 0 } } };
+  const dialect = { refusals: [{ status: [200], body: ['errors.*.type', 'THROTTLED'] }], leastPause: 5 * T } as const;
+  const response = (body: unknown, type = 'application/json') =>
+    new Response(JSON.stringify(body), { headers: { 'content-type': type } });
+  const failure = (more: object) => Object.assign(new Error('no'), more);
+
+  it.each<[string, () => unknown]>([
+    ['what the SDK gives itself', () => refused],
+    ['under `data` beside the status', () => ({ status: 200, data: refused })],
+    ['under `body`', () => ({ statusCode: 200, body: refused })],
+    ['in a Response', () => response(refused)],
+    ['under `response` of an error', () => failure({ response: { status: 200, ...refused } })],
+    ['under `response.data` of an error', () => failure({ response: { status: 200, data: refused } })],
+    ['under `error` of an error', () => failure({ status: 200, error: refused })],
+    ['in the Response of an error', () => failure({ response: response(refused) })],
+  ])('tells of a refusal where the dialect looks into it: %s', async (_, make) => {
+    const seen: boolean[] = [];
+    const outcome = (index: number) => (index === 0 ? make() : 'ok');
+    const { clock, call, times } = setUp(
+      async (_args, index) => {
+        const made = outcome(index);
+        if (made instanceof Error) throw made;
+        return made;
+      },
+      { dialect, onSignal: ({ throttled }) => seen.push(throttled) },
+    );
+    const answer = watch(call());
+    await clock.advance(0);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await clock.advance(5 * T - 1);
+    expect(times.length).toBe(1);
+    await clock.advance(T);
+    expect([answer.value, times.length, seen]).toEqual(['ok', 2, [true, false]]);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['where it says nothing of it', () => ({ data: { errors: [] } })],
+    ['where it is no JSON', () => response(refused, 'text/plain')],
+    [
+      'where it was read already',
+      () => {
+        const read = response(refused);
+        void read.text();
+        return read;
+      },
+    ],
+    [
+      'where it is a stream of Node',
+      () => ({
+        status: 200,
+        headers: new Headers({ 'content-type': 'application/json' }),
+        body: { pipe: () => {} },
+        clone: () => ({ json: never }),
+      }),
+    ],
+    ['in a text', () => JSON.stringify(refused)],
+    [
+      'where a getter throws',
+      () => ({
+        get data() {
+          throw reason;
+        },
+      }),
+    ],
+  ])('does not tell of one %s', async (_, make) => {
+    const { call, times, throttle } = setUp(async () => make(), { dialect });
+    await call();
+    expect(times.length).toBe(1);
+    expect((await throttle.status()).pausedUntil).toBe(undefined);
+  });
+
+  it('stays unread for the caller', async () => {
+    const { call } = setUp(async () => response(refused), { dialect, retry: 0 });
+    const answer = (await call()) as Response;
+    expect([answer.bodyUsed, await answer.json()]).toEqual([false, refused]);
+  });
+
+  it('is not what an error without an answer says', async () => {
+    const onSignal = vi.fn();
+    const messages = { refusals: [{ body: ['message', 'limit'] }] } as const;
+    const { call } = setUp(() => Promise.reject(new TypeError('no limit')), { dialect: messages, onSignal });
+    await expect(call()).rejects.toBeInstanceOf(TypeError);
+    expect(onSignal).toHaveBeenCalledWith(expect.objectContaining({ throttled: false }), expect.anything());
+  });
+});

@@ -139,6 +139,18 @@ describe('streams', () => {
     expect((await reader.read()).done).toBe(true);
   });
 
+  it('are looked into for a megabyte and no further', async () => {
+    handle = (_, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.write(`"${'x'.repeat(1_500_000)}`);
+    };
+    const dialect = { refusals: [{ body: ['error.code', 'maxlag'] }] } as const;
+    const answer = await throttleFetch(createThrottle({ limits: wide }), { dialect })(`${server.url}/own`);
+    const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+    expect((await reader.read()).value?.[0]).toBe('"'.charCodeAt(0));
+    await reader.cancel();
+  });
+
   it('are let go of by a settle that does not read them', async () => {
     const closed = new Promise((resolve) => {
       handle = (_, response) => {

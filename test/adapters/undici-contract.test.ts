@@ -7,7 +7,6 @@ import type { Subject } from './contract/subject.ts';
 const subject = (name: string, undici: typeof undici7): Subject => ({
   name,
   sendsStreams: true,
-  seesBodies: false,
   hasTimeout: true,
   make: (throttled) => {
     const agent = new undici.Agent();

@@ -169,6 +169,31 @@ describe.each(versions)('undici %s', (_, undici) => {
     expect(second.value).toBe(reason);
   });
 
+  it('rejects with the reason of an abort that comes while a body is looked into', async () => {
+    const refusals = [{ body: ['error.code', 'maxlag'] }] as const;
+    const { request, fetch, throttle } = setUp(
+      { dialect: { refusals } },
+      { concurrency: 1, limits: { ...even, burst: 9 } },
+    );
+    for (const send of [request, fetch]) {
+      let isThere = false;
+      own = (_request, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' }).write('{"error":{', () => {
+          isThere = true;
+        });
+      };
+      const controller = new AbortController();
+      const call = watch<unknown>(send('/own', { signal: controller.signal }));
+      await eventually(() => isThere);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(call.state).toBe('pending');
+      controller.abort(reason);
+      await eventually(() => call.state === 'rejected');
+      expect(call.value).toBe(reason);
+      expect((await throttle.status(server.url)).inFlight).toBe(0);
+    }
+  });
+
   it('fails as undici does where the connection is cut, and with our own errors before anything was sent', async () => {
     const { request, count } = setUp({ maxWait: 10 });
     const plain = await undici.request(`${server.url}/cut`).catch((error: Error) => error);

@@ -1,3 +1,5 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { arrived, outcomeOf, pass, refuse, refuseFirst, type Stage, type Subject, setUp, T } from './subject.ts';
 
@@ -21,29 +23,51 @@ export function itSendsRefusedCallsAgain(subject: Subject, stage: Stage): void {
     expect(stage.arrivals.map(({ body }) => body)).toEqual(['text', 'text']);
   });
 
-  it.runIf(subject.seesBodies !== false)(
-    'tells `onSignal` what each answer says, and takes what the `dialect` calls a refusal for one',
-    async () => {
-      const seen: unknown[] = [];
-      stage.handle = (index, _, response) => {
-        response.setHeader('content-type', 'application/json');
-        response.end(index === 0 ? '{"errors":[{"type":"THROTTLED"}]}' : '{}');
-      };
-      const refusals = [{ status: [200], body: ['errors.*.type', 'THROTTLED'] }] as const;
-      const { clock, call } = setUp(subject, {
-        dialect: { refusals },
-        onSignal: ({ throttled }, { url }) => seen.push([throttled, url.pathname]),
-      });
-      const reply = call({ url: stage.url, ...post });
-      await arrived(stage, 1);
-      await clock.advance(minute);
-      expect(await reply).toEqual({ status: 200, text: '{}' });
-      expect(seen).toEqual([
-        [true, '/own'],
-        [false, '/own'],
-      ]);
-    },
-  );
+  const refusals = [{ status: [200], body: ['errors.*.type', 'THROTTLED'] }] as const;
+  const throttledBody = JSON.stringify({ errors: [{ type: 'THROTTLED', message: 'x'.repeat(100_000) }] });
+
+  it('tells `onSignal` what each answer says, and takes what the `dialect` calls a refusal for one', async () => {
+    const seen: unknown[] = [];
+    stage.handle = (index, _, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(index === 0 ? throttledBody : '{}');
+    };
+    const { clock, call } = setUp(subject, {
+      dialect: { refusals },
+      onSignal: ({ throttled }, { url }) => seen.push([throttled, url.pathname]),
+    });
+    const reply = call({ url: stage.url, ...post });
+    await arrived(stage, 1);
+    await clock.advance(minute);
+    expect(await reply).toEqual({ status: 200, text: '{}' });
+    expect(seen).toEqual([
+      [true, '/own'],
+      [false, '/own'],
+    ]);
+  });
+
+  it.each<[string, OutgoingHttpHeaders, string | Buffer, boolean]>([
+    ['that refuses', {}, throttledBody, true],
+    ['that is packed', { 'content-encoding': 'gzip' }, gzipSync(throttledBody), true],
+    ['that is no JSON', {}, 'THROTTLED', false],
+    [
+      'that is too long to be looked into',
+      { 'transfer-encoding': 'chunked' },
+      `${' '.repeat(1_000_000)}${throttledBody}`,
+      false,
+    ],
+    ['without an end', { 'content-length': 200_000 }, throttledBody, false],
+  ])('leaves a body %s to the caller as it came', async (_, headers, body, isRefused) => {
+    stage.handle = (_index, request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', ...headers });
+      if (headers['content-length'] === undefined) response.end(body);
+      else response.write(body, () => request.socket.destroy());
+    };
+    const bare = await outcomeOf(subject.make()({ url: stage.url, ...post }));
+    const { call, throttle } = setUp(subject, { dialect: { refusals }, retry: 0 });
+    expect(await outcomeOf(call({ url: stage.url, ...post }))).toEqual(bare);
+    expect((await throttle.status(stage.origin)).pausedUntil !== undefined).toBe(isRefused);
+  });
 
   it('pauses the key for the calls that wait', async () => {
     stage.handle = refuseFirst(1);

@@ -39,8 +39,6 @@ export interface Subject {
   make(throttled?: { readonly throttle: Throttle; readonly options: AnyOptions }): Call;
   /** Whether the client can send a ReadableStream. */
   readonly sendsStreams: boolean;
-  /** Whether the adapter shows bodies to the dialect. Left out: yes. */
-  readonly seesBodies?: boolean;
   /** Whether the client has a timeout of its own. */
   readonly hasTimeout: boolean;
 }

@@ -1,0 +1,35 @@
+/** The longest body that is looked into, in bytes. */
+export const longestBody = 1_000_000;
+
+/** Whether a Content-Type is one of JSON. */
+export function isJson(contentType: string | null | undefined): boolean {
+  return /\bjson\b/i.test(contentType ?? '');
+}
+
+/** Reads a stream to its end and parses it; undefined if it is no JSON, or longer than bodies that are looked into. */
+export async function parsedStream(stream: ReadableStream<Uint8Array>): Promise<unknown> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  let size = 0;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    size += part.value.length;
+    if (size > longestBody) {
+      // The other half of a copy is still being read: this does not end before it does.
+      reader.cancel().catch(() => {});
+      return undefined;
+    }
+    text += decoder.decode(part.value, { stream: true });
+  }
+  return parsed(text + decoder.decode());
+}
+
+/** Parses JSON; undefined if it is none, or longer than bodies that are looked into. */
+export function parsed(text: string): unknown {
+  if (text.length > longestBody) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
