@@ -1,14 +1,13 @@
 import { type CallOptions, type MethodCall, throttleCalls } from 'sluice';
 import { adapterContract } from './contract/contract.ts';
-import type { AnyCall, AnyOptions } from './contract/subject.ts';
+import { type AnyCall, type AnyOptions, respondingSubject } from './contract/subject.ts';
 
-type Send = (url: string, init?: RequestInit) => Promise<Response>;
-type FetchArguments = Readonly<Parameters<Send>>;
+type FetchArguments = Readonly<Parameters<typeof fetch>>;
 
-const callOf = ({ args: [url, init] }: MethodCall<FetchArguments>): AnyCall => ({
-  url: new URL(URL.canParse(url) ? url : 'http://none.invalid'),
-  method: init?.method ?? 'GET',
-});
+const callOf = ({ args: [input, init] }: MethodCall<FetchArguments>): AnyCall => {
+  const url = input instanceof Request ? input.url : String(input);
+  return { url: new URL(URL.canParse(url) ? url : 'http://none.invalid'), method: init?.method ?? 'GET' };
+};
 
 /** What the options' functions of the contract ask for, out of the arguments of fetch: the call is the last of theirs. */
 function optionsOf(options: AnyOptions): CallOptions<MethodCall<FetchArguments>, Response> {
@@ -25,16 +24,11 @@ function optionsOf(options: AnyOptions): CallOptions<MethodCall<FetchArguments>,
   return Object.fromEntries(readers);
 }
 
-adapterContract({
-  name: 'throttleCalls of fetch',
-  sendsStreams: true,
-  hasTimeout: false,
-  make: (throttled) => {
-    const bare: Send = (url, init) => fetch(url, init);
-    const send = throttled === undefined ? bare : throttleCalls(bare, throttled.throttle, optionsOf(throttled.options));
-    return async ({ url, timeout: _, ...init }) => {
-      const response = await send(url, { ...init, duplex: 'half' } as RequestInit);
-      return { status: response.status, text: await response.text() };
-    };
-  },
-});
+adapterContract(
+  respondingSubject(
+    'throttleCalls of fetch',
+    (throttled, own = fetch) =>
+      throttled === undefined ? own : throttleCalls(own, throttled.throttle, optionsOf(throttled.options)),
+    { hasTimeout: false },
+  ),
+);

@@ -1,15 +1,12 @@
 import { throttleFetch } from 'sluice';
 import { adapterContract } from './contract/contract.ts';
+import { respondingSubject } from './contract/subject.ts';
 
-adapterContract({
-  name: 'fetch',
-  sendsStreams: true,
-  hasTimeout: false,
-  make: (throttled) => {
-    const send = throttled === undefined ? fetch : throttleFetch(throttled.throttle, throttled.options);
-    return async ({ url, timeout: _, ...init }) => {
-      const response = await send(url, { ...init, duplex: 'half' } as RequestInit);
-      return { status: response.status, text: await response.text() };
-    };
-  },
-});
+adapterContract(
+  respondingSubject(
+    'fetch',
+    (throttled, own = fetch) =>
+      throttled === undefined ? own : throttleFetch(throttled.throttle, { ...throttled.options, fetch: own }),
+    { hasTimeout: false },
+  ),
+);

@@ -3,6 +3,7 @@ import { itEndsOnAbort } from './abort.ts';
 import { itStaysAsItIs } from './behaviour.ts';
 import { itTakesTheOptions } from './options.ts';
 import { itSendsRefusedCallsAgain } from './refusal.ts';
+import { itKeepsResponses } from './responses.ts';
 import { type Subject, useStage } from './subject.ts';
 
 /**
@@ -16,5 +17,7 @@ export function adapterContract(subject: Subject): void {
     describe('a refused call', () => itSendsRefusedCallsAgain(subject, stage));
     describe('an abort', () => itEndsOnAbort(subject, stage));
     describe('the client', () => itStaysAsItIs(subject, stage));
+    const { respond } = subject;
+    if (respond) describe('a Response', () => itKeepsResponses(subject, respond, stage));
   });
 }

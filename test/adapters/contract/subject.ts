@@ -32,15 +32,50 @@ export interface AnyCall {
 /** What every adapter takes. */
 export type AnyOptions = CallOptions<AnyCall, unknown>;
 
+export interface Throttled {
+  readonly throttle: Throttle;
+  readonly options: AnyOptions;
+}
+
+/** Makes a way to send what fetch takes, through `own` in place of the global fetch. */
+export type Respond = (throttled?: Throttled, own?: typeof fetch) => typeof fetch;
+
 /** A client under contract. */
 export interface Subject {
   readonly name: string;
   /** Makes a way to send: through the bare client, or through the throttled one. It rejects and answers as the client does. */
-  make(throttled?: { readonly throttle: Throttle; readonly options: AnyOptions }): Call;
+  make(throttled?: Throttled): Call;
+  /** For clients that answer with a Response. */
+  readonly respond?: Respond;
   /** Whether the client can send a ReadableStream. */
   readonly sendsStreams: boolean;
   /** Whether the client has a timeout of its own. */
   readonly hasTimeout: boolean;
+  /** What the adapter sends again after a refusal. Left out: all that can be sent again. */
+  readonly repeats?: 'what has no body' | 'nothing';
+  /** Whether a call holds its place until it is answered. Left out: yes. */
+  readonly holdsPlace?: boolean;
+}
+
+/** A client that answers with a Response. */
+export function respondingSubject(
+  name: string,
+  respond: Respond,
+  more: Pick<Subject, 'hasTimeout' | 'repeats' | 'holdsPlace'>,
+): Subject {
+  return {
+    name,
+    respond,
+    sendsStreams: true,
+    make: (throttled) => {
+      const send = respond(throttled);
+      return async ({ url, ...init }) => {
+        const response = await send(url, { ...init, duplex: 'half' } as RequestInit);
+        return { status: response.status, text: await response.text() };
+      };
+    },
+    ...more,
+  };
 }
 
 export const T = 1000;
@@ -59,6 +94,8 @@ export interface Stage {
   readonly arrivals: { readonly path: string; readonly body: string }[];
   /** Answers the calls to `url`; `index` counts from 0. */
   handle: (index: number, ...args: Parameters<Handler>) => void;
+  /** Sees the chunks of their bodies come. */
+  see: (chunk: string) => void;
 }
 
 /** Starts the server for the tests of this file. */
@@ -77,6 +114,7 @@ export function useStage(): Stage {
     },
     arrivals: [],
     handle: ok,
+    see: () => {},
   };
   beforeAll(async () => {
     server = await startServer(async (request, response) => {
@@ -84,7 +122,10 @@ export function useStage(): Stage {
       const index = stage.arrivals.push(arrival) - 1;
       response.on('error', () => {});
       const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk);
+      for await (const chunk of request) {
+        chunks.push(chunk);
+        stage.see(String(chunk));
+      }
       const body = Buffer.concat(chunks).toString();
       // The random boundary of a form.
       const boundary = /^--(\S+)\r\n/.exec(body)?.[1] ?? '';
@@ -96,6 +137,7 @@ export function useStage(): Stage {
   beforeEach(() => {
     stage.arrivals.length = 0;
     stage.handle = ok;
+    stage.see = () => {};
   });
   return stage;
 }
@@ -145,9 +187,10 @@ export function errorParts(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { name, message, cause } = error;
   const { code, status, response } = error as { code?: unknown; status?: unknown; response?: { status?: number } };
-  const classes: string[] = [];
+  // The classes themselves: a copy of one would be none for `instanceof`.
+  const classes: unknown[] = [];
   for (let kind = Object.getPrototypeOf(error); kind !== null; kind = Object.getPrototypeOf(kind))
-    classes.push(kind.constructor.name);
+    classes.push(kind.constructor);
   const parts = { name, message, classes, code, status, answered: response?.status };
   return cause === undefined ? parts : { ...parts, cause: errorParts(cause) };
 }
