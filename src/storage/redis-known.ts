@@ -4,8 +4,8 @@ import { emptyWindow, insertMark, type Window } from '../core/window.ts';
 import { limitsText, type Told } from './redis-message.ts';
 
 /** What this process saw of a bucket last, and of its windows what it was granted itself. Instants are on the server's clock. */
-interface Known
-  extends Pick<Told, 'now' | 'birth' | 'seq' | 'rests' | 'gate' | 'latest' | 'tats' | 'refunds' | 'pool' | 'hasOwn'> {
+interface Known {
+  readonly told: Told;
   readonly plan: Plan;
   readonly windows: readonly (Window | undefined)[] | undefined;
   /** When it was seen, on the monotonic clock of this process. */
@@ -24,20 +24,21 @@ export class KnownBuckets {
   readonly #known = new Map<string, Known>();
   #walk: Iterator<[string, Known]> | undefined;
 
-  /** Which write was seen last of a key, as the script takes it. */
+  /** Which write was seen last of a key, as the script takes it. Empty if nothing is known. */
   mark(key: string): string {
-    const known = this.#known.get(key);
-    return known === undefined ? '' : `"known":[${known.birth},${known.seq},${known.rests}]`;
+    const told = this.#known.get(key)?.told;
+    return told === undefined ? '' : `${told.birth},${told.seq},${told.rests}`;
   }
 
   /** All that is known of a key as a record, for a server whose clock shows `now`. Undefined if nothing is. */
   record(key: string, now: number, monotonic: number): string | undefined {
     const known = this.#known.get(key);
     if (known === undefined) return undefined;
-    const back = now - (known.now + monotonic - known.at);
+    const { told, plan, windows, at } = known;
+    const back = now - (told.now + monotonic - at);
     const ms = back < -jump ? back : 0;
     const later = (instant: number) => (instant === longAgo ? longAgo : instant + ms);
-    const { birth, seq, rests, gate, latest, plan, hasOwn, tats, windows, refunds, pool } = known;
+    const { birth, seq, rests, gate, latest, hasOwn, tats, refunds, pool } = told;
     const limits = limitsText(plan.rules.map(({ limit }) => limit));
     const moved = windows?.map(
       (window) => window && { ...window, times: window.times.map(later), free: later(window.free) },
@@ -72,28 +73,12 @@ export class KnownBuckets {
     monotonic: number,
     granted: readonly { slot: number; cost: Cost }[] = [],
   ): void {
-    const before = this.#known.get(key);
-    const isOlder = before !== undefined && before.birth === told.birth && before.seq > told.seq;
     if (told.seq === 0) return;
+    const before = this.#known.get(key);
     const windows = plan.leaky ? undefined : windowsOf(before, plan);
     for (const { slot, cost } of windows === undefined ? [] : granted) note(windows ?? [], plan, slot, cost);
-    if (isOlder) return;
-    const { now, birth, seq, rests, gate, latest, tats, refunds, pool, hasOwn } = told;
-    this.#known.set(key, {
-      now,
-      birth,
-      seq,
-      rests,
-      gate,
-      latest,
-      tats,
-      refunds,
-      pool,
-      hasOwn,
-      plan,
-      windows,
-      at: monotonic,
-    });
+    if (before !== undefined && before.told.birth === told.birth && before.told.seq > told.seq) return;
+    this.#known.set(key, { told, plan, windows, at: monotonic });
   }
 
   /** Looks at the next few buckets and forgets those long at rest. */
@@ -105,8 +90,8 @@ export class KnownBuckets {
         this.#walk = undefined;
         return;
       }
-      const [key, { rests, now, at }] = value;
-      if (rests <= now + monotonic - at - restBeforeForgetting) this.#known.delete(key);
+      const [key, { told, at }] = value;
+      if (told.rests <= told.now + monotonic - at - restBeforeForgetting) this.#known.delete(key);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { grantAt, newBucket } from '../core/bucket.ts';
+import { type Bucket, charge, grantAt, newBucket } from '../core/bucket.ts';
 import { type Cost, sameCost } from '../core/cost.ts';
 import { type Limit, type Plan, planOf, type Rule } from '../core/limit.ts';
 import { exceededBy, receiptOf } from '../core/operations.ts';
@@ -6,30 +6,41 @@ import type { LimitStatus, Receipt, Standing, TakeAnswer, TakeRequest } from '..
 
 // What goes to the script and what comes back, as text.
 
-const planTexts = new WeakMap<Plan, string>();
-
 /** The limits of a plan as the record keeps them. */
 export const limitsText = (limits: readonly Limit[]): string => JSON.stringify(limits);
 
-/** A plan as the script takes it, made once. */
-export function planText(plan: Plan): string {
-  const known = planTexts.get(plan);
-  if (known !== undefined) return known;
-  const { rules, margin } = plan;
-  const limits = limitsText(rules.map(({ limit }) => limit));
-  const text = JSON.stringify({ limits, margin, rules: rules.map(ruleFields) });
-  planTexts.set(plan, text);
-  return text;
+/** What the script is told of a plan. */
+interface PlanTexts {
+  readonly limits: string;
+  /** The limits and their margin, as JSON. */
+  readonly plan: string;
+  /** What one call of cost 1 does to the only limit, as `runText` puts it; undefined if there are more. */
+  readonly one: string | undefined;
 }
 
-const ruleFields = ({ name, burst, emissionInterval, tolerance, window, limit: { interval } }: Rule) => ({
-  ...(name === undefined ? undefined : { name }),
-  burst,
-  emission: emissionInterval,
-  tolerance,
-  window,
-  interval,
-});
+const knownTexts = new WeakMap<Plan, PlanTexts>();
+
+/** The texts of a plan, made once. */
+function textsOf(plan: Plan): PlanTexts {
+  const known = knownTexts.get(plan);
+  if (known !== undefined) return known;
+  const { rules, margin, leaky } = plan;
+  const limits = limitsText(rules.map(({ limit }) => limit));
+  const one = leaky && rules.length === 1 ? chargeText(rules[0] as Rule, margin, 1) : undefined;
+  const texts = { limits, plan: JSON.stringify({ limits, margin }), one };
+  knownTexts.set(plan, texts);
+  return texts;
+}
+
+/** What a call costs in a leaky bucket: what it adds to the tat, how early it may come, and what is left of it at rest. */
+function chargeText(rule: Rule, margin: number, calls: number): string {
+  const { emissionInterval, tolerance, burst } = rule;
+  const charged = charge(rule, calls);
+  return `${margin},${charged},${charged - emissionInterval - tolerance},${(burst - 1) * emissionInterval - tolerance}`;
+}
+
+/** A plan as the script takes it. */
+export const planText = (plan: Plan): string => textsOf(plan).plan;
 
 /** A receipt as the script takes it. */
 export function receiptText({ slot, cost, plan, before, after, refunds, latest, pool }: Receipt): string {
@@ -51,6 +62,27 @@ function runsOf(costs: readonly Cost[]): (Cost | number)[] {
 
 /** As far ahead as any bucket reckons: JSON has no Infinity. */
 const anyTime = 2 ** 60;
+
+/**
+ * A request to take for calls of one cost from one leaky bucket: what the script takes for `run`, without the brackets around
+ * the JSON. Undefined for any other.
+ */
+export function runText({
+  plan,
+  costs,
+  ahead,
+  instead,
+  report,
+}: TakeRequest): [limits: string, run: string] | undefined {
+  const { limits, one } = textsOf(plan);
+  if (one === undefined || instead !== undefined || report) return undefined;
+  const cost = costs[0];
+  const rule = plan.rules[0] as Rule;
+  if (typeof cost !== 'number' || cost === 0 || cost > rule.burst) return undefined;
+  for (let index = 1; index < costs.length; index++) if (costs[index] !== cost) return undefined;
+  const charged = cost === 1 ? one : chargeText(rule, plan.margin, cost);
+  return [limits, `${cost},${costs.length},${Math.min(ahead, anyTime)},${charged}`];
+}
 
 /** The fields of a request to take. */
 export function takeFields({ plan, costs, ahead, instead, report }: TakeRequest): string {
@@ -126,7 +158,7 @@ type Slot = [slot: number, latest: number, pool?: number];
 export function takeAnswerOf(told: Told, plan: Plan, costs: readonly Cost[]): TakeAnswer {
   const { now, latest, refunds } = told;
   const [count, wait, before, slot, limits] = told.rest as [number, number, number[], 0 | Slot, 0 | number[]];
-  const bucket = { ...newBucket(plan), tats: before, refunds: refunds && [...refunds], latest };
+  const bucket = bucketAt(plan, before, refunds, latest);
   const granted: Receipt[] = [];
   for (let index = 0; index < count; index++) {
     const cost = costs[index] as Cost;
@@ -144,8 +176,17 @@ export function takeAnswerOf(told: Told, plan: Plan, costs: readonly Cost[]): Ta
   };
 }
 
+/** A bucket that stands where the script says, as far as receipts depend on it. */
+function bucketAt(plan: Plan, tats: readonly number[], refunds: Told['refunds'], latest: number): Bucket {
+  const bucket = newBucket(plan);
+  bucket.tats = tats.slice();
+  bucket.refunds = refunds?.slice();
+  bucket.latest = latest;
+  return bucket;
+}
+
 function reservedOf(tats: number[], told: Told, plan: Plan, cost: Cost, [slot, latest, pool]: Slot): Receipt {
-  const bucket = { ...newBucket(plan), tats: [...told.tats], refunds: told.refunds && [...told.refunds] };
+  const bucket = bucketAt(plan, told.tats, told.refunds, told.latest);
   return {
     ...receiptOf(bucket, cost, slot),
     before: tats.slice(),

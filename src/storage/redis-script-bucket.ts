@@ -1,8 +1,7 @@
 /** `core/limit.ts`, `core/cost.ts`, `core/window.ts`, `core/pool.ts` and `core/bucket.ts`, line by line in Lua. */
 export const bucketScript = `
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
-local longAgo, tick, mostMarks = -2 ^ 40, 2 ^ -11, 32
-local toNextDouble = 0.501 * 2 ^ -52
+local tick, mostMarks = 2 ^ -11, 32
 
 local function wholeUp(ms, step) return ceil(ms / step) * step end
 

@@ -1,16 +1,16 @@
 import { bucketScript } from './redis-script-bucket.ts';
 import { changeScript } from './redis-script-change.ts';
 import { operationsScript } from './redis-script-operations.ts';
+import { runScript } from './redis-script-run.ts';
 
 /**
  * The record of a bucket and the way of one operation, in Lua. `KEYS[1]` is the bucket's key; `ARGV` holds the operation, its
  * request as JSON and, where others have to know, their channel and what to say there.
  *
- * A record begins with a mark, so that foreign values are told apart, and is packed from there on. It answers with JSON:
- * `redis-answer.ts` reads it.
+ * A record begins with a mark, so that foreign values are told apart, and is packed from there on: a short one if there is one
+ * leaky bucket and nothing else to know. It answers with JSON, which `redis-message.ts` reads.
  */
 const recordScript = `
-local mark, jump, furthest, restBeforeForgetting = 'sluice:1', 250, 2 ^ 41, 60000
 
 local function bucketOf(record)
   local _, birth, seq, seen, rests, gate, latest, limits, own, tats, windows, guards, refunds, pool =
@@ -21,11 +21,17 @@ local function bucketOf(record)
 end
 
 local function read()
-  local stored = redis.pcall('GET', KEYS[1])
   if not stored then return nil end
   if type(stored) == 'table' then
     if string.find(stored.err, 'WRONGTYPE', 1, true) then return nil, nil, true end
     return nil, stored
+  end
+  if string.sub(stored, 1, #shortMark) == shortMark and #stored > 56 then
+    local birth, seq, seen, rests, latest, tat = struct.unpack(shortFields, stored, 9)
+    local done, limits = pcall(cjson.decode, string.sub(stored, 57))
+    if not done or type(limits) ~= 'table' then return nil, nil, true end
+    return { birth = birth, seq = seq, seen = seen, rests = rests, gate = longAgo, latest = latest,
+      limits = string.sub(stored, 57), tats = { tat } }
   end
   if string.sub(stored, 1, #mark) ~= mark then return nil, nil, true end
   local done, record = pcall(cmsgpack.unpack, string.sub(stored, #mark + 1))
@@ -39,17 +45,15 @@ local function write(bucket, now)
   for index, tat in ipairs(bucket.tats) do bucket.tats[index] = min(tat, now + furthest) end
   if bucket.pool then bucket.pool = { min(bucket.pool[1], now + furthest), min(bucket.pool[2], now + furthest) } end
   bucket.rests = min(max(bucket.rests, restsAt(bucket)), now + furthest)
-  local value = mark .. cmsgpack.pack({ 1, bucket.birth, bucket.seq, now, bucket.rests, bucket.gate, bucket.latest,
+  local isShort = #bucket.tats == 1 and bucket.gate <= now
+    and not (bucket.own or bucket.windows or bucket.guards or bucket.refunds or bucket.pool)
+  local value = isShort and shortMark .. struct.pack(shortFields, bucket.birth, bucket.seq, now, bucket.rests, bucket.latest,
+    bucket.tats[1]) .. bucket.limits or mark .. cmsgpack.pack({ 1, bucket.birth, bucket.seq, now, bucket.rests, bucket.gate, bucket.latest,
     bucket.limits, bucket.own or false, bucket.tats, bucket.windows or false, bucket.guards or false,
     bucket.refunds or false, bucket.pool or false })
   if bucket.own then return redis.call('SET', KEYS[1], value) end
   local kept = ceil(max(0, bucket.rests - now)) + restBeforeForgetting
   return redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', kept))
-end
-
-local function serverTime()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + floor(time[2] * 2048 / 1000) / 2048
 end
 
 local function move(bucket, ms)
@@ -66,8 +70,12 @@ local function move(bucket, ms)
   end
 end
 
-local request = cjson.decode(ARGV[2])
-local now = serverTime()
+local operation, request = ARGV[1], not run and cjson.decode(ARGV[2])
+if run then
+  local cost, left, ahead, margin, _, _, _, birth, seq, rests = unpack(run)
+  operation, request = 'take', { plan = { limits = ARGV[2], margin = margin }, costs = { cost, left }, ahead = ahead,
+    known = birth and { birth, seq, rests } }
+end
 local bucket, failure, foreign = read()
 if failure then return failure end
 if bucket and bucket.seen > now then
@@ -98,9 +106,10 @@ if isLost then bucket.birth = now end
 
 local receipt = request.receipt
 local asked = request.plan or receipt and receipt.plan
+if asked then asked.rules = rulesOf(asked.limits, asked.margin) end
 if not bucket then
   if request.plan then bucket = newBucket(asked)
-  elseif receipt and ARGV[1] == 'settle' then
+  elseif receipt and operation == 'settle' then
     bucket = newBucket(receipt.plan)
     bucket.tats = { unpack(receipt.after) }
   else
@@ -118,9 +127,9 @@ else
   end
 end
 
-local answer = operations[ARGV[1]](bucket, request, now)
-if answer == nil or (bucket.changed and ARGV[1] ~= 'peek') then write(bucket, now) end
-if ARGV[3] then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
+local answer = operations[operation](bucket, request, now)
+if answer == nil or (bucket.changed and operation ~= 'peek') then write(bucket, now) end
+if ARGV[4] then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
 local theirs = not (asked and asked.limits == bucket.limits) and cjson.encode(bucket.limits) or '0'
 return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.seq), number(bucket.rests),
   number(bucket.gate), number(bucket.latest), numbers(bucket.tats), numbers(bucket.refunds), numbers(bucket.pool), theirs,
@@ -128,7 +137,7 @@ return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.se
 `;
 
 /** All of the arithmetic and the record, as one script. */
-export const redisScript: string = bucketScript + changeScript + operationsScript + recordScript;
+export const redisScript: string = runScript + bucketScript + changeScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = 'b6f86798c9edb362a7ac4d8f296cecc0a93c37ab';
+export const redisScriptHash = '1366186d44ddf64d2449110564fff52a42f00fc3';

@@ -13,6 +13,7 @@ import {
   planText,
   readAnswer,
   receiptText,
+  runText,
   standingOf,
   type Told,
   takeAnswerOf,
@@ -107,12 +108,23 @@ class RedisStore implements BucketStore {
 
   async take(key: string, request: TakeRequest): Promise<TakeAnswer> {
     const { plan, costs } = request;
-    const told = await this.#do('take', key, { plan, fields: takeFields(request) });
+    const told =
+      (await this.#run(key, request)) ?? (await this.#do('take', key, { plan, fields: takeFields(request) }));
     const held = planIn(told as Told, plan);
     const answer = takeAnswerOf(told as Told, held, costs);
     const { granted, reserved } = answer;
     this.#learn(key, told as Told, held, reserved === undefined ? granted : [...granted, reserved]);
     return answer;
+  }
+
+  /** Takes what can be said in few words. Undefined if it cannot, or if the server has lost what we know of the key. */
+  async #run(key: string, request: TakeRequest): Promise<Told | undefined> {
+    const run = runText(request);
+    if (run === undefined) return undefined;
+    const [limits, numbers] = run;
+    const known = this.#known.mark(key);
+    const told = await this.#send(key, ['run', limits, known === '' ? `[${numbers}]` : `[${numbers},${known}]`]);
+    return typeof told === 'object' ? told : undefined;
   }
 
   async giveBack(key: string, receipt: Receipt): Promise<void> {
@@ -162,9 +174,10 @@ class RedisStore implements BucketStore {
   /** Does one operation in one call of the script; in two, if the server has lost what we know of the key. */
   async #do(operation: string, key: string, terms: Terms): Promise<Told | undefined> {
     const { plan, receipt, fields = '', tells } = terms;
-    this.#known.forget(this.#clock.monotonic());
     const about = receipt === undefined ? '' : `"receipt":${receiptText(receipt)}`;
-    const request = [fields, about, this.#known.mark(key)].filter(Boolean).join(',');
+    const mark = this.#known.mark(key);
+    const known = mark === '' ? '' : `"known":[${mark}]`;
+    const request = [fields, about, known].filter(Boolean).join(',');
     const news = tells ? [this.#channel, `${this.#sender} ${key}`] : [];
     let told = await this.#send(key, [operation, `{${request}}`, ...news]);
     if (typeof told === 'number') {
@@ -172,7 +185,6 @@ class RedisStore implements BucketStore {
       told = await this.#send(key, [operation, `{${request},"lost":${lost}}`, ...news]);
     }
     if (typeof told !== 'object') return undefined;
-    if (told.wasForeign) this.#tellForeign(key);
     const asked = plan ?? receipt?.plan;
     if (asked !== undefined && operation !== 'take') this.#learn(key, told, planIn(told, asked));
     return told;
@@ -181,13 +193,18 @@ class RedisStore implements BucketStore {
   async #send(key: string, args: string[]): Promise<Told | number | undefined> {
     const { away } = this.#runner;
     if (away !== undefined) throw new Error(`The client is not connected: ${away}.`);
+    this.#known.forget(this.#clock.monotonic());
     const keys = [`${this.#prefix}${withoutBraces(key)}`];
+    let answer: unknown;
     try {
-      return readAnswer(await this.#runner.runKnown(redisScriptHash, keys, args));
+      answer = await this.#runner.runKnown(redisScriptHash, keys, args);
     } catch (error) {
       if (!String(error).includes('NOSCRIPT')) throw error;
-      return readAnswer(await this.#runner.run(redisScript, keys, args));
+      answer = await this.#runner.run(redisScript, keys, args);
     }
+    const told = readAnswer(answer);
+    if (typeof told === 'object' && told.wasForeign) this.#tellForeign(key);
+    return told;
   }
 
   #learn(key: string, told: Told, plan: Plan, granted?: readonly Receipt[]): void {

@@ -152,6 +152,7 @@ test.each([
   ['a list', (redis: Redis) => redis.rpush('sluice:default', 'mine')],
   ['text', (redis: Redis) => redis.set('sluice:default', '{"tat":12}')],
   ['a record that is damaged', (redis: Redis) => redis.set('sluice:default', 'sluice:1\u0093')],
+  ['a short record that is damaged', (redis: Redis) => redis.set('sluice:default', `sluice:2${'x'.repeat(60)}`)],
 ])('%s where a bucket should be counts as none, and is told', async (_, put) => {
   const server = await start();
   const redis = connect(server.port);
