@@ -1,5 +1,6 @@
 import type { UseStore } from 'idb-keyval';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { Deadlines } from './deadlines.ts';
 import { openDatabase } from './open-database.ts';
 import { followPage } from './page-life.ts';
 
@@ -28,6 +29,7 @@ export class Database {
   readonly #dbName: string;
   readonly #storeName: string;
   #clock: Clock = systemClock;
+  #deadlines = new Deadlines(systemClock, attemptPatience);
   #connection: Connection | undefined;
   /** Ends each attempt in flight, if it can still be ended. */
   readonly #attempts = new Set<(reason: Error) => void>();
@@ -42,6 +44,7 @@ export class Database {
 
   useClock(clock: Clock): void {
     this.#clock = clock;
+    this.#deadlines = new Deadlines(clock, attemptPatience);
   }
 
   /** Ends the connection. The next use makes a new one. */
@@ -49,6 +52,7 @@ export class Database {
     this.#unfollow?.();
     this.#unfollow = undefined;
     this.#comeBack();
+    this.#deadlines.close();
     if (this.#connection !== undefined) this.#drop(this.#connection);
   }
 
@@ -78,7 +82,7 @@ export class Database {
       const end = (settle: () => void) => {
         if (isOver) return;
         isOver = true;
-        this.#clock.clearTimeout(watchdog);
+        meet();
         this.#attempts.delete(giveUp);
         settle();
       };
@@ -99,7 +103,7 @@ export class Database {
         });
         return work(leanStore(transaction.objectStore(this.#storeName)));
       };
-      const watchdog = this.#clock.setTimeout(() => giveUp(this.#tooLong(transaction)), attemptPatience);
+      const meet = this.#deadlines.set(() => giveUp(this.#tooLong(transaction)));
       this.#attempts.add(giveUp);
       begin().then(
         (value) => end(() => resolve(value as T)),

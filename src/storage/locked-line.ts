@@ -57,7 +57,7 @@ export class LockedLine {
   close(): void {
     this.#unfollow?.();
     this.#unfollow = undefined;
-    this.#locks.wake();
+    this.#locks.close();
   }
 
   /** Does the steps of an item until none waits. */

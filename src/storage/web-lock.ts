@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { shown } from '../core/errors.ts';
+import { Deadlines } from './deadlines.ts';
 
 /** A Web Lock while it is held. */
 export interface Hold {
@@ -30,6 +31,7 @@ interface Attempt {
 export class WebLocks {
   readonly #locks: LockManager;
   readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
   readonly #letGo = new Set<() => void>();
   #awake: Promise<void> | undefined;
   #wake: () => void = () => {};
@@ -37,6 +39,7 @@ export class WebLocks {
   constructor(locks: LockManager, clock: Clock) {
     this.#locks = locks;
     this.#clock = clock;
+    this.#deadlines = new Deadlines(clock, longestTry);
   }
 
   /**
@@ -79,6 +82,12 @@ export class WebLocks {
     this.#wake();
   }
 
+  /** Takes back what timer is left. It may be used again. */
+  close(): void {
+    this.wake();
+    this.#deadlines.close();
+  }
+
   /**
    * Asks for the lock once.
    * @param granted called when it is held; given, the lock is taken away from whoever holds it
@@ -88,22 +97,23 @@ export class WebLocks {
     const controller = new AbortController();
     let wasGranted = false;
     let release = () => {};
-    const gone = new Promise<void>((resolve) => {
-      release = resolve;
-    });
     const letGo = () => {
       hold.isLost = true;
       controller.abort();
       release();
     };
-    let timer = this.#clock.setTimeout(letGo, longestTry);
+    let meet = this.#deadlines.set(letGo);
     this.#letGo.add(letGo);
-    const held = () => {
+    const held = (): Promise<void> | undefined => {
       wasGranted = true;
       granted?.();
-      this.#clock.clearTimeout(timer);
-      timer = this.#clock.setTimeout(letGo, longestTry);
-      return Promise.race([section(hold), gone]);
+      if (hold.isLost) return undefined;
+      meet();
+      meet = this.#deadlines.set(letGo);
+      return new Promise((resolve, reject) => {
+        release = resolve;
+        section(hold).then(resolve, reject);
+      });
     };
     try {
       // A request that steals is not one that can be given up.
@@ -113,7 +123,7 @@ export class WebLocks {
       if (isAbort(error)) hold.isLost = true;
       return { hold, error, wasGranted };
     } finally {
-      this.#clock.clearTimeout(timer);
+      meet();
       this.#letGo.delete(letGo);
     }
   }

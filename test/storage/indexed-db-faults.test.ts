@@ -193,6 +193,7 @@ describe('a transaction', () => {
     expect(await taking).toMatchObject({ granted: { length: 1 } });
     expect(await valuesIn(dbName)).toMatchObject({ key: { seq: 2 } });
     expect(await remaining(store)).toBe(1);
+    await clock.advance(2000);
     expect(clock.timers).toBe(0);
   });
 

@@ -64,12 +64,16 @@ describe('indexedDbStore', () => {
 
   it('goes by the clock that it was given, else by that of the throttle', async () => {
     const clock = new ManualClock({ now: 1_000 });
-    expect(await indexedDbStore({ dbName: newName(), clock }).take('key', call)).toMatchObject({ now: 1_000 });
+    const given = indexedDbStore({ dbName: newName(), clock });
+    expect(await given.take('key', call)).toMatchObject({ now: 1_000 });
+    await given.close?.();
+    expect(clock.timers).toBe(0);
     const store = indexedDbStore({ dbName: newName() });
     store.useClock?.(clock);
     const taking = store.take('key', call);
     expect(clock.timers).toBe(1);
     expect(await taking).toMatchObject({ now: 1_000 });
+    await store.close?.();
     expect(clock.timers).toBe(0);
   });
 

@@ -3,20 +3,24 @@ import type { StoreName } from './stores.ts';
 // The least that a store must do for a step that no other tab undoes, done by hand and without any arithmetic: what a round trip
 // of the store is held against.
 
-/** Much the same as a record. */
-const record = {
-  v: 1,
-  birth: 2 ** 47,
-  seq: 1,
-  writer: 2 ** 46,
-  seen: 2 ** 40,
-  rests: 2 ** 40,
-  gate: -(2 ** 40),
-  limits: [{ rate: 1, interval: 1_000 }],
-  tats: [2 ** 40],
-  latest: 2 ** 40,
-};
-const text = JSON.stringify(record).padEnd(512);
+let steps = 0;
+
+/** Much the same as a record, another one each time: browsers skip the write of a text that is there already. */
+function nextRecord(): unknown {
+  const seq = ++steps;
+  return {
+    v: 1,
+    birth: 2 ** 47,
+    seq,
+    writer: 2 ** 46,
+    seen: 2 ** 40 + seq,
+    rests: 2 ** 40,
+    gate: -(2 ** 40),
+    limits: [{ rate: 1, interval: 1_000 }],
+    tats: [2 ** 40 + seq],
+    latest: 2 ** 40,
+  };
+}
 
 let database: Promise<IDBDatabase> | undefined;
 
@@ -36,7 +40,7 @@ async function bareTransaction(): Promise<void> {
   const values = transaction.objectStore('values');
   await new Promise<void>((resolve, reject) => {
     values.get('bare').onsuccess = () => {
-      values.put(record, 'bare');
+      values.put(nextRecord(), 'bare');
       transaction.commit();
     };
     transaction.oncomplete = () => resolve();
@@ -44,18 +48,42 @@ async function bareTransaction(): Promise<void> {
   });
 }
 
-let writes = 0;
+const width = 512;
+const digits = 16;
+const fence = 'bare written ';
+
+/** The number of the write that can be read now. */
+const numberHere = (): number => Number(localStorage.getItem('bare')?.slice(0, digits) ?? 0);
+
+/** The number of the latest write, which its writer has put up as the name of a lock. */
+async function latestNumber(): Promise<number> {
+  const { held = [] } = await navigator.locks.query();
+  const numbers = held.map(({ name = '' }) => (name.startsWith(fence) ? Number(name.slice(fence.length)) : 0));
+  return Math.max(0, ...numbers);
+}
+
+const { port1, port2 } = new MessageChannel();
+
+/** A turn of the event loop. */
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    port1.onmessage = () => resolve();
+    port2.postMessage(undefined);
+  });
+
 let lower = (): void => {};
 
 /** Reads and writes under a lock, sees what was written before and tells what it has written. */
 async function bareFence(): Promise<void> {
   await navigator.locks.request('bare', async () => {
-    await navigator.locks.query();
-    localStorage.getItem('bare');
-    localStorage.setItem('bare', text);
+    const latest = await latestNumber();
+    while (numberHere() < latest) await turn();
+    const number = numberHere() + 1;
+    const text = `${String(number).padStart(digits, '0')} ${JSON.stringify(nextRecord())}`;
+    localStorage.setItem('bare', text.padEnd(width));
     const before = lower;
     await new Promise<void>((resolve) => {
-      void navigator.locks.request(`bare ${++writes}`, { mode: 'shared' }, () => {
+      void navigator.locks.request(`${fence}${number}`, { mode: 'shared' }, () => {
         resolve();
         return new Promise<void>((release) => {
           lower = release;
