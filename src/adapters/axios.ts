@@ -13,7 +13,7 @@ import { hear, looksIntoBody } from './answer.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, termsOf } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';
 import { isJson, parsed } from './json-body.ts';
-import { baseUrl, urlOf } from './place.ts';
+import { placeOf } from './place.ts';
 import { canBeSentAgain } from './request-snapshot.ts';
 
 /** One call of axios, as the options' functions see it. */
@@ -169,8 +169,8 @@ function settleTransformed(
 }
 
 function callOf(config: Config): AxiosCall | undefined {
-  const url = urlOf(fullPath(config), baseUrl());
-  return url && { url, method: String(config.method ?? 'get').toUpperCase(), config };
+  const place = placeOf(fullPath(config));
+  return place && { url: new URL(place.href), method: String(config.method ?? 'get').toUpperCase(), config };
 }
 
 /** Puts `baseURL` and `url` together as axios does. */

@@ -50,7 +50,9 @@ export async function callInTurn<Answer>(
   return outcome.value;
 }
 
+/** Makes a call in the next microtask: by then its caller may have said what it wants of the result. */
 async function outcomeOf(send: () => unknown): Promise<Outcome> {
+  await undefined;
   try {
     return { value: await send() };
   } catch (error) {

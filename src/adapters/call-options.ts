@@ -3,7 +3,7 @@ import type { Cost } from '../core/cost.ts';
 import { isThrottleError } from '../core/errors.ts';
 import { report } from '../core/events.ts';
 import type { Grant } from '../core/grant.ts';
-import type { Throttle, WaitOptions } from '../core/throttle.ts';
+import type { Throttle } from '../core/throttle.ts';
 import { type AnswerOptions, checkAnswerOptions } from './answer.ts';
 
 /**
@@ -67,10 +67,18 @@ export function checkCallOptions<Call, Answer>(options: CallOptions<Call, Answer
   checkNumber('retry', retry, { from: 0, whole: true, infinite: true });
 }
 
+/** Whether an option is to see calls. Where none is, nobody needs what an adapter knows of one. */
+export function looksAtCalls(options: CallOptions<never, never>): boolean {
+  const { key, cost, priority, maxWait, match, settle, onSignal } = options;
+  return [key, cost, priority, maxWait, match, settle, onSignal].some((option) => typeof option === 'function');
+}
+
 /** What one call asks of the throttle, and how often it may be sent again. */
 export interface CallTerms<Answer> {
   readonly key: string;
-  readonly wait: Omit<WaitOptions, 'signal'>;
+  readonly cost: Cost | undefined;
+  readonly priority: number | undefined;
+  readonly maxWait: number | undefined;
   readonly retry: number;
   /**
    * Settles a call with its answer; undefined if nobody wants to. `answer` makes one that may be read, `free` is called with it
@@ -87,31 +95,29 @@ export function termsOf<Call, Answer>(
   call: Call,
   defaultKey: string,
 ): CallTerms<Answer> {
-  const key = ofCall(options.key, call) ?? defaultKey;
-  const cost = ofCall(options.cost, call);
-  const priority = ofCall(options.priority, call);
-  const maxWait = ofCall(options.maxWait, call);
-  const { settle } = options;
   return {
-    key,
-    wait: {
-      ...(cost === undefined ? undefined : { cost }),
-      ...(priority === undefined ? undefined : { priority }),
-      ...(maxWait === undefined ? undefined : { maxWait }),
-    },
+    key: ofCall(options.key, call) ?? defaultKey,
+    cost: ofCall(options.cost, call),
+    priority: ofCall(options.priority, call),
+    maxWait: ofCall(options.maxWait, call),
     retry: options.retry ?? defaultRetry,
-    settle:
-      settle &&
-      ((throttle, grant, makeAnswer, free) => {
-        settleInTime(throttle, grant, async () => {
-          const answer = makeAnswer();
-          try {
-            return await settle(answer, call);
-          } finally {
-            free?.(answer);
-          }
-        });
-      }),
+    settle: options.settle && settlementBy(options.settle, call),
+  };
+}
+
+function settlementBy<Call, Answer>(
+  settle: Exclude<CallOptions<Call, Answer>['settle'], undefined>,
+  call: Call,
+): CallTerms<Answer>['settle'] {
+  return (throttle, grant, makeAnswer, free) => {
+    settleInTime(throttle, grant, async () => {
+      const answer = makeAnswer();
+      try {
+        return await settle(answer, call);
+      } finally {
+        free?.(answer);
+      }
+    });
   };
 }
 

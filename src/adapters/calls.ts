@@ -74,7 +74,7 @@ export function throttleCalls<Target extends object>(
     wrongType('methods', 'given for an object: the paths of the methods to throttle', options.methods);
   link.attach();
   // How long a call takes tells little of the network: most of it is the work of the SDK and the server.
-  const line = { throttle, link: { ...link, noteDeparture: () => () => {} } };
+  const line = { throttle, link: { ...link, noteDeparture: () => {}, noteArrival: () => {} } };
 
   const hold: Holding['hold'] = async (call, send, { given = call.args, isPage = false } = {}) => {
     const known = call as MethodCall<ArgumentsOf<Target>>;

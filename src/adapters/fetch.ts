@@ -1,9 +1,9 @@
 import { linkOf } from '../core/adapter-link.ts';
 import { wrongType } from '../core/check.ts';
 import type { Throttle } from '../core/throttle.ts';
-import { type CallOptions, checkCallOptions, termsOf } from './call-options.ts';
+import { type CallOptions, checkCallOptions, looksAtCalls, termsOf } from './call-options.ts';
 import { isSignal, sendInTurn } from './in-turn.ts';
-import { baseUrl, urlOf } from './place.ts';
+import { type Place, placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest, membersOf, snapshot } from './request-snapshot.ts';
 import { discardResponse, hearResponse } from './response.ts';
 
@@ -46,23 +46,25 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
   if (typeof send !== 'function') wrongType('fetch', 'a function', send);
   link.attach();
   const line = { throttle, link };
+  const isLookedAt = looksAtCalls(options);
 
   const throttled = async (...args: FetchArguments): Promise<Response> => {
     const [input, init = undefined] = args;
     // What fetch will refuse is for fetch to refuse.
     if ((args.length as number) === 0 || !isDictionary(init)) return send(...args);
     const members = init ? membersOf(init) : undefined;
-    const place = placeOf(input);
+    const place = placeOfInput(input);
     if (place === undefined) return send(...args);
-    const { url, target } = place;
-    const { origin } = url;
+    const { origin, href } = place;
     const method = members?.method ?? (isRequest(input) ? input.method : 'GET');
-    const call: FetchCall = { url, method: String(method).toUpperCase(), input, init: init ?? undefined };
+    const call: FetchCall = isLookedAt
+      ? { url: new URL(href), method: String(method).toUpperCase(), input, init: init ?? undefined }
+      : unseen;
     if (options.match !== undefined && !options.match(call)) return send(...args);
     const signal = members?.signal === undefined && isRequest(input) ? input.signal : members?.signal;
     if (signal !== undefined && signal !== null && (!isSignal(signal) || signal.aborted)) return send(...args);
     const terms = termsOf(options, call, origin);
-    const kept = snapshot(args, target, members);
+    const kept = snapshot(args, href, members);
     return sendInTurn(line, terms, {
       signal: signal ?? undefined,
       send: () => send(...kept),
@@ -80,13 +82,13 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
   });
 }
 
+/** What stands for a call that no option looks at. */
+const unseen = {} as FetchCall;
+
 /** Reads where a call goes; undefined if it is not ours to hold back. */
-function placeOf(input: RequestInfo | URL): { readonly url: URL; readonly target: string } | undefined {
-  const base = baseUrl();
+function placeOfInput(input: RequestInfo | URL): Place | undefined {
   try {
-    const text = isRequest(input) ? input.url : `${input}`;
-    const url = urlOf(text, base);
-    return url && { url, target: base === undefined ? text : url.href };
+    return placeOf(isRequest(input) ? input.url : `${input}`);
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import type { AdapterLink } from '../core/adapter-link.ts';
 import { isThrottleError } from '../core/errors.ts';
 import type { Grant } from '../core/grant.ts';
+import { isPromise } from '../core/store.ts';
 import type { Throttle } from '../core/throttle.ts';
 import type { CallTerms } from './call-options.ts';
 
@@ -31,29 +32,18 @@ export interface Sendable<Answer> {
 
 /** Sends a call when its turn comes, and again as often as it may be when the server refuses it for its quota. */
 export async function sendInTurn<Answer>(
-  { throttle, link }: Line,
-  { key, wait, retry }: Pick<CallTerms<never>, 'key' | 'wait' | 'retry'>,
+  { link }: Line,
+  { key, cost, priority, maxWait, retry }: Omit<CallTerms<never>, 'settle'>,
   call: Sendable<Answer>,
 ): Promise<Answer> {
   const { signal } = call;
   let refused: Answer | undefined;
   for (let attempt = 0; ; attempt++) {
-    let started = false;
-    const task = async (grant: Grant) => {
-      started = true;
-      if (refused !== undefined) call.discard(refused);
-      const answered = link.noteDeparture(grant);
-      const answer = await call.send();
-      answered();
-      const isRefused = await call.hear(grant, answer);
-      if (!isRefused) call.settle?.(grant, answer);
-      return { answer, isRefused };
-    };
-    let outcome: Awaited<ReturnType<typeof task>>;
+    let grant: Grant;
     try {
-      outcome = await throttle.run(task, { ...wait, key, signal });
+      const entered = link.enter(key, { cost, priority, maxWait, signal });
+      grant = isPromise(entered) ? await entered : entered;
     } catch (error) {
-      if (started) throw error;
       if (signal?.aborted) {
         if (refused !== undefined) call.discard(refused);
         return call.leave();
@@ -61,8 +51,19 @@ export async function sendInTurn<Answer>(
       if (refused !== undefined && isThrottleError(error)) return refused;
       throw error;
     }
-    if (!outcome.isRefused || attempt >= retry || !call.canBeSentAgain()) return outcome.answer;
-    refused = outcome.answer;
+    try {
+      if (refused !== undefined) call.discard(refused);
+      link.noteDeparture(grant);
+      const answer = await call.send();
+      link.noteArrival(grant);
+      const heard = call.hear(grant, answer);
+      const isRefused = typeof heard === 'boolean' ? heard : await heard;
+      if (!isRefused) call.settle?.(grant, answer);
+      if (!isRefused || attempt >= retry || !call.canBeSentAgain()) return answer;
+      refused = answer;
+    } finally {
+      link.leave(grant);
+    }
   }
 }
 

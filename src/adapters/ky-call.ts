@@ -2,7 +2,7 @@ import { isThrottleError } from '../core/errors.ts';
 import type { Grant } from '../core/grant.ts';
 import { type CallOptions, type CallTerms, termsOf } from './call-options.ts';
 import type { Line } from './in-turn.ts';
-import { urlOf } from './place.ts';
+import { placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest } from './request-snapshot.ts';
 import { discardResponse, hearResponse } from './response.ts';
 
@@ -139,8 +139,8 @@ export class CallInTurn {
   }
 
   async #takeTurn(request: Request): Promise<void> {
-    const url = urlOf(request.url, undefined);
-    const call = url && { url, method: request.method.toUpperCase(), request };
+    const place = placeOf(request.url);
+    const call = place && { url: new URL(place.href), method: request.method.toUpperCase(), request };
     const { signal } = request;
     this.#isFree = call === undefined || signal.aborted || request.bodyUsed || this.#options.match?.(call) === false;
     if (call === undefined || this.#isFree) return;
@@ -158,9 +158,9 @@ export class CallInTurn {
     const { throttle, link } = this.#line;
     const { key, settle } = this.#terms as CallTerms<Response>;
     const call = this.#call as KyCall;
-    const answered = link.noteDeparture(grant);
+    link.noteDeparture(grant);
     return async (response) => {
-      answered();
+      link.noteArrival(grant);
       const isRefused = await hearResponse(link, key, grant, this.#options, call, response);
       this.#refusedWith = isRefused ? response.status : undefined;
       if (!isRefused) settle?.(throttle, grant, () => response.clone(), discardResponse);
@@ -169,17 +169,20 @@ export class CallInTurn {
 }
 
 /** Waits for a turn, which an abort ends if nothing else does. */
-function turnOf({ throttle }: Line, { key, wait }: CallTerms<Response>, signal: AbortSignal): Promise<Turn> {
-  return new Promise((resolve, reject) => {
-    const untilEnd = (grant: Grant) =>
-      new Promise<void>((free) => {
-        const end = () => {
-          signal.removeEventListener('abort', end);
-          free();
-        };
-        signal.addEventListener('abort', end);
-        resolve({ grant, end });
-      });
-    throttle.run(untilEnd, { ...wait, key, signal }).catch(reject);
-  });
+async function turnOf(
+  { link }: Line,
+  { key, cost, priority, maxWait }: CallTerms<Response>,
+  signal: AbortSignal,
+): Promise<Turn> {
+  const grant = await link.enter(key, { cost, priority, maxWait, signal });
+  let isOver = false;
+  const end = () => {
+    if (isOver) return;
+    isOver = true;
+    signal.removeEventListener('abort', end);
+    link.leave(grant);
+  };
+  signal.addEventListener('abort', end);
+  if (signal.aborted) end();
+  return { grant, end };
 }

@@ -8,19 +8,21 @@ import { isJson, longestBody, parsedStream } from './json-body.ts';
  * Hears what a Response says about the quota, and leaves it as it is.
  * @returns whether the server refused its call
  */
-export async function hearResponse<Call>(
+export function hearResponse<Call>(
   link: AdapterLink,
   key: string,
   grant: Grant,
   options: AnswerOptions<Call>,
   call: Call,
   response: Response,
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   const { status, headers } = response;
-  const body = looksIntoBody(options) ? await jsonOf(response) : undefined;
-  const { throttled, retryAt } = hear(link, key, grant, options, call, { status, headers, body });
-  if (throttled && retryAt === undefined) warnOfHiddenTiming(response);
-  return throttled;
+  const heard = (body?: unknown): boolean => {
+    const { throttled, retryAt } = hear(link, key, grant, options, call, { status, headers, body });
+    if (throttled && retryAt === undefined) warnOfHiddenTiming(response);
+    return throttled;
+  };
+  return looksIntoBody(options) ? jsonOf(response).then(heard) : heard();
 }
 
 /** Frees the connection of a Response that nobody will read. */

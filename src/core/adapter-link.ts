@@ -2,7 +2,10 @@ import { wrongType } from './check.ts';
 import type { Clock } from './clock.ts';
 import type { Grant } from './grant.ts';
 import type { ServerSignal } from './server-signal.ts';
-import type { Throttle } from './throttle.ts';
+import type { Throttle, WaitOptions } from './throttle.ts';
+
+/** What a call may say about its wait. What is undefined counts as left out. */
+export type EnterOptions = { readonly [Name in keyof WaitOptions]: WaitOptions[Name] | undefined };
 
 /** What adapters need of a throttle beyond its public methods. */
 export interface AdapterLink {
@@ -12,12 +15,21 @@ export interface AdapterLink {
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
   /**
+   * Waits for a call's turn and takes its place, as `run` does. The grant itself if the call may go at once.
+   * @throws what `wait` rejects with
+   */
+  enter(key: string, options: EnterOptions): Grant | Promise<Grant>;
+  /** Frees the place of a call that has ended. */
+  leave(grant: Grant): void;
+  /** Notes that a call leaves. */
+  noteDeparture(grant: Grant): void;
+  /** Notes that the first of the answer to a call that was seen to leave has come. */
+  noteArrival(grant: Grant): void;
+  /**
    * Acts on what an answer said about the quota, before the place of its call is free again.
    * @param leastPause how long to pause at least where the server refused and named no time, in ms
    */
   listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void;
-  /** Tells that a call has left; what is returned tells that the first of its answer has come. */
-  noteDeparture(grant: Grant): () => void;
 }
 
 // A registered symbol works between two copies of the package too.

@@ -57,9 +57,8 @@ function rule({ above, from, to, whole, infinite }: Range): string {
 
 /** @throws TypeError if `value` is not an object with at least the named methods. */
 export function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
-  const rule = `an object with ${methods.join(', ')}`;
-  if (typeof value !== 'object' && typeof value !== 'function') wrongType(name, rule, value);
-  if (value === null) wrongType(name, rule, value);
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null)
+    wrongType(name, `an object with ${methods.join(', ')}`, value);
   for (const method of methods) {
     if (typeof (value as Record<string, unknown>)[method] !== 'function') {
       wrongType(`${name}.${method}`, 'a function', (value as Record<string, unknown>)[method]);

@@ -74,16 +74,27 @@ export class CallGrant implements Grant, Receipt {
 // A promise asks what it is resolved with for its `then`: the sooner it learns that there is none, the better.
 Object.defineProperty(CallGrant.prototype, 'then', { value: undefined });
 
-/** The grant of any other call. */
-export class ReceiptGrant extends CallGrant {
+/** The grant of a call whose end is seen. */
+export class HeldGrant extends CallGrant {
   /** When the call left, on the monotonic clock, if an adapter said so. */
   departedAt: number | undefined;
+  /** Whether it left over a connection that was likely closed. */
+  isCold: boolean;
+
+  constructor(key: string, by: Granter, slot: number, plan: Plan, tats: number | readonly number[]) {
+    super(key, by, slot, plan, tats);
+    this.departedAt = undefined;
+    this.isCold = false;
+  }
+}
+
+/** The grant of any other call. */
+export class ReceiptGrant extends HeldGrant {
   readonly #receipt: Receipt;
   readonly #monotonic: number;
 
   constructor(key: string, by: Granter, monotonic: number, receipt: Receipt) {
     super(key, by, receipt.slot, receipt.plan, receipt.after);
-    this.departedAt = undefined;
     this.#receipt = receipt;
     this.#monotonic = monotonic;
   }

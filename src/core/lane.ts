@@ -185,11 +185,17 @@ export class Lane {
     );
   }
 
+  /** Counts a call that went at once as in flight. */
+  holdPlace(): void {
+    this.#inFlight++;
+  }
+
   /** Gives the place of a call in flight back. */
   leave(grant: Grant): void {
     this.#inFlight--;
     this.endProbe(grant);
-    this.advance();
+    if (this.#waiters.size > 0) this.advance();
+    else if (this.idle) this.#host.retire(this);
   }
 
   /** Lets one call go alone as soon as calls may go again: the server refused one, or nothing is left. */

@@ -1,11 +1,11 @@
-import { linkAdapters } from './adapter-link.ts';
+import { type EnterOptions, linkAdapters } from './adapter-link.ts';
 import { grantNow } from './bucket.ts';
 import { checkMethods, checkNumber, checkOptions, outOfRange, wrongType } from './check.ts';
 import { type Clock, wholeTicks } from './clock.ts';
 import { type Cost, checkCost, checkNames, isStrange } from './cost.ts';
 import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from './errors.ts';
 import { Events, type ThrottleEvent, type ThrottleListener } from './events.ts';
-import { CallGrant, type Grant, ReceiptGrant } from './grant.ts';
+import { CallGrant, type Grant, HeldGrant } from './grant.ts';
 import { GuardedStore, storePatience } from './guarded-store.ts';
 import { Lane, type LaneHost } from './lane.ts';
 import { checkMargin, type Limit, type Plan, planOf } from './limit.ts';
@@ -98,10 +98,13 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
       clock,
       maxPause: this.maxPause,
       attach: () => this.#attach(),
+      enter: (key, options) => this.#enter(key, options, true),
+      leave: (grant) => this.#lane(grant.key).leave(grant),
       listen: (key, grant, signal, leastPause) => {
         if (this.#closed === undefined) this.#listen(key, grant, signal, leastPause);
       },
       noteDeparture: (grant) => this.#noteDeparture(grant),
+      noteArrival: (grant) => this.#noteArrival(grant),
     });
   }
 
@@ -141,9 +144,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   wait(key: string = defaultKey, options?: WaitOptions): Promise<Grant> {
     try {
-      const grant = options === undefined ? this.#grantNow(key) : undefined;
-      if (grant !== undefined) return Promise.resolve(grant);
-      return this.#wait(key, options === undefined ? {} : options, false);
+      const grant = options === undefined ? this.#grantNow(key, false) : undefined;
+      return Promise.resolve(grant ?? this.#enter(key, options === undefined ? {} : options, false));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -155,7 +157,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     const { settle } = options;
     if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
     const { key = defaultKey } = options;
-    const grant = await this.#wait(key, options, true);
+    const grant = await this.#enter(key, options, true);
     let result: T;
     try {
       result = await task(grant);
@@ -351,20 +353,20 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     this.#plans.margin = this.#spread.margin;
   }
 
-  /** Notes that a call leaves. Returns what notes its answer. */
-  #noteDeparture(grant: Grant): () => void {
-    const { clock } = this;
-    const left = clock.monotonic();
-    if (grant instanceof ReceiptGrant) grant.departedAt = left;
+  #noteDeparture(grant: Grant): void {
+    const left = this.clock.monotonic();
     this.#listening.noteDeparture(grant.key);
+    if (!(grant instanceof HeldGrant)) return;
+    grant.departedAt = left;
     // Nobody knows how long the way over a new connection takes.
-    const isCold = left - this.#answeredAt > connectionsLast;
-    return () => {
-      this.#answeredAt = clock.monotonic();
-      const roundTrip = this.#answeredAt - left;
-      if (isCold) this.#countFromAnswer(grant, roundTrip);
-      else if (this.#spread !== undefined) this.#plans.margin = this.#spread.note(roundTrip);
-    };
+    grant.isCold = left - this.#answeredAt > connectionsLast;
+  }
+
+  #noteArrival(grant: Grant): void {
+    this.#answeredAt = this.clock.monotonic();
+    const roundTrip = this.#answeredAt - (departureOf(grant) ?? this.#answeredAt);
+    if ((grant as HeldGrant).isCold) this.#countFromAnswer(grant, roundTrip);
+    else if (this.#spread !== undefined) this.#plans.margin = this.#spread.note(roundTrip);
   }
 
   /** Counts a call from its answer on: it reached the server no later. */
@@ -447,22 +449,28 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   /** Grants a call of cost 1 that may go at once, in as few steps as there are; undefined if it has to go the long way. */
-  #grantNow(key: string): CallGrant | undefined {
+  #grantNow(key: string, holdsPlace: boolean): CallGrant | undefined {
+    if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
     const { store, clock } = this;
     if (store.bucket === undefined || this.#closed !== undefined || typeof key !== 'string') return undefined;
     if (this.#pauses.size > 0 && this.#pauses.has(key)) return undefined;
-    if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
     if (this.pacedUntil(key) !== undefined) return undefined;
     const now = wholeTicks(clock.monotonic());
     const bucket = store.bucket(key, this.#plans.of(key), now);
     if (bucket.refunds !== undefined || !grantNow(bucket, now)) return undefined;
     if (this.events.wants('granted')) this.events.emit('granted', { key, cost: 1, wait: 0 });
-    const { plan, tats } = bucket;
-    return new CallGrant(key, this, now, plan, tats.length === 1 ? (tats[0] as number) : tats.slice());
+    const { plan } = bucket;
+    const tats = bucket.tats.length === 1 ? (bucket.tats[0] as number) : bucket.tats.slice();
+    if (!holdsPlace) return new CallGrant(key, this, now, plan, tats);
+    this.#lane(key).holdPlace();
+    return new HeldGrant(key, this, now, plan, tats);
   }
 
-  /** Puts a call into its lane. No async function: its promise would double what a waiting call takes. */
-  #wait(key: string, options: WaitOptions, holdsPlace: boolean): Promise<CallGrant> {
+  /**
+   * Lets a call go at once or puts it into its lane. No async function: its promise would double what a waiting call takes.
+   * @param holdsPlace whether the call is in flight from its grant until it leaves
+   */
+  #enter(key: string, options: EnterOptions, holdsPlace: boolean): CallGrant | Promise<CallGrant> {
     const cost = this.#check(key, options);
     const maxWait = this.#checkMaxWait(options);
     const { priority = 0, signal } = options;
@@ -471,6 +479,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
       checkMethods('signal', signal, ['addEventListener', 'removeEventListener']);
       if (signal.aborted) throw signal.reason;
     }
+    const granted = cost === 1 ? this.#grantNow(key, holdsPlace) : undefined;
+    if (granted !== undefined) return granted;
     const enter = () => this.#lane(key).wait({ cost, priority, maxWait, signal, holdsPlace });
     if (!this.#mayBeWrong(key, cost)) return enter();
     return this.#checkNames(key, cost).then(() => {
@@ -491,7 +501,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   /** Checks what every call has, and returns its cost. */
-  #check(key: string, options: CostOptions): Cost {
+  #check(key: string, options: Pick<EnterOptions, 'cost'>): Cost {
     this.#checkOpen();
     checkKey(key);
     checkOptions('options', options);
@@ -509,7 +519,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     checkNames(cost, plan);
   }
 
-  #checkMaxWait({ maxWait = this.#maxWait }: ReserveOptions): number {
+  #checkMaxWait({ maxWait = this.#maxWait }: Pick<EnterOptions, 'maxWait'>): number {
     return checkNumber('maxWait', maxWait, { from: 0, infinite: true });
   }
 
@@ -537,7 +547,7 @@ function receiptOf(grant: Grant, by: ThrottleCore): Receipt | undefined {
 
 /** When a call left, if an adapter said so. */
 function departureOf(grant: Grant): number | undefined {
-  return grant instanceof ReceiptGrant ? grant.departedAt : undefined;
+  return grant instanceof HeldGrant ? grant.departedAt : undefined;
 }
 
 /** Checks the cost that a call turned out to have. */

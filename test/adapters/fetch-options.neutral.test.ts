@@ -50,6 +50,29 @@ describe('the key', () => {
     expect(sent.map(({ at }) => at / T)).toEqual([0, 0, 0, 1, 2, 3]);
   });
 
+  it('is never taken from the beginning of another URL', async () => {
+    const { throttle, throttled } = setUp({}, { limits: { rate: 100, interval: T, burst: 100 } });
+    const keys: string[] = [];
+    throttle.on('granted', ({ key }) => keys.push(key));
+    const urls = [
+      'https://a.example/x',
+      'https://a.example/y',
+      'https://a.example?/x',
+      'https://a.example:8443/x',
+      'https://a.example@b.example/x',
+      'https://a.example\\@b.example/x',
+      'https://a.example.b.example/x',
+      'https://a.ex\nample/x',
+      'https://\t/c.example/x',
+      'https://\t/d.example/x',
+      ' https://a.example/x',
+    ];
+    for (const url of [...urls, ...urls]) await throttled(url);
+    const seen = urls.map((url) => new URL(url).origin);
+    expect(keys).toEqual([...seen, ...seen]);
+    expect(seen).toContain('https://b.example');
+  });
+
   it('holds no credential, query or body', async () => {
     const { throttle, throttled } = setUp();
     const keys: string[] = [];

@@ -151,7 +151,7 @@ describe('a limits function that throws', () => {
     const { state, throttle } = fragile();
     const retire = vi.spyOn(ThrottleCore.prototype, 'retire');
     state.isBroken = true;
-    await throttle.wait('a', {}).catch(() => {});
+    await throttle.wait('a', { cost: 2 }).catch(() => {});
     expect(retire).toHaveBeenCalledOnce();
     retire.mockRestore();
   });
