@@ -83,6 +83,7 @@ export class Attempt {
       onResponseStarted: () => to.onResponseStarted?.(),
       onUpgrade: (...args) => to.onUpgrade?.(...args),
       onBodySent: (...args) => to.onBodySent?.(...args),
+      onRequestSent: () => to.onRequestSent?.(),
       onHeaders: (status, headers, resume, statusText) => {
         if (status < 200) return to.onHeaders?.(status, headers, resume, statusText) ?? true;
         this.#resume = resume;
@@ -116,6 +117,7 @@ export class Attempt {
         this.#resume = () => own.resume();
         this.#connected((reason) => own.abort(reason), context);
       },
+      onResponseStarted: () => to.onResponseStarted?.(),
       onRequestUpgrade: (_, ...args) => to.onRequestUpgrade?.(controller, ...args),
       onResponseStart: (_, status, headers, statusText) => {
         if (status < 200) return to.onResponseStart?.(controller, status, headers, statusText);

@@ -24,7 +24,7 @@ export interface Controller {
   resume(): void;
 }
 
-/** What hears of a request: undici 6 calls the first methods, undici 7 those from `onRequestStart` on. */
+/** What hears of a request: undici 6 calls the first methods, undici 7 `onResponseStarted` and those from `onRequestStart` on. */
 export interface UndiciHandler {
   onConnect?(abort: Abort, context?: unknown): void;
   onResponseStarted?(): void;
@@ -34,6 +34,7 @@ export interface UndiciHandler {
   onError?(error: unknown): void;
   onUpgrade?(status: number, headers: unknown, socket: unknown): void;
   onBodySent?(size: number, total: number): void;
+  onRequestSent?(): void;
   onRequestStart?(controller: Controller, context?: unknown): void;
   onRequestUpgrade?(controller: Controller, status: number, headers: HeaderRecord, socket: unknown): void;
   onResponseStart?(controller: Controller, status: number, headers: HeaderRecord, statusText?: string): void;

@@ -363,6 +363,48 @@ describe('the client', () => {
     expect(JSON.parse(Buffer.concat(chunks).toString()).body).toBe('onetwo');
   });
 
+  it('sends and receives streams of the platform chunk by chunk', async () => {
+    const { instance } = setUp({}, {}, { adapter: 'fetch' });
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = writable.getWriter();
+    let seen = '';
+    stage.see = (chunk) => {
+      seen += chunk;
+    };
+    stage.handle = (_, __, response) => response.write('first', () => setTimeout(() => response.end('second'), 20));
+    const call = instance.post(stage.url, readable, { responseType: 'stream' });
+    for (const chunk of ['one', 'two']) {
+      await writer.write(new TextEncoder().encode(chunk));
+      await vi.waitFor(() => expect(seen.endsWith(chunk)).toBe(true), { interval: 2 });
+    }
+    await writer.close();
+    const chunks: string[] = [];
+    for await (const chunk of (await call).data) chunks.push(new TextDecoder().decode(chunk));
+    expect(chunks).toEqual(['first', 'second']);
+  });
+
+  it.each([true, false, undefined])('sends credentials as without a throttle: withCredentials %s', async (value) => {
+    async function credentials(instance: AxiosInstance) {
+      const seen: string[] = [];
+      class Own extends Request {
+        constructor(...args: ConstructorParameters<typeof Request>) {
+          super(...args);
+          seen.push(this.credentials, this.method);
+        }
+      }
+      const env = { fetch: async () => new Response('ok'), Request: Own };
+      await instance.post(stage.url, 'text', {
+        adapter: 'fetch',
+        env,
+        ...(value !== undefined && { withCredentials: value }),
+      });
+      return seen;
+    }
+    const plain = await credentials(axios.create());
+    expect(await credentials(setUp({}, wide).instance)).toEqual(plain);
+    expect(plain.length).toBeGreaterThan(0);
+  });
+
   it('rejects with its own errors, with config, request and response', async () => {
     stage.handle = (_, __, response) => response.writeHead(418).end('teapot');
     const { instance } = setUp();

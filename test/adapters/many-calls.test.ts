@@ -2,10 +2,14 @@ import { setMaxListeners } from 'node:events';
 import axios, { type AxiosResponse } from 'axios';
 import ky1 from 'ky';
 import ky2 from 'ky-2';
-import { createThrottle, type Throttle, throttleFetch } from 'sluice';
+import { createThrottle, type Throttle, throttleCalls, throttleFetch } from 'sluice';
 import { throttleAxios } from 'sluice/axios';
 import { kyHooks, throttleKy } from 'sluice/ky';
+import { throttleServiceWorker } from 'sluice/service-worker';
 import { ManualClock } from 'sluice/testing';
+import { throttleInterceptor } from 'sluice/undici';
+import * as undici7 from 'undici';
+import * as undici6 from 'undici-6';
 import { describe, expect, it } from 'vitest';
 
 const url = 'https://a.example/';
@@ -41,11 +45,57 @@ const clients: Record<string, (throttle?: Throttle) => Send> = {
     const api = throttle ? throttleKy(ky, throttle) : ky;
     return (signal) => api(url, { signal });
   },
-  kyHooks: (throttle) => {
+  'kyHooks of ky 1': (throttle) => {
+    const api = ky1.create({ fetch: answer, hooks: throttle ? kyHooks(throttle) : {} });
+    return (signal) => api(url, { signal });
+  },
+  'kyHooks of ky 2': (throttle) => {
     const api = ky2.create({ fetch: answer, hooks: throttle ? kyHooks(throttle) : {} });
     return (signal) => api(url, { signal });
   },
+  throttleCalls: (throttle) => {
+    const key = 'https://a.example';
+    const send = throttle ? throttleCalls(answer as typeof fetch, throttle, { key }) : (answer as typeof fetch);
+    return (signal) => send(url, { signal });
+  },
+  'undici 6': (throttle) => undiciClient(undici6 as unknown as typeof undici7, throttle),
+  'undici 7': (throttle) => undiciClient(undici7, throttle),
+  'service worker': (throttle) => {
+    const scope = Object.assign(new EventTarget(), { location: { origin: 'https://app.example' }, fetch: answer });
+    if (throttle) throttleServiceWorker(scope, throttle);
+    return async (signal) => {
+      const request = Object.defineProperty(new Request(url), 'signal', { value: signal });
+      let response: unknown;
+      const respondWith = (answer: unknown) => {
+        response = answer;
+      };
+      scope.dispatchEvent(Object.assign(new Event('fetch'), { request, respondWith }));
+      return response;
+    };
+  },
 };
+
+/** A client of undici whose dispatcher answers at once. */
+function undiciClient(undici: typeof undici7, throttle?: Throttle): Send {
+  class Answering extends undici.Dispatcher {
+    override dispatch(_: object, handler: undici7.Dispatcher.DispatchHandler): boolean {
+      if (handler.onRequestStart) {
+        const controller = { abort() {}, pause() {}, resume() {} } as unknown as undici7.Dispatcher.DispatchController;
+        handler.onRequestStart(controller, {});
+        handler.onResponseStart?.(controller, 200, {}, 'OK');
+        handler.onResponseEnd?.(controller, {});
+        return true;
+      }
+      handler.onConnect?.(() => {});
+      handler.onHeaders?.(200, [], () => {}, 'OK');
+      handler.onComplete?.([]);
+      return true;
+    }
+  }
+  const bare = new Answering();
+  const dispatcher = throttle ? bare.compose(throttleInterceptor(throttle)) : bare;
+  return async (signal) => (await undici.request(url, { dispatcher, signal })).body.dump();
+}
 
 /** Counts the listeners that are on a signal. */
 function countListeners(signal: AbortSignal): () => number {

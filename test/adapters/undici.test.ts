@@ -1,4 +1,4 @@
-import { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { createThrottle, type Limit, type ThrottleOptions } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { type ThrottleInterceptorOptions, throttleInterceptor } from 'sluice/undici';
@@ -219,6 +219,66 @@ describe.each(versions)('undici %s', (_, undici) => {
     const connect = undici.connect(`${server.url}/echo`, { dispatcher }).catch(() => {});
     await Promise.all([upgrade, connect]);
     expect((await throttle.status(server.url)).limits[0]?.remaining).toBe(1);
+  });
+
+  it('sends and receives chunk by chunk', async () => {
+    const { request } = setUp();
+    const sent = new PassThrough();
+    let seen = '';
+    own = (incoming, response) => {
+      incoming.on('data', (chunk) => {
+        seen += chunk;
+        response.write(`got ${chunk}`);
+      });
+      incoming.on('end', () => response.end());
+    };
+    sent.write('one');
+    const { body } = await request('/own', { method: 'POST', body: sent });
+    const chunks = body[Symbol.asyncIterator]();
+    expect(`${(await chunks.next()).value}`).toBe('got one');
+    sent.end('two');
+    expect(`${(await chunks.next()).value}`).toBe('got two');
+    expect([(await chunks.next()).done, seen]).toEqual([true, 'onetwo']);
+  });
+
+  it('keeps the order of other interceptors, before and after it', async () => {
+    const events = ['onRequestSent', 'onBodySent', 'onResponseStarted', 'onHeaders', 'onData', 'onComplete'];
+    events.push('onResponseStart', 'onResponseData', 'onResponseEnd');
+    const trace = async (ours: undici7.Dispatcher.DispatcherComposeInterceptor[]) => {
+      const steps: string[] = [];
+      const note =
+        (name: string): undici7.Dispatcher.DispatcherComposeInterceptor =>
+        (dispatch) =>
+        (options, handler) => {
+          steps.push(`${name} sends`);
+          const told: Record<string, unknown> = Object.create(handler);
+          for (const event of events) {
+            const hear = (handler as Record<string, unknown>)[event];
+            if (typeof hear !== 'function') continue;
+            told[event] = (...args: unknown[]) => {
+              steps.push(`${name} hears ${event}`);
+              return Reflect.apply(hear, handler, args);
+            };
+          }
+          for (const event of ['onConnect', 'onError', 'onRequestStart', 'onResponseError']) {
+            const hear = (handler as Record<string, unknown>)[event];
+            if (typeof hear === 'function') told[event] = hear.bind(handler);
+          }
+          return dispatch(options, told);
+        };
+      const agent = new undici.Agent();
+      onTestFinished(() => agent.close());
+      const dispatcher = agent.compose(note('inner'), ...ours, note('outer'));
+      await (await undici.request(`${server.url}/echo`, { dispatcher, method: 'POST', body: 'text' })).body.dump();
+      return steps;
+    };
+    const throttle = createThrottle({ limits: even });
+    const plain = await trace([]);
+    const throttled = await trace([throttleInterceptor(throttle)]);
+    expect(throttled.filter((step) => plain.includes(step))).toEqual(plain);
+    expect(throttled.filter((step) => step.startsWith('outer'))).toEqual(
+      plain.filter((step) => step.startsWith('outer')),
+    );
   });
 
   it('keeps the pace of a slow reader', async () => {
