@@ -24,13 +24,13 @@ export interface LaneHost {
   readonly clock: Clock;
   readonly store: BucketStore;
   readonly events: Events;
-  /** The most calls in flight per key. */
-  readonly concurrency: number;
   /** The most calls that may wait per key. */
   readonly maxQueue: number;
   /** How late a call may leave after its slot, in ms. */
   readonly lateness: number;
   plan(key: string): Plan;
+  /** The most calls of a key in flight just now. */
+  places(key: string): number;
   /** The limits that the store holds the key to, if it can tell on the spot. */
   planIn(key: string, now: number): Plan | undefined;
   /** The monotonic instant until which the key is paused as far as this process knows; -Infinity if it is not. */
@@ -170,7 +170,7 @@ export class Lane {
       !this.#advancing &&
       this.#probe === undefined &&
       this.#host.clock.monotonic() < this.#knowsUntil &&
-      this.#inFlight < this.#host.concurrency
+      this.#inFlight < this.#host.places(this.key)
     );
   }
 
@@ -258,7 +258,7 @@ export class Lane {
 
   /** Why a call that comes now cannot even wait. */
   #refuse({ cost, priority, maxWait }: WaitRequest, now: number): unknown {
-    const { maxQueue, concurrency } = this.#host;
+    const { maxQueue } = this.#host;
     let plan: Plan | undefined;
     try {
       plan = this.#slot?.receipt.plan ?? this.#host.planIn(this.key, now) ?? this.#plan;
@@ -270,7 +270,7 @@ export class Lane {
       return new CostExceedsBurstError(this.key, costIn(exceeded, cost), exceeded.burst, exceeded.name);
     const paused = this.#host.pausedUntil(this.key) > now;
     // As long as nobody knows whether a call has to wait, it asks; who must wait after all is counted then.
-    const mustWait = paused || this.#slot !== undefined || this.#inFlight >= concurrency;
+    const mustWait = paused || this.#slot !== undefined || this.#inFlight >= this.#host.places(this.key);
     if (mustWait && this.#waiters.size >= maxQueue) return new QueueFullError(this.key, maxQueue);
     if (maxWait === Infinity) return undefined;
     const due = this.#earliest(cost, priority);
@@ -435,21 +435,21 @@ export class Lane {
 
   /** One step: undefined if there may be more to do, otherwise when to look again; Infinity for when something happens. */
   #step(): number | undefined {
-    const { clock, concurrency } = this.#host;
-    const now = clock.monotonic();
+    const now = this.#host.clock.monotonic();
+    const places = this.#host.places(this.key);
     if (this.#rejectOverdue(now - grace)) return undefined;
     const head = this.#waiters.first;
     const pausedUntil = this.#host.pausedUntil(this.key);
-    const asks = head !== undefined && this.#inFlight < concurrency && pausedUntil <= now;
+    const asks = head !== undefined && this.#inFlight < places && pausedUntil <= now;
     // Taking turns with those who wait, so that neither keeps the other from the store.
     if (this.#moves.length > 0 && (this.#moveFirst || !(this.#hasMoved && asks))) return this.#move();
     if (head === undefined) return this.#giveSlotBack();
-    if (this.#inFlight >= concurrency) return this.#rest(now, Infinity);
-    if (pausedUntil > now) return this.#rest(now, pausedUntil);
     if (now >= this.#knowsUntil) {
       this.#knowsUntil = Infinity;
       if (this.#probe === undefined) this.probeNext(false);
     }
+    if (this.#inFlight >= places) return this.#rest(now, this.#knowsUntil);
+    if (pausedUntil > now) return this.#rest(now, pausedUntil);
     if (this.#probe instanceof ReceiptGrant) {
       if (now < this.#probeUntil) return this.#rest(now, this.#probeUntil);
       this.#probe = undefined;
@@ -545,7 +545,7 @@ export class Lane {
 
   /** Asks the store for the calls at the head. */
   #ask(instead: Receipt | undefined): number | undefined {
-    const { clock, store, concurrency } = this.#host;
+    const { clock, store } = this.#host;
     const now = clock.monotonic();
     this.#slot = undefined;
     this.#lookedAt = now;
@@ -556,7 +556,7 @@ export class Lane {
       (plan) => {
         const goesAlone = this.#probe === 'next' || this.#host.pacedUntil(this.key) !== undefined;
         const batch = goesAlone ? 1 : this.#batch || plan.mostAtOnce + 1;
-        const most = Math.min(batch, mostPerPass, concurrency - this.#inFlight);
+        const most = Math.min(batch, mostPerPass, this.#host.places(this.key) - this.#inFlight);
         callers = this.#waiters.firstFew(most);
         const longest = callers.reduce((most, { deadline }) => Math.max(most, deadline - now), 0);
         // Rounded up, so that a wait of just the maxWait fits whatever the clock's fractions.

@@ -1,7 +1,7 @@
-import type { Clock } from './clock.ts';
+import { type Clock, tick } from './clock.ts';
 import type { Events } from './events.ts';
 import type { Plan, Rule } from './limit.ts';
-import type { Paces } from './pace.ts';
+import { type Paces, spacing } from './pace.ts';
 import type { Ceiling } from './pool.ts';
 import type { ServerSignal } from './server-signal.ts';
 
@@ -29,11 +29,17 @@ interface Heard {
   refusals: number;
   /** When the latest of them was refused. */
   refusedAt: number;
-  /** When the call left whose answer told last what is left. */
-  tellerLeft: number;
-  /** What was left then, less what has left since. */
+  /** What was left by that answer, or by a later one if less, and when it came. */
+  remaining: number;
+  toldAt: number;
+  roundTrip: number;
+  /** The time between calls at the rate of the limits then, in ms. */
+  spacing: number;
+  /** What was left less the calls that were or got on their way since. */
   left: number;
   until: number;
+  /** For so many answered calls yet somebody else counts as using the quota too. */
+  shared: number;
 }
 
 /** The pause after a refusal that names no time: at first, and at most after many in a row, in ms. */
@@ -85,9 +91,11 @@ export class Listening {
         heard.refusals++;
         heard.refusedAt = clock.monotonic();
       }
+      heard.shared = sharedFor(signal);
       this.#host.stop(key, wait ?? backOff(heard.refusals, leastPause), true);
     } else {
       if (left >= heard.refusedAt) heard.refusals = 0;
+      if (heard.shared > 0) heard.shared--;
       paces.noteAnswer(key);
       if (wait !== undefined) this.#host.stop(key, wait, false);
     }
@@ -98,7 +106,21 @@ export class Listening {
   /** Until when what the server said is left holds, on the monotonic clock; Infinity if nothing does. */
   knowsUntil(key: string): number {
     const until = this.#heard.get(key)?.until ?? -Infinity;
-    return until > this.#host.clock.monotonic() ? until : Infinity;
+    // The store reckons in whole ticks.
+    return until > this.#host.clock.monotonic() ? until - tick : Infinity;
+  }
+
+  /**
+   * The most calls in flight. Where somebody else uses the quota too, as many calls of what is left are kept back as he may make
+   * until our next ones arrive; at the end ours go one by one, so that one at most is refused.
+   */
+  mostInFlight(key: string): number {
+    const heard = this.#heard.get(key);
+    if (heard === undefined || heard.shared === 0) return Infinity;
+    const now = this.#host.clock.monotonic();
+    if (heard.until <= now) return Infinity;
+    const stale = now - heard.toldAt + 2 * heard.roundTrip;
+    return Math.max(1, heard.remaining - 1 - Math.ceil(stale / heard.spacing));
   }
 
   /** Forgets what was heard of a key. */
@@ -112,30 +134,52 @@ export class Listening {
     if (heard !== undefined) heard.left--;
   }
 
-  #noteLeft(key: string, heard: Heard, callLeft: number, { remaining, resetAt, unit }: ServerSignal): void {
+  #noteLeft(key: string, heard: Heard, callLeft: number, signal: ServerSignal): void {
     const { clock, maxPause } = this.#host;
+    const { remaining, resetAt, unit } = signal;
     if (remaining === undefined || resetAt === undefined || unit !== undefined) return;
     const now = clock.monotonic();
     const ms = Math.min(resetAt - clock.now(), maxPause);
     if (ms <= 0) return;
-    const inFlight = Math.max(0, this.#host.inFlight(key) - 1);
-    const left = Math.max(0, remaining - inFlight);
-    const isNewest = callLeft > heard.tellerLeft || heard.until <= now;
     const holds = heard.until > now;
     const isSame = holds && Math.abs(heard.until - now - ms) <= sameInstant;
-    if (!isNewest && left >= heard.left) return;
+    // All calls of our own are off already.
+    if (holds && remaining < heard.left) heard.shared = sharedFor(signal);
+    // Of answers whose calls were on their way together nobody knows which is newer: the one counts that leaves less.
+    const isNewer = !holds || callLeft >= heard.toldAt;
+    const counts = isNewer || remaining <= heard.remaining;
+    const inFlight = Math.max(0, this.#host.inFlight(key) - 1);
+    const left = Math.max(0, (counts ? remaining : heard.remaining) - inFlight);
     // Far from the end of it the limits are what counts, and so are small differences.
-    if (!holds && left >= mostUntil(this.#host.plan(key), ms)) return;
-    if (isSame && left > 4 * (inFlight + 4) && Math.abs(left - heard.left) <= inFlight + 1) return;
-    Object.assign(heard, { left, until: now + ms, tellerLeft: Math.max(callLeft, heard.tellerLeft) });
-    this.#host.ceil(key, { remaining: left, ms, isNewest });
+    const plan = this.#host.plan(key);
+    if (!holds && left >= mostUntil(plan, ms)) return;
+    if (counts) {
+      // Of two ends that are the same the earlier may be the one in the store.
+      const until = isSame ? Math.min(heard.until, now + ms) : now + ms;
+      Object.assign(heard, { remaining, until, toldAt: now, roundTrip: now - callLeft, spacing: spacing(plan) });
+    }
+    const isClose = isSame && Math.abs(left - heard.left) <= (left > 4 * (inFlight + 4) ? inFlight + 1 : 0);
+    if (isClose) return;
+    const isNewest = isNewer || left > heard.left;
+    heard.left = left;
+    this.#host.ceil(key, { remaining: left, ms: heard.until - now, isNewest });
   }
 
   #of(key: string): Heard {
     let heard = this.#heard.get(key);
     if (heard === undefined) {
       if (this.#heard.size >= this.#mostKeys) this.#forgetOld();
-      heard = { refusals: 0, refusedAt: -Infinity, tellerLeft: -Infinity, left: Infinity, until: -Infinity };
+      heard = {
+        refusals: 0,
+        refusedAt: -Infinity,
+        remaining: Infinity,
+        toldAt: -Infinity,
+        roundTrip: 0,
+        spacing: 1,
+        left: Infinity,
+        until: -Infinity,
+        shared: 0,
+      };
       this.#heard.set(key, heard);
     }
     return heard;
@@ -149,6 +193,9 @@ export class Listening {
     this.#mostKeys = Math.max(keysKept, 2 * this.#heard.size);
   }
 }
+
+/** For how many answered calls somebody else who was seen counts as there: ten windows, and 10,000 calls at least. */
+const sharedFor = ({ limit = 0 }: ServerSignal): number => Math.max(10_000, 10 * limit);
 
 /** How long to pause where the server names no time: doubled with each refusal, and spread, so that not all come back at once. */
 function backOff(refusals: number, least: number): number {

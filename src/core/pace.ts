@@ -73,7 +73,7 @@ export class Paces {
 }
 
 /** The time between calls of cost 1 on an even schedule, in ms. */
-function spacing({ rules }: Plan): number {
+export function spacing({ rules }: Plan): number {
   const between = ({ window, burst, emissionInterval }: Rule) => (window === 0 ? emissionInterval : window / burst);
   return Math.max(...rules.map(between));
 }

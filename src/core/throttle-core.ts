@@ -294,7 +294,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   ceil(key: string, said: Ceiling): void {
-    this.#lanes.get(key)?.probeFrom(this.clock.monotonic() + said.ms);
+    this.#lanes.get(key)?.probeFrom(this.#listening.knowsUntil(key));
     void this.#quietly(() => this.#sync(key, said));
   }
 
@@ -396,6 +396,10 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   plan(key: string): Plan {
     return this.#plans.of(key);
+  }
+
+  places(key: string): number {
+    return Math.min(this.concurrency, this.#listening.mostInFlight(key));
   }
 
   planIn(key: string, now: number): Plan | undefined {

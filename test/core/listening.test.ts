@@ -1,9 +1,11 @@
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
+import { tick } from '../../src/core/clock.ts';
 import { Events } from '../../src/core/events.ts';
 import { planOf } from '../../src/core/limit.ts';
 import { Listening, type ListeningHost } from '../../src/core/listening.ts';
 import { Paces } from '../../src/core/pace.ts';
+import type { Ceiling } from '../../src/core/pool.ts';
 import type { ServerSignal } from '../../src/core/server-signal.ts';
 
 const refused: ServerSignal = { throttled: true, clamped: false, buckets: [], ignored: [] } as never;
@@ -29,6 +31,116 @@ function setUp() {
   };
   return { clock, refuse };
 }
+
+/** A key whose server tells what is left; its limits let one call go every 10 ms. */
+function told() {
+  const clock = new ManualClock();
+  const ceilings: Ceiling[] = [];
+  let inFlight = 0;
+  const host: ListeningHost = {
+    clock,
+    events: new Events(),
+    paces: new Paces(),
+    maxPause: Infinity,
+    plan: () => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0),
+    inFlight: () => inFlight,
+    stop: () => {},
+    ceil: (_key, said) => void ceilings.push(said),
+    learn: () => {},
+  };
+  const listening = new Listening(host);
+  return {
+    clock,
+    ceilings,
+    most: () => listening.mostInFlight('key'),
+    knowsUntil: () => listening.knowsUntil('key'),
+    leave: (calls: number) => {
+      inFlight += calls;
+      for (let call = 0; call < calls; call++) listening.noteDeparture('key');
+      return clock.monotonic();
+    },
+    answer: (left: number, remaining: number, more: Partial<ServerSignal> = {}) => {
+      const resetAt = clock.now() + 60_000 - clock.monotonic();
+      listening.listen('key', left, { throttled: false, buckets: [], ignored: [], remaining, resetAt, ...more });
+      inFlight--;
+    },
+  };
+}
+
+describe('what a server says is left', () => {
+  test('is the least of the answers to calls that were on their way together, less those that still are', async () => {
+    const { clock, ceilings, leave, answer } = told();
+    const left = leave(4);
+    await clock.advance(10);
+    for (const remaining of [6, 9, 8, 7]) answer(left, remaining);
+    expect(ceilings.map(({ remaining }) => remaining)).toEqual([3, 4, 5, 6]);
+    expect(ceilings.every(({ isNewest }) => isNewest)).toBe(true);
+  });
+
+  test('is what a call says that left after the latest answer came', async () => {
+    const { clock, ceilings, leave, answer } = told();
+    const first = leave(1);
+    await clock.advance(10);
+    answer(first, 3);
+    const second = leave(1);
+    await clock.advance(10);
+    answer(second, 9);
+    expect(ceilings.at(-1)).toMatchObject({ remaining: 9, isNewest: true });
+  });
+
+  test('holds until the earliest of the ends that are the same, a tick before which one call is to go alone', async () => {
+    const { clock, ceilings, leave, answer, knowsUntil } = told();
+    answer(leave(1), 5);
+    answer(leave(1), 3, { resetAt: clock.now() + 59_500 });
+    answer(leave(1), 1, { resetAt: clock.now() + 60_400 });
+    expect(ceilings.map(({ ms }) => ms)).toEqual([60_000, 59_500, 59_500]);
+    expect(knowsUntil()).toBe(clock.monotonic() + 59_500 - tick);
+  });
+});
+
+describe('calls in flight', () => {
+  test('are as many as there are limits for as long as nobody else shows', async () => {
+    const { clock, leave, answer, most } = told();
+    for (let remaining = 20; remaining > 0; remaining--) {
+      const left = leave(1);
+      await clock.advance(10);
+      answer(left, remaining);
+    }
+    expect(most()).toBe(Infinity);
+  });
+
+  test.each([
+    ['less is left than calls of ours explain', 17, {}],
+    ['a call is refused', 18, { throttled: true }],
+  ])('keep back what others may use, once %s', async (_, remaining, more) => {
+    const { clock, leave, answer, most } = told();
+    answer(leave(1), 20);
+    leave(1);
+    await clock.advance(20);
+    answer(clock.monotonic() - 20, remaining, more);
+    // One, two for each of two round trips, and one for each 10 ms since.
+    expect(most()).toBe(remaining - 5);
+    await clock.advance(30);
+    expect(most()).toBe(remaining - 8);
+    await clock.advance(1_000);
+    expect(most()).toBe(1);
+    await clock.advance(60_000);
+    expect(most()).toBe(Infinity);
+  });
+
+  test.each([
+    [undefined, 10_000],
+    [2_000, 20_000],
+  ])('keep nothing back any more after ten windows of %s calls that nobody else was seen in', (limit, calls) => {
+    const { leave, answer, most } = told();
+    const more = limit === undefined ? {} : { limit };
+    answer(leave(1), 20, { throttled: true, ...more });
+    for (let call = 1; call < calls; call++) answer(leave(1), 20, more);
+    expect(most()).toBe(19);
+    answer(leave(1), 20, more);
+    expect(most()).toBe(Infinity);
+  });
+});
 
 describe('refusals', () => {
   test('of a key that was not called again are forgotten after ten minutes, once there are many keys', async () => {

@@ -3,14 +3,16 @@ import { numbersFrom } from './jittery-server.ts';
 
 /** How a server counts, what it tells, and who else uses it up. */
 export interface SharedServerOptions {
-  readonly counts: 'fixed-window' | 'sliding-window';
+  readonly counts: 'fixed-window' | 'sliding-window' | 'token-bucket';
   readonly tells: 'ratelimit' | 'x-ratelimit' | 'nothing';
   readonly limit: number;
   /** Length of its window in ms. */
   readonly interval: number;
   /** When the calls of the foreign client come, which are half of the quota. */
-  readonly foreign: 'steady' | 'random';
+  readonly foreign: 'steady' | 'random' | 'none';
   readonly seed: number;
+  /** The least and the most that an answer or a call is on its way, in ms. */
+  readonly way?: readonly [least: number, most: number];
 }
 
 export interface SharedServer {
@@ -21,55 +23,41 @@ export interface SharedServer {
   readonly refusedAt: number[];
 }
 
-/** The least and the most that an answer or a call is on its way, in ms. */
-const way = [10, 40] as const;
-
 /** A server in virtual time whose quota a foreign client eats half of. */
 export function sharedServer(clock: ManualClock, options: SharedServerOptions): SharedServer {
-  const { counts, tells, limit, interval, foreign, seed } = options;
+  const { tells, limit, interval, foreign, seed, way = [10, 40] } = options;
   const random = numbersFrom(seed);
   const travel = () => new Promise<void>((resolve) => clock.setTimeout(resolve, way[0] + random() * (way[1] - way[0])));
-  let recent: number[] = [];
-  const beginning = (now: number) => (counts === 'fixed-window' ? now - (now % interval) : now - interval);
-  /** What is left before a call, after the calls that are too old to count are forgotten. */
-  const left = (now: number) => {
-    recent = recent.filter((at) => (counts === 'fixed-window' ? at >= beginning(now) : at > beginning(now)));
-    return limit - recent.length;
-  };
-  const take = (now: number): boolean => {
-    if (left(now) <= 0) return false;
-    recent.push(now);
-    return true;
-  };
+  const counter = counters[options.counts](limit, interval);
   const headersAt = (now: number): Record<string, string> => {
-    const remaining = `${Math.max(0, left(now))}`;
-    const end = counts === 'fixed-window' ? beginning(now) + interval : (recent[0] ?? now) + interval;
+    const remaining = `${Math.floor(counter.left(now))}`;
+    const ms = counter.resetAt(now) - now;
     if (tells === 'ratelimit')
       return {
         'ratelimit-policy': `"default";q=${limit};w=${interval / 1_000}`,
-        ratelimit: `"default";r=${remaining};t=${Math.ceil((end - now) / 1_000)}`,
+        ratelimit: `"default";r=${remaining};t=${Math.ceil(ms / 1_000)}`,
       };
     if (tells === 'x-ratelimit')
       return {
         'x-ratelimit-limit': `${limit}`,
         'x-ratelimit-remaining': remaining,
-        'x-ratelimit-reset': `${Math.ceil((clock.now() + end - now) / 1_000)}`,
+        'x-ratelimit-reset': `${Math.ceil((clock.now() + ms) / 1_000)}`,
       };
     return {};
   };
   const spacing = (2 * interval) / limit;
   const live = () => {
-    take(clock.monotonic());
+    counter.take(clock.monotonic());
     clock.setTimeout(live, foreign === 'steady' ? spacing : -Math.log(1 - random()) * spacing);
   };
-  live();
+  if (foreign !== 'none') live();
   const server: SharedServer = {
     taken: 0,
     refusedAt: [],
     fetch: (async () => {
       await travel();
       const now = clock.monotonic();
-      const isTaken = take(now);
+      const isTaken = counter.take(now);
       if (isTaken) server.taken++;
       else server.refusedAt.push(now);
       const headers = headersAt(now);
@@ -78,4 +66,66 @@ export function sharedServer(clock: ManualClock, options: SharedServerOptions): 
     }) as typeof fetch,
   };
   return server;
+}
+
+/** What is left of a quota. Instants on the clock's monotonic scale. */
+interface Counter {
+  left(now: number): number;
+  /** When the window ends, or when there is more. */
+  resetAt(now: number): number;
+  take(now: number): boolean;
+}
+
+const counters: Readonly<Record<SharedServerOptions['counts'], (limit: number, interval: number) => Counter>> = {
+  'fixed-window': (limit, interval) =>
+    windowed(
+      limit,
+      (now) => now - (now % interval),
+      (now) => now - (now % interval) + interval,
+    ),
+  'sliding-window': (limit, interval) =>
+    windowed(
+      limit,
+      (now) => now - interval + Number.EPSILON * now,
+      (now, oldest = now) => oldest + interval,
+    ),
+  'token-bucket': (limit, interval) => {
+    let level = limit;
+    let at = 0;
+    const fill = (now: number) => {
+      level = Math.min(limit, level + ((now - at) * limit) / interval);
+      at = now;
+      return level;
+    };
+    return {
+      left: fill,
+      resetAt: (now) => now + ((limit - fill(now)) * interval) / limit,
+      take: (now) => {
+        const isTaken = fill(now) >= 1;
+        if (isTaken) level--;
+        return isTaken;
+      },
+    };
+  },
+};
+
+function windowed(
+  limit: number,
+  beginning: (now: number) => number,
+  end: (now: number, oldest: number | undefined) => number,
+): Counter {
+  let calls: number[] = [];
+  const left = (now: number) => {
+    calls = calls.filter((at) => at >= beginning(now));
+    return limit - calls.length;
+  };
+  return {
+    left,
+    resetAt: (now) => end(now, calls[0]),
+    take: (now) => {
+      if (left(now) <= 0) return false;
+      calls.push(now);
+      return true;
+    },
+  };
 }
