@@ -31,28 +31,31 @@ export function looksIntoBody({ dialect }: AnswerOptions<never>): boolean {
   return dialect?.body !== undefined || dialect?.refusals?.some(({ body }) => body !== undefined) === true;
 }
 
+/** Reads what one answer says about the quota. */
+export function signalOf(
+  { clock, maxPause }: AdapterLink,
+  { dialect }: AnswerOptions<never>,
+  answered: Answered,
+): ServerSignal {
+  const { status, headers, body } = answered;
+  return readServerSignal({ status, headers, body, dialect, now: clock.now(), maxPause: Math.max(maxPause, 1) });
+}
+
 /**
  * Takes note of one answer, while its call still has its place: a refusal stops the key for everyone.
+ * @param signal what the answer says, if it was read already
  * @returns what the answer says about the quota
  */
 export function hear<Call>(
   link: AdapterLink,
   key: string,
   grant: Grant,
-  { dialect, onSignal }: AnswerOptions<Call>,
+  options: AnswerOptions<Call>,
   call: Call,
   answered: Answered,
+  signal: ServerSignal = signalOf(link, options, answered),
 ): ServerSignal {
-  const { clock, maxPause } = link;
-  const { status, headers, body } = answered;
-  const signal = readServerSignal({
-    status,
-    headers,
-    body,
-    dialect,
-    now: clock.now(),
-    maxPause: Math.max(maxPause, 1),
-  });
+  const { dialect, onSignal } = options;
   try {
     onSignal?.(signal, call);
   } catch (error) {

@@ -2,14 +2,42 @@ import type { Answered } from './answer.ts';
 import { Attempt, type Sifting } from './undici-attempt.ts';
 import type { Abort, Controller, Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts';
 
+/**
+ * As much of an AbortSignal as a line looks at. Making a real one takes longer than all else that is done for a request that
+ * need not wait.
+ */
+class WaitSignal implements Pick<AbortSignal, 'aborted' | 'reason'> {
+  aborted = false;
+  reason: unknown;
+  readonly #listeners = new Set<() => void>();
+
+  addEventListener(_: 'abort', listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_: 'abort', listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  abort(reason: unknown = new DOMException('This operation was aborted', 'AbortError')): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
 /** One request from the caller's handler to the dispatcher, however often it is sent. */
 export class Exchange {
   readonly #dispatch: Dispatch;
   readonly #request: UndiciRequest;
   readonly #handler: UndiciHandler;
-  readonly #waiting = new AbortController();
+  readonly #waiting = new WaitSignal();
   #attempt: Attempt | undefined;
-  #isPaused = false;
+  /** Whether the handler takes no more for now. */
+  isPaused = false;
+  /** What the handler sees as the controller of its request, whichever attempt it is. */
+  readonly controller: Controller = new ExchangeController(this);
 
   constructor(dispatch: Dispatch, request: UndiciRequest, handler: UndiciHandler) {
     this.#dispatch = dispatch;
@@ -19,36 +47,12 @@ export class Exchange {
 
   /** Ends the wait when the caller aborts. */
   get signal(): AbortSignal {
-    return this.#waiting.signal;
+    return this.#waiting as unknown as AbortSignal;
   }
 
-  /** What the handler sees as the controller of its request, whichever attempt it is. */
-  readonly controller: Controller = ((exchange: Exchange) => ({
-    get aborted() {
-      return exchange.signal.aborted;
-    },
-    get reason() {
-      return exchange.signal.aborted ? exchange.signal.reason : null;
-    },
-    get paused() {
-      return exchange.#isPaused;
-    },
-    get rawHeaders() {
-      return exchange.#attempt?.controller?.rawHeaders;
-    },
-    get rawTrailers() {
-      return exchange.#attempt?.controller?.rawTrailers;
-    },
-    abort: (reason: unknown) => exchange.abort(reason),
-    pause: () => {
-      exchange.#isPaused = true;
-      exchange.#attempt?.controller?.pause();
-    },
-    resume: () => {
-      exchange.#isPaused = false;
-      exchange.#attempt?.goOn();
-    },
-  }))(this);
+  get attempt(): Attempt | undefined {
+    return this.#attempt;
+  }
 
   readonly abort: Abort = (reason) => {
     this.#waiting.abort(reason);
@@ -107,5 +111,48 @@ export class Exchange {
     const { onResponseError } = this.#handler;
     if (onResponseError !== undefined) onResponseError.call(this.#handler, this.controller, error);
     else this.#handler.onError?.(error);
+  }
+}
+
+class ExchangeController implements Controller {
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  get aborted(): boolean {
+    return this.#exchange.signal.aborted;
+  }
+
+  get reason(): unknown {
+    const { aborted, reason } = this.#exchange.signal;
+    return aborted ? reason : null;
+  }
+
+  get paused(): boolean {
+    return this.#exchange.isPaused;
+  }
+
+  get rawHeaders(): unknown {
+    return this.#exchange.attempt?.controller?.rawHeaders;
+  }
+
+  get rawTrailers(): unknown {
+    return this.#exchange.attempt?.controller?.rawTrailers;
+  }
+
+  abort(reason: unknown): void {
+    this.#exchange.abort(reason);
+  }
+
+  pause(): void {
+    this.#exchange.isPaused = true;
+    this.#exchange.attempt?.controller?.pause();
+  }
+
+  resume(): void {
+    this.#exchange.isPaused = false;
+    this.#exchange.attempt?.goOn();
   }
 }

@@ -1,10 +1,10 @@
 import { linkOf } from '../core/adapter-link.ts';
-import type { Grant } from '../core/grant.ts';
+import type { ServerSignal } from '../core/server-signal.ts';
 import type { Throttle } from '../core/throttle.ts';
-import { type Answered, hear, looksIntoBody } from './answer.ts';
-import { type CallOptions, checkCallOptions, termsOf } from './call-options.ts';
+import { type Answered, hear, looksIntoBody, signalOf } from './answer.ts';
+import { type CallOptions, checkCallOptions, looksAtCalls, termsOf } from './call-options.ts';
 import { sendInTurn } from './in-turn.ts';
-import { readServerSignal } from './server-signal.ts';
+import { placeOf } from './place.ts';
 import type { Sifting } from './undici-attempt.ts';
 import { Exchange } from './undici-exchange.ts';
 import type { Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts';
@@ -55,24 +55,28 @@ export function throttleInterceptor(
   checkCallOptions(options);
   link.attach();
   const line = { throttle, link };
+  const isLookedAt = looksAtCalls(options);
 
   return <Own extends (...args: never) => boolean>(own: Own): Own => {
     const dispatch = own as unknown as Dispatch;
     // undici looks at the number of its parameters.
     const throttled = (request: UndiciRequest, handler: UndiciHandler): boolean => {
-      const call = callOf(request);
-      if (call === undefined || (options.match !== undefined && !options.match(call)))
-        return dispatch(request, handler);
-      const terms = termsOf(options, call, call.url.hostname === unknownHost ? 'default' : call.url.origin);
+      const origin = originOf(request);
+      if (origin === undefined) return dispatch(request, handler);
+      const call = isLookedAt ? callOf(request) : unseen;
+      if (options.match !== undefined && !options.match(call)) return dispatch(request, handler);
+      const terms = termsOf(options, call, origin === unknownOrigin ? 'default' : origin);
       const exchange = new Exchange(dispatch, copyOf(request), handler);
       exchange.begin();
       const mayRepeat = terms.retry > 0 && canBeSentAgain(request);
+      let signal: ServerSignal | undefined;
       const sifting: Sifting = {
-        isRefusal: (answer) =>
-          mayRepeat && readServerSignal({ ...answer, dialect: options.dialect, now: link.clock.now() }).throttled,
+        isRefusal: (answer) => {
+          signal = signalOf(link, options, answer);
+          return mayRepeat && signal.throttled;
+        },
         looksIntoBody: looksIntoBody(options),
       };
-      const heard = (grant: Grant, answer: Answered) => hear(link, terms.key, grant, options, call, answer).throttled;
       sendInTurn(line, terms, {
         signal: exchange.signal,
         send: () => exchange.send(sifting),
@@ -80,7 +84,9 @@ export function throttleInterceptor(
           throw exchange.signal.reason;
         },
         hear: (grant, answer) =>
-          exchange.body?.then((body) => heard(grant, Object.assign(answer, { body }))) ?? heard(grant, answer),
+          exchange.body?.then(
+            (body) => hear(link, terms.key, grant, options, call, Object.assign(answer, { body })).throttled,
+          ) ?? hear(link, terms.key, grant, options, call, answer, signal).throttled,
         canBeSentAgain: () => mayRepeat,
         discard: () => exchange.discard(),
         settle: terms.settle && ((grant, answer) => terms.settle?.(throttle, grant, () => answer)),
@@ -94,13 +100,21 @@ export function throttleInterceptor(
   };
 }
 
-const unknownHost = 'origin.invalid';
+const unknownOrigin = 'http://origin.invalid';
 
-/** Reads a request; undefined if it is not ours to hold back: a tunnel, an upgrade, or what undici will refuse. */
-function callOf(request: UndiciRequest): UndiciCall | undefined {
-  const { origin = `http://${unknownHost}`, path, method, upgrade } = request;
+/** What stands for a call that no option looks at. */
+const unseen = {} as UndiciCall;
+
+/** Reads where a request goes; undefined if it is not ours to hold back: a tunnel, an upgrade, or what undici will refuse. */
+function originOf({ origin = unknownOrigin, path, method, upgrade }: UndiciRequest): string | undefined {
   if (typeof path !== 'string' || typeof method !== 'string' || method === 'CONNECT' || upgrade) return undefined;
-  if (!URL.canParse(path, origin)) return undefined;
+  // Most paths are no more than that; others may be whole URLs.
+  if (typeof origin === 'string' && /^\/(?![/\\])/.test(path)) return placeOf(`${origin}${path}`)?.origin;
+  return URL.canParse(path, origin) ? new URL(path, origin).origin : undefined;
+}
+
+function callOf(request: UndiciRequest): UndiciCall {
+  const { origin = unknownOrigin, path, method } = request;
   return { url: new URL(path, origin), method: method.toUpperCase(), request };
 }
 
