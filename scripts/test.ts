@@ -41,7 +41,8 @@ const run = spawnSync(
     env: { ...process.env, ...Object.fromEntries(found.map((each) => [each.variable, find(each)])) },
   },
 );
-const ran = existsSync(report) ? ranFiles(report) : [];
+const results = existsSync(report) ? resultsIn(report) : [];
+const ran = [...new Set(results.map(({ name }) => relative(root, name).replaceAll(sep, '/')))];
 rmSync(folder, { recursive: true, force: true });
 
 const expected = files.filter((file) => !skippedSuffixes.some((suffix) => file.endsWith(suffix)));
@@ -55,12 +56,23 @@ console.log(`Suites that ran: ${suites.join(', ') || 'none'}${found.map(({ name 
 if (missing.length > 0) console.log('Suites that DID NOT RUN:');
 for (const requirement of missing) console.log(`  ${advice(requirement)}`);
 
+// Those that a name on the command line leaves out are no news.
+const skipped = results
+  .flatMap(({ assertionResults }) => assertionResults)
+  .filter(({ status }) => args.length === 0 && (status === 'skipped' || status === 'pending'));
+if (skipped.length > 0) console.log('Tests that were SKIPPED:');
+for (const { fullName } of skipped) console.log(`  ${fullName}`);
+
 const failed = run.status !== 0 || forgotten.length > 0 || (ci && missing.length > 0);
 process.exit(failed ? 1 : 0);
 
-function ranFiles(path: string): string[] {
-  const { testResults } = JSON.parse(readFileSync(path, 'utf8')) as { testResults: { name: string }[] };
-  return [...new Set(testResults.map(({ name }) => relative(root, name).replaceAll(sep, '/')))];
+interface FileResult {
+  readonly name: string;
+  readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+}
+
+function resultsIn(path: string): readonly FileResult[] {
+  return (JSON.parse(readFileSync(path, 'utf8')) as { testResults: FileResult[] }).testResults;
 }
 
 function suiteOf(file: string): string {

@@ -9,8 +9,8 @@ import { type RedisServer, startRedis } from './redis-server.ts';
 
 const processes = 8;
 const calls = 250;
-/** What fails on a machine that is busy with other work proves nothing: more processes than this for each core want to run. */
-const busy = 1;
+/** What fails where more than this part of the machine was busy with other work before proves nothing. */
+const mostBusy = 0.3;
 
 let redis: RedisServer;
 
@@ -25,12 +25,17 @@ const quotas: readonly { algorithm: AlgorithmName; burst: number; limits: Limit 
   { algorithm: 'leaky-bucket', burst: 10, limits: { rate: 200, interval: 1_000, burst: 10, margin: 40 } },
 ];
 
-function judge({ load }: FleetRun, context: TestContext, check: () => void): void {
+/** In CI what depends on the machine has to hold, busy or not: one time out of three, for a fault of the bucket shows each time. */
+const retry = process.env.CI === 'true' ? 2 : 0;
+
+/** Checks what depends on the machine. */
+function judge({ busy }: FleetRun, context: TestContext, check: () => void): void {
   try {
     check();
   } catch (error) {
-    if (load > busy) context.skip(`The machine is busy: its load is ${load.toFixed(1)} a core.`);
-    throw error;
+    if (process.env.CI === 'true' || busy <= mostBusy) throw error;
+    console.warn(`NOT PROVEN, for ${Math.round(busy * 100)} % of this machine were busy with other work: ${error}`);
+    context.skip('The machine was busy with other work.');
   }
 }
 
@@ -38,6 +43,7 @@ test.for(quotas)(
   '8 processes, the clocks of two an hour off, are refused next to nothing by a $algorithm and share it evenly',
   {
     timeout: 90_000,
+    retry,
   },
   async ({ limits, ...rest }, context) => {
     const server = { ...rest, limit: 200, interval: 1_000 };
@@ -54,7 +60,7 @@ test.for(quotas)(
   },
 );
 
-test('a process that is killed takes one slot of the others with it at most', async (context) => {
+test('a process that is killed takes one slot of the others with it at most', { retry }, async (context) => {
   const interval = 100;
   const server = { algorithm: 'leaky-bucket', limit: 10, interval: 1_000, burst: 3 } as const;
   const limits = { rate: 1, interval, margin: 5 };

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { availableParallelism, loadavg } from 'node:os';
+import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Arrival, QuotaServerOptions } from '../../demo/servers/quota-server.ts';
 import { startServerProcess } from '../../demo/servers/server-process.ts';
@@ -18,29 +18,49 @@ export interface FleetOptions extends Pick<Orders, 'port' | 'limits' | 'calls'> 
 export interface FleetRun {
   /** What the server saw. */
   readonly log: readonly Arrival[];
-  /** How much other work the machine had before, as processes that want to run for each of its cores. */
-  readonly load: number;
+  /** What part of the machine was busy with other work before, from 0 to 1. */
+  readonly busy: number;
+}
+
+/** What part of the machine is busy with other work, from 0 to 1. */
+async function busyPart(): Promise<number> {
+  const times = () => {
+    const all = cpus().map((cpu) => cpu.times);
+    const idle = all.reduce((sum, time) => sum + time.idle, 0);
+    return { idle, total: all.reduce((sum, { user, nice, sys, irq }) => sum + user + nice + sys + irq, idle) };
+  };
+  const before = times();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const after = times();
+  return 1 - (after.idle - before.idle) / Math.max(1, after.total - before.total);
+}
+
+/** Starts processes, which wait for `go`. */
+export async function startProcesses(orders: readonly Orders[], children: ChildProcess[]): Promise<void> {
+  for (const order of orders) {
+    const child = fork(fileURLToPath(new URL('./redis-fleet-main.ts', import.meta.url)), {
+      execArgv: ['--import', 'tsx'],
+    });
+    children.push(child);
+    child.send(order);
+    // One after the other: they compile their sources.
+    await once(child, 'message');
+  }
 }
 
 /** Lets processes share one quota. */
 export async function runFleet(options: FleetOptions): Promise<FleetRun> {
   const { processes, server, clocksOff = 0, killAfter, port, limits, calls } = options;
-  const load = (loadavg()[0] ?? 0) / availableParallelism();
+  const busy = await busyPart();
   const servers = startServerProcess();
   const children: ChildProcess[] = [];
   try {
-    const remote = await servers.startQuotaServer(server);
-    for (let index = 0; index < processes; index++) {
-      const child = fork(fileURLToPath(new URL('./redis-fleet-main.ts', import.meta.url)), {
-        execArgv: ['--import', 'tsx'],
-      });
-      children.push(child);
+    const { url, log } = await servers.startQuotaServer(server);
+    const orders = Array.from({ length: processes }, (_, index): Orders => {
       const clockOff = index < clocksOff ? (index % 2 === 0 ? 3_600_000 : -3_600_000) : 0;
-      const orders: Orders = { name: `process ${index}`, port, url: remote.url, limits, calls, clockOff };
-      child.send(orders);
-      // One after the other: they compile their sources.
-      await once(child, 'message');
-    }
+      return { name: `process ${index}`, port, url, limits, calls, clockOff };
+    });
+    await startProcesses(orders, children);
     const ended = children.map((child) => once(child, 'exit'));
     for (const child of children) child.send('go');
     if (killAfter !== undefined) {
@@ -48,7 +68,7 @@ export async function runFleet(options: FleetOptions): Promise<FleetRun> {
       children[0]?.kill('SIGKILL');
     }
     await Promise.all(ended);
-    return { load, log: await remote.log() };
+    return { busy, log: await log() };
   } finally {
     for (const child of children) child.kill('SIGKILL');
     await servers.close();

@@ -1,7 +1,12 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { createThrottle, throttleFetch } from 'sluice';
 import { redisStore } from 'sluice/redis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startProcesses } from './redis-fleet.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -57,5 +62,57 @@ test('a refusal with Retry-After: 2 lets no call of any client of Redis go for 2
     expect(other.times.filter(during(newsTake))).toEqual([]);
   } finally {
     await Promise.all([own.close(), other.close()]);
+  }
+});
+
+test('with 50 calls in the air and 200 waiting in two processes, the server sees none for the 2 seconds it asked for', {
+  timeout: 30_000,
+}, async () => {
+  const inTheAir = 50;
+  const arrivals: { client: unknown; at: number }[] = [];
+  const held: ServerResponse[] = [];
+  let refusedAt = 0;
+  const api = createServer((request, response) => {
+    arrivals.push({ client: request.headers['x-client'], at: performance.now() });
+    if (refusedAt > 0) {
+      response.end();
+      return;
+    }
+    held.push(response);
+    if (held.length < inTheAir) return;
+    refusedAt = performance.now();
+    held.shift()?.writeHead(429, { 'retry-after': '2' }).end();
+    setTimeout(() => held.forEach((one) => void one.end()), 1_000);
+  }).listen(0, '127.0.0.1');
+  await once(api, 'listening');
+  const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}/`;
+  // A slot each 500 ms, so that those that both hold already come long after the news.
+  const orders = {
+    port: server.port,
+    url,
+    calls: 125,
+    clockOff: 0,
+    limits: { rate: 2, interval: 1_000, burst: inTheAir },
+  };
+  const children: ChildProcess[] = [];
+  try {
+    await startProcesses(
+      [
+        { ...orders, name: 'A' },
+        { ...orders, name: 'B' },
+      ],
+      children,
+    );
+    for (const child of children) child.send('go');
+    const clientsFrom = (ms: number) =>
+      new Set(arrivals.filter(({ at }) => at > refusedAt + ms).map(({ client }) => client));
+    while (refusedAt === 0 || clientsFrom(2_000).size < 2) await sleep(50);
+    const after = arrivals.map(({ at }) => Math.round(at - refusedAt)).filter((ms) => ms > newsTake && ms < 2_000);
+    expect(after).toEqual([]);
+    expect(arrivals.filter(({ at }) => at <= refusedAt + newsTake)).toHaveLength(inTheAir);
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+    api.closeAllConnections();
+    api.close();
   }
 });
