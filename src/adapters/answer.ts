@@ -1,5 +1,5 @@
 import type { AdapterLink } from '../core/adapter-link.ts';
-import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
+import { checkNumber, checkOptions, wrongType } from '../core/check.ts';
 import { report } from '../core/events.ts';
 import type { Grant } from '../core/grant.ts';
 import type { ServerSignal } from '../core/server-signal.ts';
@@ -21,9 +21,16 @@ export type Answered = Pick<ServerAnswer, 'status' | 'headers' | 'body'>;
 
 /** Checks what was given to an adapter, once, when it is attached. */
 export function checkAnswerOptions<Call>({ dialect, onSignal }: AnswerOptions<Call>): void {
-  if (dialect !== undefined) checkOptions('dialect', dialect);
-  if (dialect?.refusals !== undefined) checkMethods('dialect.refusals', dialect.refusals, ['some']);
+  if (dialect !== undefined) checkDialect(dialect);
   if (onSignal !== undefined && typeof onSignal !== 'function') wrongType('onSignal', 'a function', onSignal);
+}
+
+function checkDialect(dialect: Dialect): void {
+  checkOptions('dialect', dialect);
+  const { hints = {}, fields = {}, body = {}, refusals = [], leastPause = 1 } = dialect;
+  for (const [name, value] of Object.entries({ hints, fields, body })) checkOptions(`dialect.${name}`, value);
+  if (!Array.isArray(refusals)) wrongType('dialect.refusals', 'a list', refusals);
+  checkNumber('dialect.leastPause', leastPause, { above: 0 });
 }
 
 /** Whether the dialect looks into the body of answers. */

@@ -101,9 +101,13 @@ function answeredBy(outcome: Outcome): Answered {
   }
 }
 
-/** Whether a call can be made a second time: not if an argument is a stream, or holds one. */
+/** Whether a call can be made a second time: not if an argument is a stream, holds one, or cannot be read. */
 export function maySendAgain(args: readonly unknown[]): boolean {
-  return args.every((argument) => !isStream(argument) && !valuesOf(argument).some(isStream));
+  try {
+    return args.every((argument) => !isStream(argument) && !valuesOf(argument).some(isStream));
+  } catch {
+    return false;
+  }
 }
 
 function isStream(value: unknown): boolean {
@@ -115,17 +119,23 @@ function isStream(value: unknown): boolean {
 /** Finds the signal among the arguments of a call, or in one of them; the last one counts. */
 export function signalIn(args: readonly unknown[]): AbortSignal | undefined {
   for (const argument of [...args].reverse()) {
-    if (typeof argument !== 'object' || argument === null) continue;
-    const { signal, request } = argument as {
-      readonly signal?: unknown;
-      readonly request?: { readonly signal?: unknown };
-    };
-    const found = [argument, signal, request?.signal].find((one) => one instanceof Object && isSignal(one)) as
-      | AbortSignal
-      | undefined;
-    if (found !== undefined) return found;
+    try {
+      const found = placesIn(argument).find((one) => typeof one === 'object' && one !== null && isSignal(one));
+      if (found !== undefined) return found as AbortSignal;
+    } catch {
+      // What cannot be read holds no signal.
+    }
   }
   return undefined;
+}
+
+function placesIn(argument: unknown): readonly unknown[] {
+  if (typeof argument !== 'object' || argument === null) return [];
+  const { signal, request } = argument as {
+    readonly signal?: unknown;
+    readonly request?: { readonly signal?: unknown };
+  };
+  return [argument, signal, request?.signal];
 }
 
 /** What stands in a plain object. Others are not looked into: their getters may do something. */

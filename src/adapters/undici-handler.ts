@@ -52,6 +52,8 @@ export function headersOf(raw: RawHeaders): [string, string][] {
   return headers;
 }
 
+const latin1 = new TextDecoder('latin1');
+
 function textOf(part: Uint8Array | string | undefined): string {
-  return typeof part === 'string' ? part : String.fromCharCode(...(part ?? []));
+  return typeof part === 'string' ? part : latin1.decode(part);
 }

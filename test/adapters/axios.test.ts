@@ -180,6 +180,18 @@ describe('eject', () => {
     expect(await remaining(set)).toBe(1);
   });
 
+  it('may be called twice', async () => {
+    const { instance, eject, ...set } = setUp();
+    const other = throttleAxios(instance, set.throttle);
+    eject();
+    eject();
+    await instance.get(stage.url);
+    expect(await remaining(set)).toBe(0);
+    other.eject();
+    await instance.get(stage.url);
+    expect(set.clock.timers).toBe(0);
+  });
+
   it('lets calls that wait go in their turn, and their retries straight through', async () => {
     const { instance, eject, clock, throttle } = setUp();
     await throttle.wait(stage.origin);
@@ -192,6 +204,16 @@ describe('eject', () => {
     const { config } = await call;
     await instance(config);
     expect(stage.arrivals.length).toBe(2);
+  });
+
+  it('takes one of two doors to the same throttle away, by each of which a call counts', async () => {
+    const { instance, eject, ...set } = setUp({}, { limits: { rate: 1, interval: T, burst: 5 } });
+    throttleAxios(instance, set.throttle);
+    await instance.get(stage.url);
+    expect(await remaining(set)).toBe(3);
+    eject();
+    await instance.get(stage.url);
+    expect(await remaining(set)).toBe(2);
   });
 
   it('leaves another throttle on, of which each call waits for both', async () => {

@@ -373,3 +373,44 @@ describe('the body of an answer', () => {
     expect(onSignal).toHaveBeenCalledWith(expect.objectContaining({ throttled: false }), expect.anything());
   });
 });
+
+describe('what cannot be read', () => {
+  const thrower = () =>
+    new Proxy(
+      {},
+      {
+        get: () => {
+          throw reason;
+        },
+        getPrototypeOf: () => {
+          throw reason;
+        },
+      },
+    );
+
+  it('may be an argument: it reaches the function, and a refused call with it is not made again', async () => {
+    const argument = thrower();
+    const given: unknown[] = [];
+    const { call } = setUp(
+      async ([first], index) => {
+        given.push(first);
+        if (index > 0) throw refusal();
+        return 'ok';
+      },
+      {},
+      { limits: { rate: 1, interval: T, burst: 5 } },
+    );
+    expect(await call(argument, { signal: null })).toBe('ok');
+    await expect(call(argument)).rejects.toMatchObject({ status: 429 });
+    expect(given.map((one) => one === argument)).toEqual([true, true]);
+  });
+
+  it('may be what the function throws, and hides no signal of another argument', async () => {
+    const error = thrower();
+    const { call } = setUp(() => Promise.reject(error), { dialect: { refusals: [{ body: ['code', 'x'] }] } });
+    const failed = await call(AbortSignal.abort(reason), thrower()).catch((error: unknown) => error);
+    expect(failed).toBe(reason);
+    const thrown = (await call().catch((error: unknown) => [error])) as unknown[];
+    expect(thrown[0] === error).toBe(true);
+  });
+});

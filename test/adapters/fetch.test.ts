@@ -86,6 +86,34 @@ describe('in Node, plain and throttled fetch do the same with', () => {
   itIsTheSame('a body that is cut', 200, (url) => [`${url}/cut-body`]);
   itIsTheSame('10 MB', 200, (url) => [`${url}/echo`, post('x'.repeat(10_000_000))]);
 
+  const failing = (name: string) =>
+    Object.defineProperty({}, name, {
+      enumerable: true,
+      get: () => {
+        throw new RangeError(name);
+      },
+    });
+  for (const name of ['method', 'headers', 'body', 'signal', 'credentials'])
+    itIsTheSame(`an init whose ${name} throws`, undefined, (url) => [`${url}/echo`, failing(name)]);
+  itIsTheSame('headers that throw', undefined, (url) => [`${url}/echo`, { headers: failing('x-a') }]);
+  itIsTheSame('what throws when it becomes a text', undefined, () => [
+    {
+      toString: () => {
+        throw new RangeError('own');
+      },
+    },
+  ]);
+  itIsTheSame('what is frozen', 200, (url) => [
+    Object.freeze(new URL(`${url}/echo`)),
+    Object.freeze(post('text', { headers: Object.freeze({ 'x-a': '1' }) })),
+  ]);
+  itIsTheSame('a Proxy for an init', 200, (url) => [`${url}/echo`, new Proxy(post('text'), {})]);
+  itIsTheSame('a Proxy of a Request', 200, (url) => [new Proxy(new Request(`${url}/echo`), {})]);
+  itIsTheSame('a Proxy of a signal', 200, (url) => [
+    `${url}/echo`,
+    { signal: new Proxy(new AbortController().signal, {}) },
+  ]);
+
   // What a frame would hand over.
   const foreign = (code: string) => runInNewContext(code);
   itIsTheSame('an init of another window', 200, (url) => [

@@ -97,6 +97,7 @@ describe('the requests of all pages', () => {
     dispatch(new Request(api));
     const second = dispatch(new Request(api));
     eject();
+    eject();
     expect(dispatch(new Request(api)).answer).toBe(undefined);
     await clock.advance(T);
     expect((await second.answer)?.status).toBe(200);

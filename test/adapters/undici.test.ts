@@ -281,6 +281,15 @@ describe.each(versions)('undici %s', (_, undici) => {
     );
   });
 
+  it('takes headers of any size', async () => {
+    own = (_request, response) => response.setHeader('x-long', 'x'.repeat(300_000)).end('ok');
+    const agent = new undici.Agent({ maxHeaderSize: 1_000_000 });
+    onTestFinished(() => agent.close());
+    const dispatcher = agent.compose(throttleInterceptor(createThrottle({ limits: even })));
+    const answer = await undici.request(`${server.url}/own`, { dispatcher });
+    expect([answer.headers['x-long']?.length, await answer.body.text()]).toEqual([300_000, 'ok']);
+  });
+
   it('keeps the pace of a slow reader', async () => {
     const { request } = setUp();
     const size = 4_000_000;

@@ -1,6 +1,16 @@
 import { WaitTooLongError } from 'sluice';
 import { expect, it } from 'vitest';
-import { type AnyCall, type AnyOptions, arrived, errorParts, type Stage, type Subject, setUp, T } from './subject.ts';
+import {
+  type AnyCall,
+  type AnyOptions,
+  arrived,
+  type Call,
+  errorParts,
+  type Stage,
+  type Subject,
+  setUp,
+  T,
+} from './subject.ts';
 
 /** Each option means the same in every adapter. */
 export function itTakesTheOptions(subject: Subject, stage: Stage): void {
@@ -116,10 +126,55 @@ export function itTakesTheOptions(subject: Subject, stage: Stage): void {
     },
   );
 
-  it('rejects wrong options when it is attached', () => {
+  it.each<[string, unknown, string]>([
+    ['key', 5, 'Expected `key` to be a string or a function, got `5`.'],
+    ['cost', -1, 'Expected `cost` to be a number of at least 0, got `-1`.'],
+    ['cost', { calls: '1' }, 'Expected `cost.calls` to be a number of at least 0, got `"1"`.'],
+    ['priority', '1', 'Expected `priority` to be a finite number, got `"1"`.'],
+    ['match', true, 'Expected `match` to be a function, got `true`.'],
+    ['maxWait', -5, 'Expected `maxWait` to be a number of at least 0 (Infinity is allowed), got `-5`.'],
+    ['settle', {}, 'Expected `settle` to be a function, got `[object Object]`.'],
+    ['onSignal', [], 'Expected `onSignal` to be a function, got `array of 0`.'],
+    ['dialect', 'github', 'Expected `dialect` to be an object, got `"github"`.'],
+    ['dialect', { refusals: {} }, 'Expected `dialect.refusals` to be a list, got `[object Object]`.'],
+    ['dialect', { hints: null }, 'Expected `dialect.hints` to be an object, got `null`.'],
+    ['dialect', { leastPause: 0 }, 'Expected `dialect.leastPause` to be a number above 0, got `0`.'],
+  ])('says what is wrong with an option when it is attached: %s %j', (name, value, message) => {
     const { throttle } = setUp(subject);
-    expect(() => subject.make({ throttle, options: { cost: -1 } })).toThrow(RangeError);
-    expect(() => subject.make({ throttle, options: { match: true as never } })).toThrow(TypeError);
-    expect(() => subject.make({ throttle: {} as never, options: {} })).toThrow(TypeError);
+    expect(() => subject.make({ throttle, options: { [name]: value } })).toThrow(message);
+  });
+
+  it('takes options that are frozen, and no throttle but one of createThrottle', async () => {
+    const { throttle } = setUp(subject);
+    const options = Object.freeze({ key: 'own', dialect: Object.freeze({ refusals: Object.freeze([]) }) });
+    expect((await subject.make({ throttle: Object.freeze(throttle), options })({ url: stage.url })).status).toBe(200);
+    for (const wrong of [undefined, null, 5, {}])
+      expect(() => subject.make({ throttle: wrong as never, options: {} })).toThrow('createThrottle');
+  });
+
+  it('lets its functions send calls of their own', async () => {
+    const { throttle, clock } = setUp(subject, {}, { limits: { rate: 1, interval: T, burst: 2 } });
+    const own: unknown[] = [];
+    const call: Call = subject.make({
+      throttle,
+      options: {
+        onSignal: (_, { url }) => {
+          if (url.search === '') own.push(call({ url: `${stage.url}?own` }));
+        },
+      },
+    });
+    await call({ url: stage.url });
+    await Promise.all(own);
+    expect([own.length, stage.arrivals.length, clock.timers]).toEqual([1, 2, 0]);
+  });
+
+  it('is not troubled by huge headers', async () => {
+    stage.handle = (_, __, response) => {
+      for (let index = 0; index < 100; index++) response.setHeader(`x-ratelimit-limit-${index}`, '9'.repeat(50));
+      response.setHeader('retry-after', '9'.repeat(5_000)).end('ok');
+    };
+    const { call, throttle } = setUp(subject);
+    expect(await call({ url: stage.url })).toEqual({ status: 200, text: 'ok' });
+    expect((await throttle.status(stage.origin)).pausedUntil).toBe(undefined);
   });
 }
