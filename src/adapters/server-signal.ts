@@ -67,7 +67,7 @@ function read({ status, headers, now, dialect = {}, body, maxPause }: ServerAnsw
     readRateLimitFields(texts, quotas);
   }
   const inBody = dialect.body && readBody(body, dialect.body, arrival);
-  const all = [...(inBody ? [inBody.quota] : []), ...quotas.read(arrival, hints)].slice(0, mostQuotas);
+  const all = [...(inBody ? [inBody.quota] : []), ...quotas.read(arrival, dialect)].slice(0, mostQuotas);
   const binding = bindingOf(all, inBody?.quota);
 
   const asked = mayRefuse ? readRetryAfter(texts, arrival, hints, ignored) : undefined;

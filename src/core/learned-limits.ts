@@ -7,6 +7,9 @@ const careful: Limit = { rate: 1, interval: 1_000 };
 /** What is said about two instants that are no further apart is said about one, in ms. */
 const sameInstant = 1_000;
 
+/** Windows that differ by no more than this part are the same. */
+const rounding = 0.1;
+
 /** So many keys are remembered; the one that was learned first is forgotten first, and learned anew. */
 const keysKept = 10_000;
 
@@ -39,7 +42,7 @@ export class LearnedLimits {
     const known = this.#learned.get(key);
     const told = toldBy(signal.buckets);
     if (told.length > 0) {
-      if (JSON.stringify(known?.limits) === JSON.stringify(told)) return false;
+      if (known?.until === undefined && areClose(known?.limits, told)) return false;
       this.#keep(key, { limits: told, until: undefined });
       return true;
     }
@@ -59,6 +62,17 @@ export class LearnedLimits {
       this.#learned.delete(first);
     }
   }
+}
+
+/** Whether limits are the same but for what servers round: windows that are reckoned from a reset differ with every answer. */
+function areClose(known: readonly Limit[] = [], told: readonly Limit[]): boolean {
+  return (
+    known.length === told.length &&
+    told.every(({ rate, interval }, index) => {
+      const old = known[index] as Limit;
+      return rate === old.rate && Math.abs(interval / old.interval - 1) <= rounding;
+    })
+  );
 }
 
 /** The limits among quotas: those of requests whose number and window are known. */

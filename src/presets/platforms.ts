@@ -115,6 +115,7 @@ export const openai: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   source: 'https://platform.openai.com/docs/guides/rate-limits',
   confidence: 'copy',
   note: 'Resets tell when all of it will be back, so a pause may be longer than it must. Failed calls count too.',
+  dialect: { refills: true },
 });
 
 /** OpenAI's models on Azure, by deployment. */
@@ -131,4 +132,5 @@ export const anthropic: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   countsBy: 'organization, and class of model',
   source: 'https://docs.anthropic.com/en/api/rate-limits',
   confidence: 'primary',
+  dialect: { refills: true },
 });

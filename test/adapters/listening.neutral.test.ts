@@ -5,6 +5,7 @@ import {
   type ThrottleOptions,
   throttleFetch,
 } from 'sluice';
+import { openai } from 'sluice/presets';
 import { ManualClock } from 'sluice/testing';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Answering, fakeFetch, watch } from './fake-fetch.ts';
@@ -306,6 +307,37 @@ describe("limits: 'server'", () => {
     expect(times().length).toBeLessThan(12);
     await pass(70 * T);
     expect(times()).toHaveLength(12);
+  });
+
+  it('keeps to the rate of a token bucket that tells when it will be full', async () => {
+    const size = 20;
+    let level = size;
+    let filledAt = 0;
+    const fill = (at: number) => {
+      level = Math.min(size, level + ((at - filledAt) * size) / T);
+      filledAt = at;
+    };
+    let refusals = 0;
+    const { pass, send, times } = setUp(
+      ({ at }) => {
+        fill(at);
+        if (level < 1) refusals++;
+        else level--;
+        const headers = {
+          'x-ratelimit-limit-requests': `${size}`,
+          'x-ratelimit-remaining-requests': `${Math.floor(level)}`,
+          'x-ratelimit-reset-requests': `${Math.ceil(((size - level) * T) / size)}ms`,
+        };
+        return ok(headers);
+      },
+      { dialect: openai().dialect },
+      { limits: 'server' },
+    );
+    send(200);
+    await pass(T);
+    await pass(5 * T);
+    const inOneSecond = times().filter((at) => at > 3 * T && at <= 4 * T).length;
+    expect([inOneSecond >= 17, inOneSecond <= 20, refusals]).toEqual([true, true, 0]);
   });
 
   it('keeps to a call a second where the server tells nothing', async () => {

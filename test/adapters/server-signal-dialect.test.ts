@@ -157,3 +157,27 @@ describe('a quota in the body', () => {
     expect(read(dialect, 200, { 'Retry-After': '9' }, { error: 'throttled', cost }).retryAt).toBe(now + 9 * s);
   });
 });
+
+describe('a quota that refills', () => {
+  const quota = (remaining: string, reset: string) =>
+    read({ refills: true }, 200, {
+      'x-ratelimit-limit': '60',
+      'x-ratelimit-remaining': remaining,
+      'x-ratelimit-reset': reset,
+    });
+
+  it('has the time in which all of it comes back for its window', () => {
+    expect(quota('59', '1s')).toMatchObject({ window: 60 * s, resetAt: now + s });
+    expect(quota('0', '6m0s')).toMatchObject({ window: 360 * s, retryAt: now + 360 * s });
+  });
+
+  it('has none where nothing is missing, or never', () => {
+    expect(quota('60', '1s').window).toBeUndefined();
+    expect(quota('59', '9999h').window).toBeUndefined();
+  });
+
+  it('keeps a window that the server tells', () => {
+    const headers = { ratelimit: '"a";r=5;t=3', 'ratelimit-policy': '"a";q=10;w=20' };
+    expect(read({ refills: true }, 200, headers).window).toBe(20 * s);
+  });
+});

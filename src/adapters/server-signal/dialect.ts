@@ -58,6 +58,12 @@ export interface Dialect {
   /** What the body tells. */
   readonly body?: BodyQuota;
   /**
+   * Whether resets tell when all of a quota will be back that comes back evenly, as in a token bucket. The window of a quota
+   * that names none is then the time in which all of it comes back.
+   * @default false
+   */
+  readonly refills?: boolean;
+  /**
    * How long to pause at least after a refusal that does not say when to come back, in ms; above 0. For those who act on the
    * signal; the signal itself stays without `retryAt`.
    * @default 1,000

@@ -1,4 +1,4 @@
-import type { TimeHint } from './dialect.ts';
+import type { Dialect, TimeHint } from './dialect.ts';
 import { type Arrival, type RetryTime, readTime } from './retry-time.ts';
 import type { SignalBucket } from './signal.ts';
 
@@ -58,22 +58,32 @@ export class Quotas {
   }
 
   /** What was read, without the quotas of which nothing is known. */
-  read(arrival: Arrival, hints: Readonly<Record<string, TimeHint>>): readonly Quota[] {
+  read(arrival: Arrival, { hints = {}, refills = false }: Dialect): readonly Quota[] {
     const quotas: Quota[] = [];
     for (const draft of this.#drafts.values()) {
-      const quota = draft.unknown ? undefined : this.#finish(draft, arrival, hints);
+      const quota = draft.unknown ? undefined : this.#finish(draft, arrival, hints, refills);
       if (quota !== undefined) quotas.push(quota);
     }
     return quotas;
   }
 
-  #finish(draft: QuotaDraft, arrival: Arrival, hints: Readonly<Record<string, TimeHint>>): Quota | undefined {
-    const { policyName, unit, used, window, windowField } = draft;
+  #finish(
+    draft: QuotaDraft,
+    arrival: Arrival,
+    hints: Readonly<Record<string, TimeHint>>,
+    refills: boolean,
+  ): Quota | undefined {
+    const { policyName, unit, used, windowField } = draft;
+    let { window } = draft;
     const reset = this.#resetOf(draft, arrival, hints);
     let { limit, remaining } = draft;
     if (used !== undefined && limit !== undefined) remaining ??= Math.max(0, limit - used);
     if (used !== undefined && remaining !== undefined) limit ??= used + remaining;
     if (limit === undefined && remaining === undefined && reset === undefined) return undefined;
+    if (refills && limit !== undefined && remaining !== undefined && remaining < limit) {
+      const ms = (reset?.at ?? Infinity) - arrival.now;
+      if (ms !== Infinity) window ??= (ms * limit) / (limit - remaining);
+    }
     const bucket: SignalBucket = {
       ...(policyName ? { policyName: policyName.slice(0, longestName) } : undefined),
       ...(limit === undefined ? undefined : { limit }),
