@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { openTabs, sleep } from './browser.ts';
+import { openTabs, sleep, until } from './browser.ts';
 import { type Chromium, type ChromiumTab, startChromium } from './chromium.ts';
 import { chromiumProgram } from './engines.ts';
 import { type Site, startSite } from './site.ts';
@@ -46,13 +46,18 @@ describe.skipIf(chromiumProgram === undefined)('in chromium, with a page in the 
       tabs = await openTabs(browser, `${site.pages}/`, 2);
       const [cached, other] = tabs as [ChromiumTab, ChromiumTab];
       const key = `news ${store}`;
+      const limited = `limits ${store}`;
       await cached.call('waitInLine', { store, key, count: 50 });
+      await cached.call('waitInLine', { store, key: limited, count: 50 });
       await cached.call('reserve', { store, key, count: 1 });
       await sleep(200);
       await cached.goTo(elsewhere());
       await other.call('pause', { store, key, ms: 600_000 });
+      await other.call('setLimit', { store, key: limited, limit: { rate: 1_000, interval: 1_000, burst: 100 } });
       expect(await cached.goBack()).toBe(true);
       expect(await cached.call('pausedFor', { store, key })).toBeGreaterThan(500_000);
+      // At the old limits this would take them the better part of a minute.
+      await until('all have gone', async () => (await cached.call('waiting', { store, key: limited })) === 0, 2_000);
       expect(await cached.call('unhandled', undefined)).toEqual([]);
     });
   });

@@ -13,7 +13,11 @@ const at = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 /** What the pages run, by the path that it is served at. */
 async function bundles(): Promise<Map<string, string>> {
   const { outputFiles } = await build({
-    entryPoints: { page: at('./page/page.ts'), worker: at('./page/worker.ts') },
+    entryPoints: {
+      page: at('./page/page.ts'),
+      worker: at('./page/worker.ts'),
+      'throttling-worker': at('./page/throttling-worker.ts'),
+    },
     outdir: '/',
     bundle: true,
     // Modules would need CORS in a sandboxed frame.
@@ -33,9 +37,9 @@ async function listen(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-function answer(response: ServerResponse, type: string, body: string): void {
+function answer(response: ServerResponse, type: string, body: string, status = 200): void {
   // Without `no-store`, which keeps a page out of the back-forward cache.
-  response.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache', 'access-control-allow-origin': '*' });
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-cache', 'access-control-allow-origin': '*' });
   response.end(body);
 }
 
@@ -51,17 +55,49 @@ const pages = await listen(({ url = '/' }, response) => {
 });
 
 let log: Call[] = [];
+/** Calls that have no answer yet, and when the first was refused. */
+let held: { readonly tab: string; readonly at: number; readonly response: ServerResponse }[] = [];
+let refusedAt: number | undefined;
+
+/**
+ * Keeps calls without an answer. Once there are `refuseAt`, the first that comes at the pace of the calls, not late among those
+ * that went at once, makes it refuse the oldest of tab `a`, and answer the others soon after.
+ */
+function hold(response: ServerResponse, tab: string, refuseAt: number): void {
+  const now = performance.timeOrigin + performance.now();
+  held.push({ tab, response, at: now });
+  const refused = held.find((call) => call.tab === 'a');
+  const isPaced = now - (held.at(-2)?.at ?? now) > 60;
+  if (held.length < refuseAt || !isPaced || refused === undefined) return;
+  refusedAt = now;
+  refused.response.setHeader('access-control-expose-headers', 'retry-after');
+  refused.response.setHeader('retry-after', '2');
+  answer(refused.response, 'text/plain', 'too many', 429);
+  const rest = held.filter((call) => call !== refused);
+  held = [];
+  setTimeout(() => {
+    for (const call of rest) answer(call.response, 'text/plain', 'ok');
+  }, 300);
+}
+
 const calls = await listen(({ url = '/', method }, response) => {
   // Read before anything else is done: this instant is what the quota and the log go by.
   const arrival = performance.timeOrigin + performance.now();
   const { pathname, searchParams } = new URL(url, 'http://calls');
   if (pathname === '/log') {
     const told = JSON.stringify(log);
-    if (method === 'POST') log = [];
+    if (method === 'POST') {
+      log = [];
+      held = [];
+      refusedAt = undefined;
+    }
     return answer(response, 'application/json', told);
   }
   const tab = searchParams.get('tab');
   if (tab !== null) log.push({ at: arrival, tab, slot: Number(searchParams.get('slot')) });
+  const refuseAt = Number(searchParams.get('refuse'));
+  if (tab !== null && refuseAt > 0 && refusedAt === undefined) return hold(response, tab, refuseAt);
+  if (pathname === '/refused') return answer(response, 'application/json', JSON.stringify(refusedAt ?? null));
   answer(response, 'text/plain', 'ok');
 });
 

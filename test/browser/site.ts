@@ -21,6 +21,8 @@ export interface Site {
   readonly calls: string;
   /** Tells the calls since the last time, in order, and forgets them. */
   takeLog(): Promise<readonly Call[]>;
+  /** When the server refused a call, in ms since the epoch; null if it has not since the log was taken. */
+  refusedAt(): Promise<number | null>;
   close(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export async function startSite(): Promise<Site> {
     pages,
     calls,
     takeLog: async () => (await fetch(`${calls}/log`, { method: 'POST' })).json() as Promise<Call[]>,
+    refusedAt: async () => (await fetch(`${calls}/refused`)).json() as Promise<number | null>,
     close: async () => {
       if (child.connected) child.disconnect();
       await ended;

@@ -1,4 +1,13 @@
-import { type BucketStore, createThrottle, type Grant, quota, type Status, type Throttle } from 'sluice';
+import {
+  type BucketStore,
+  createThrottle,
+  type Grant,
+  type Limit,
+  quota,
+  type Status,
+  type Throttle,
+  throttleFetch,
+} from 'sluice';
 import { planOf } from '../../../src/core/limit.ts';
 import { bare } from './bare.ts';
 import { faults, uses } from './faults.ts';
@@ -67,6 +76,16 @@ export interface RoundTripOptions {
   readonly count: number;
 }
 
+export interface FetchesOptions {
+  readonly store: StoreName;
+  /** Where to, in turn; what tells the call apart is added. */
+  readonly urls: readonly string[];
+  readonly tab: string;
+  readonly count: number;
+  /** The number of the call that makes the server refuse one. */
+  readonly refuse: number;
+}
+
 export interface ReserveReport {
   /** How far ahead the slots are, in ms. */
   readonly waits: readonly number[];
@@ -119,6 +138,21 @@ function ask<T>(post: (port: MessagePort) => void): Promise<T> {
 const askWorker = (worker: Pick<Worker, 'postMessage'>): Promise<InWorker> =>
   ask((port) => worker.postMessage(undefined, [port]));
 
+/** A worker that requests what it is told to. */
+const requesting = 'onmessage = ({ data, ports: [port] }) => fetch(data).then(({ ok }) => port.postMessage(ok))';
+
+/** Begins to load something; resolves when that is over, with whether it succeeded. */
+function loaded<T extends XMLHttpRequest | HTMLImageElement>(
+  target: T,
+  begin: (target: T) => unknown,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    target.onload = () => resolve(true);
+    target.onerror = () => resolve(false);
+    begin(target);
+  });
+}
+
 export const lab = {
   ...faults,
 
@@ -156,6 +190,11 @@ export const lab = {
     return { answered, troubles };
   },
 
+  /** The same without an answer. */
+  beginCalls(options: CallsOptions): void {
+    lab.calls(options).catch(() => {});
+  },
+
   /** Lets calls go that have all waited for the end of a pause. Answers with what they cost: transactions and requests for locks. */
   async usesOf({ store, key, count }: ReserveOptions): Promise<typeof uses> {
     const limits = { rate: 1_000, interval: 1_000, burst: 1_000 };
@@ -179,6 +218,17 @@ export const lab = {
     const begun = performance.now();
     for (let done = 0; done < count; done++) await step?.();
     return (performance.now() - begun) / count;
+  },
+
+  /** Sends calls by a throttled fetch, 50 at once and ten a second from then on, and waits for none of them. */
+  fetches({ store, urls, tab, count, refuse }: FetchesOptions): void {
+    const limits = { rate: 10, interval: 1_000, burst: 50 };
+    const throttle = createThrottle({ limits, margin: 0, store: makeStore(store) });
+    throttles.set('calls', { throttle, troubles: troublesOf(throttle) });
+    const send = throttleFetch(throttle, { key: 'api' });
+    // Each of its own: a browser keeps calls waiting that ask for the same as one that has no answer yet.
+    for (let call = 0; call < count; call++)
+      send(`${urls[call % urls.length]}/?tab=${tab}&slot=${call}&refuse=${refuse}`).catch(() => {});
   },
 
   /** Tells where the throttle of `calls` stands. */
@@ -225,9 +275,49 @@ export const lab = {
     return askWorker(active as ServiceWorker);
   },
 
+  /** Puts the page under a service worker. */
+  async register(script: string): Promise<void> {
+    await navigator.serviceWorker.register(script);
+    const isOurs = () => navigator.serviceWorker.controller?.scriptURL.endsWith(script);
+    while (!isOurs())
+      await new Promise((resolve) => {
+        navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true });
+      });
+  },
+
+  /** Requests something `count` times at once in each way that a script has. Answers with how many were answered. */
+  async request({ url, count }: { url: string; count: number }): Promise<number> {
+    const worker = new Worker(URL.createObjectURL(new Blob([requesting])));
+    const ways = [
+      () => fetch(`${url}&by=fetch`).then(({ ok }) => ok),
+      () => loaded(new XMLHttpRequest(), (request) => [request.open('GET', `${url}&by=xhr`), request.send()]),
+      () => ask<boolean>((port) => worker.postMessage(`${url}&by=worker`, [port])),
+    ];
+    const answers = ways.flatMap((way) => Array.from({ length: count }, way));
+    return (await Promise.all(answers)).filter(Boolean).length;
+  },
+
+  /** Shows images; what they load need not be one. */
+  async showImages({ url, count }: { url: string; count: number }): Promise<void> {
+    const show = (number: number) =>
+      loaded(new Image(), (image) => Object.assign(image, { src: `${url}&image=${number}` }));
+    await Promise.all(Array.from({ length: count }, (_, number) => show(number)));
+  },
+
+  /** Requests something and tells whether it was answered within so many ms. */
+  isAnswered({ url, ms }: { url: string; ms: number }): Promise<boolean> {
+    const late = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), ms));
+    return Promise.race([fetch(url).then(({ ok }) => ok), late]);
+  },
+
   /** Stops a key for so many ms. */
   async pause({ store, key, ms }: { store: StoreName; key: string; ms: number }): Promise<void> {
     await throttleOn(store).throttle.pause(key, Date.now() + ms);
+  },
+
+  /** Gives a key a limit of its own. */
+  async setLimit({ store, key, limit }: { store: StoreName; key: string; limit: Limit }): Promise<void> {
+    await throttleOn(store).throttle.setLimits(key, limit);
   },
 
   /** Puts calls in the line of a key and leaves them there. */
