@@ -1,6 +1,5 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import axios from 'axios';
 import ky1 from 'ky';
 import ky2 from 'ky-2';
@@ -11,7 +10,8 @@ import { throttleInterceptor } from 'sluice/undici';
 import { Agent, request } from 'undici';
 import { median, sideBySide } from './side-by-side.ts';
 
-// What an adapter costs where nothing has to wait: 10,000 calls over loopback, bare and throttled in turn, an unlimited bucket.
+// What an adapter costs where nothing has to wait: 10,000 calls over loopback, bare and throttled in turn, an unlimited bucket. The
+// server has a process of its own, so that the CPU time of this one is the client's.
 
 type Send = (url: string) => Promise<unknown>;
 
@@ -36,7 +36,16 @@ function dispatched(throttled: boolean): Send {
   return async (url) => (await request(url, { dispatcher })).body.text();
 }
 
-const clients: Record<string, { readonly bare: Send; readonly throttled: Send }> = {
+interface Contenders {
+  readonly bare: Send;
+  readonly throttled: Send;
+  /** The client with hooks of its own that do nothing, where the adapter is made of them. */
+  readonly hooked?: Send;
+}
+
+const idle = { beforeRequest: [async () => {}], afterResponse: [async () => {}] };
+
+const clients: Record<string, Contenders> = {
   fetch: {
     bare: async (url) => (await fetch(url)).text(),
     throttled: (
@@ -48,9 +57,21 @@ const clients: Record<string, { readonly bare: Send; readonly throttled: Send }>
   undici: { bare: dispatched(false), throttled: dispatched(true) },
   'axios, http': { bare: instance('http', false), throttled: instance('http', true) },
   'axios, fetch': { bare: instance('fetch', false), throttled: instance('fetch', true) },
-  'ky 1': { bare: text(ky1), throttled: text(throttleKy(ky1, throttle)) },
-  'ky 2': { bare: text(ky2 as never), throttled: text(throttleKy(ky2, throttle) as never) },
-  'kyHooks, ky 2': { bare: text(ky2 as never), throttled: text(ky2.extend({ hooks: kyHooks(throttle) }) as never) },
+  'ky 1': {
+    bare: text(ky1),
+    throttled: text(throttleKy(ky1, throttle)),
+    hooked: text(ky1.extend({ hooks: idle })),
+  },
+  'ky 2': {
+    bare: text(ky2 as never),
+    throttled: text(throttleKy(ky2, throttle) as never),
+    hooked: text(ky2.extend({ hooks: idle }) as never),
+  },
+  'kyHooks, ky 2': {
+    bare: text(ky2 as never),
+    throttled: text(ky2.extend({ hooks: kyHooks(throttle) }) as never),
+    hooked: text(ky2.extend({ hooks: idle }) as never),
+  },
 };
 
 const atOnce = 20;
@@ -67,24 +88,31 @@ async function measure(send: Send, url: string, calls: number): Promise<number> 
   return (user + system) / calls;
 }
 
+const serve = `
+  const server = require('node:http').createServer((_, response) => response.end('{"ok":true}'));
+  server.listen(0, '127.0.0.1', () => process.send(server.address().port));
+  process.once('disconnect', () => process.exit());
+`;
+
 export async function adapters(): Promise<void> {
   const calls = Number(process.env.SLUICE_CALLS ?? 10_000);
-  const rounds = 20;
-  const server = createServer((_, response) => response.end('{"ok":true}'));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  console.log(
-    `adapters: ${calls} calls over loopback, ${atOnce} at a time, CPU time of client and server in µs a call`,
-  );
+  const rounds = 40;
+  const server = spawn(process.execPath, ['-e', serve], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const [port] = (await once(server, 'message')) as [number];
+  const url = `http://127.0.0.1:${port}/`;
+  console.log(`adapters: ${calls} calls over loopback, ${atOnce} at a time, CPU time of the client in µs a call`);
   for (const [name, contenders] of Object.entries(clients)) {
-    const times = await sideBySide(contenders, rounds, (send) => measure(send, url, calls / rounds));
+    const times = await sideBySide({ ...contenders }, rounds, (send: Send) => measure(send, url, calls / rounds));
     const bare = times.bare as number[];
-    const throttled = times.throttled as number[];
-    const ratio = median(throttled.map((time, round) => time / (bare[round] as number)));
-    const figures = `${median(bare).toFixed(1)} bare, ${median(throttled).toFixed(1)} throttled`;
-    console.log(`  ${name.padEnd(16)}${figures}   ${((ratio - 1) * 100).toFixed(1)} % on top`);
+    const over = (name: string) => {
+      const ratios = times[name]?.map((time, round) => time / (bare[round] as number));
+      return ratios && `${((median(ratios) - 1) * 100).toFixed(1)} % on top`;
+    };
+    const hooked = over('hooked');
+    console.log(
+      `  ${name.padEnd(16)}${median(bare).toFixed(1)} bare, ${median(times.throttled as number[]).toFixed(1)} throttled   ` +
+        `${over('throttled')}${hooked === undefined ? '' : ` (hooks that do nothing: ${hooked})`}`,
+    );
   }
-  server.close();
-  server.closeAllConnections();
+  server.disconnect();
 }
