@@ -29,6 +29,7 @@ export class Spread {
   #longest = 0;
   #shortest: [before: number, now: number] = [Infinity, Infinity];
   #margin = firstMargin;
+  #told = firstMargin;
 
   /**
    * Notes one round trip, in ms: from sending a call over a connection in use to the first of its answer.
@@ -44,12 +45,14 @@ export class Spread {
     const spread = (this.#longest - this.#least) * (1 + 6 / this.#count);
     const wanted = Math.max(leastMargin, Math.min(spread, greatestMargin));
     this.#margin = Math.max(wanted, this.#margin - (this.#margin - wanted) * shrinking);
-    return this.margin;
+    // All limits are made ready anew for another margin, so it goes down a tenth at a time.
+    if (this.#margin > this.#told || this.#margin < 0.9 * this.#told) this.#told = Math.ceil(this.#margin);
+    return this.#told;
   }
 
   /** The margin, in ms. */
   get margin(): number {
-    return Math.ceil(this.#margin);
+    return this.#told;
   }
 
   get #least(): number {
