@@ -193,6 +193,19 @@ describe('a query', () => {
     expect(plain.sent.length).toBe(2);
   });
 
+  it('may be found below a namespace', async () => {
+    const clock = new ManualClock();
+    const throttle = createThrottle({ limits: { rate: 1, interval: T }, margin: 0, clock });
+    const plain = { admin: { database: new Database() } };
+    const { database } = throttleCalls(plain, throttle, { lazy: ['admin.database.from'] }).admin;
+    await database.from('a');
+    void Promise.resolve(database.from('b'));
+    await clock.advance(0);
+    expect(plain.admin.database.sent).toEqual(['a']);
+    await clock.advance(T);
+    expect(plain.admin.database.sent).toEqual(['a', 'b']);
+  });
+
   it('may be what a function gives', async () => {
     const clock = new ManualClock();
     const throttle = createThrottle({ limits: { rate: 1, interval: T }, margin: 0, clock });
@@ -239,6 +252,8 @@ describe('pages', () => {
     const pages = database.pages(0);
     expect(await pages.next()).toEqual({ done: true, value: 'end' });
     expect(await database.pages(1).return('early')).toEqual({ done: true, value: 'early' });
+    const iterator = database.pages(1)[Symbol.asyncIterator]();
+    await expect(iterator.throw(reason)).rejects.toBe(reason);
   });
 
   it('that were refused are not asked for again: a generator that failed has ended', async () => {

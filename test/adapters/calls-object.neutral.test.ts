@@ -24,6 +24,10 @@ class AnswerPromise extends Promise<string> {
     return { data: 'parsed', response: 'raw' };
   }
 
+  async size(): Promise<number> {
+    return 6;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<string> {
     yield `${await super.then((value) => value)} 1`;
     yield 'item 2';
@@ -257,6 +261,24 @@ describe('what a method gives', () => {
     const made = client.create();
     expect(await made.withResponse()).toEqual({ data: 'parsed', response: 'raw' });
     expect(await made).toBe('answer');
+  });
+
+  it('gives what each of its methods gives, whichever comes first, and when the call was made already', async () => {
+    const { client, clock } = setUp({ methods: ['create'] });
+    const made = client.create();
+    const both = [made.size(), made.withResponse()];
+    expect(await Promise.all(both)).toEqual([6, { data: 'parsed', response: 'raw' }]);
+    const second = client.create();
+    await clock.advance(T);
+    expect(await second.size()).toBe(6);
+  });
+
+  it('is nothing in JSON, as a promise is, and can be awaited afterwards', async () => {
+    const { client, plain } = setUp({ methods: ['create'] });
+    const made = client.create();
+    expect(JSON.stringify({ made })).toBe('{"made":{}}');
+    expect(await made).toBe('answer');
+    expect(plain.made[0]?.reads).toEqual(['body']);
   });
 
   it('can be iterated if its own promise can', async () => {

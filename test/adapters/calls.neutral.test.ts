@@ -70,6 +70,12 @@ describe('a throttled function', () => {
     expect(calls.every(({ value }) => value === answer || value === reason)).toBe(true);
   });
 
+  it('keeps a margin in hand, as calls go over a network', async () => {
+    const throttle = createThrottle({ limits: even, clock: new ManualClock() });
+    throttleCalls(never, throttle);
+    expect((await throttle.status()).margin).toBe(50);
+  });
+
   it('goes straight through where match says so', async () => {
     const { call, times, throttle } = setUp(async () => 'ok', { match: ({ args }) => args[0] !== 'free' });
     await Promise.all([call('free'), call('free'), call('held')]);
@@ -147,6 +153,10 @@ describe('a refusal', () => {
       { status: undefined, response: { statusCode: 429, headers: { 'retry-after': '5' } } },
     ],
     ['an error that only says when to come back', { status: undefined, retryAfter: 5 }],
+    [
+      'an error whose status is a word beside a number',
+      { status: 'error', statusCode: 429, headers: { 'retry-after': '5' } },
+    ],
     ['a 503 with Retry-After', { status: 503, headers: { 'retry-after': '5' } }],
   ])('is %s: pauses the key and the call is made again after the pause', async (_, told) => {
     const { clock, call, times } = setUp(async (_sent, index) => {
@@ -186,6 +196,12 @@ describe('a refusal', () => {
     const { call, times } = setUp(() => Promise.reject(error));
     await expect(call()).rejects.toBe(error);
     expect(times.length).toBe(1);
+  });
+
+  it('is not an answer that only says when to come back', async () => {
+    const { call, times, throttle } = setUp(async () => ({ retryAfter: 5 }));
+    expect(await call()).toEqual({ retryAfter: 5 });
+    expect([times.length, (await throttle.status()).pausedUntil]).toEqual([1, undefined]);
   });
 
   it('comes back to the caller after the last try, and if the next would wait too long', async () => {
@@ -255,6 +271,19 @@ describe('an abort', () => {
     other.abort(reason);
     await flight.clock.advance(0);
     expect([going.state, flight.times.length]).toEqual(['pending', 1]);
+  });
+
+  it('counts by the last of several signals', async () => {
+    const { clock, call } = setUp(async () => 'ok');
+    const [first, last] = [new AbortController(), new AbortController()];
+    await call();
+    const second = watch(call(first.signal, { signal: last.signal }));
+    first.abort(new Error('other'));
+    await clock.advance(0);
+    expect(second.state).toBe('pending');
+    last.abort(reason);
+    await clock.advance(0);
+    expect(second).toEqual({ state: 'rejected', value: reason });
   });
 
   it('comes from where the signal option says', async () => {
