@@ -1,11 +1,9 @@
+import { putLatest } from './latest.ts';
 import { type Limit, quota } from './limit.ts';
-import type { ServerSignal, SignalBucket } from './server-signal.ts';
+import { type ServerSignal, type SignalBucket, sameInstant } from './server-signal.ts';
 
 /** What a key keeps before its server has said anything: one call a second. */
 const careful: Limit = { rate: 1, interval: 1_000 };
-
-/** What is said about two instants that are no further apart is said about one, in ms. */
-const sameInstant = 1_000;
 
 /** Windows that differ by no more than this part are the same. */
 const rounding = 0.1;
@@ -43,24 +41,16 @@ export class LearnedLimits {
     const told = toldBy(signal.buckets);
     if (told.length > 0) {
       if (known?.until === undefined && areClose(known?.limits, told)) return false;
-      this.#keep(key, { limits: told, until: undefined });
+      putLatest(this.#learned, key, { limits: told, until: undefined }, keysKept);
       return true;
     }
     const { remaining = 0, resetAt = now, unit } = signal;
     if (unit !== undefined || remaining < 1 || resetAt <= now) return false;
     if (known !== undefined && (known.until === undefined || resetAt - known.until <= sameInstant)) return false;
     const burst = Math.max(1, Math.floor(remaining / 10));
-    this.#keep(key, { limits: [{ rate: remaining, interval: resetAt - now, burst }], until: resetAt });
+    const limits = [{ rate: remaining, interval: resetAt - now, burst }];
+    putLatest(this.#learned, key, { limits, until: resetAt }, keysKept);
     return true;
-  }
-
-  #keep(key: string, learned: Learned): void {
-    this.#learned.delete(key);
-    this.#learned.set(key, learned);
-    for (const first of this.#learned.keys()) {
-      if (this.#learned.size <= keysKept) return;
-      this.#learned.delete(first);
-    }
   }
 }
 

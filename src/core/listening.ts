@@ -3,7 +3,7 @@ import type { Events } from './events.ts';
 import type { Plan, Rule } from './limit.ts';
 import { type Paces, spacing } from './pace.ts';
 import type { Ceiling } from './pool.ts';
-import type { ServerSignal } from './server-signal.ts';
+import { type ServerSignal, sameInstant } from './server-signal.ts';
 
 /** What listening to servers needs of its throttle. */
 export interface ListeningHost {
@@ -45,9 +45,6 @@ interface Heard {
 /** The pause after a refusal that names no time: at first, and at most after many in a row, in ms. */
 const firstBackOff = 1_000;
 const longestBackOff = 60_000;
-
-/** What is said about two instants that are no further apart is said about one, in ms: servers tell whole seconds. */
-const sameInstant = 1_000;
 
 /** So many keys are remembered before those that matter no more are forgotten. */
 const keysKept = 1_000;

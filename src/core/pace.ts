@@ -1,3 +1,4 @@
+import { putLatest } from './latest.ts';
 import type { Plan, Rule } from './limit.ts';
 
 /** How a key that was refused goes on. */
@@ -36,13 +37,8 @@ export class Paces {
   /** Notes that the server refused calls of a key, once for all that were on their way together. */
   noteRefusal(key: string): void {
     const pace = this.#paces.get(key);
-    this.#paces.delete(key);
     const share = pace === undefined ? 1 : Math.max(leastShare, pace.share * cut);
-    this.#paces.set(key, { share, answered: 0, wentAt: pace?.wentAt ?? -Infinity });
-    for (const first of this.#paces.keys()) {
-      if (this.#paces.size <= keysKept) return;
-      this.#paces.delete(first);
-    }
+    putLatest(this.#paces, key, { share, answered: 0, wentAt: pace?.wentAt ?? -Infinity }, keysKept);
   }
 
   /** Notes that the server took a call. */

@@ -32,3 +32,6 @@ export interface ServerSignal extends SignalBucket {
   /** Names of fields that were there and could not be read, in lower case; at most 32. */
   readonly ignored: readonly string[];
 }
+
+/** What is said about two instants that are no further apart is said about one, in ms: servers tell whole seconds. */
+export const sameInstant = 1_000;

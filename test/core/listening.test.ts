@@ -1,12 +1,14 @@
 import { ManualClock } from 'sluice/testing';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { tick } from '../../src/core/clock.ts';
 import { Events } from '../../src/core/events.ts';
-import { planOf } from '../../src/core/limit.ts';
+import { planOf, slidingWindow } from '../../src/core/limit.ts';
 import { Listening, type ListeningHost } from '../../src/core/listening.ts';
 import { Paces } from '../../src/core/pace.ts';
 import type { Ceiling } from '../../src/core/pool.ts';
 import type { ServerSignal } from '../../src/core/server-signal.ts';
+
+afterEach(() => void vi.restoreAllMocks());
 
 const refused: ServerSignal = { throttled: true, clamped: false, buckets: [], ignored: [] } as never;
 
@@ -33,7 +35,7 @@ function setUp() {
 }
 
 /** A key whose server tells what is left; its limits let one call go every 10 ms. */
-function told() {
+function told(options: Partial<ListeningHost> = {}) {
   const clock = new ManualClock();
   const ceilings: Ceiling[] = [];
   let inFlight = 0;
@@ -47,10 +49,12 @@ function told() {
     stop: () => {},
     ceil: (_key, said) => void ceilings.push(said),
     learn: () => {},
+    ...options,
   };
   const listening = new Listening(host);
   return {
     clock,
+    listening,
     ceilings,
     most: () => listening.mostInFlight('key'),
     knowsUntil: () => listening.knowsUntil('key'),
@@ -96,6 +100,32 @@ describe('what a server says is left', () => {
     expect(ceilings.map(({ ms }) => ms)).toEqual([60_000, 59_500, 59_500]);
     expect(knowsUntil()).toBe(clock.monotonic() + 59_500 - tick);
   });
+
+  test('is held for no longer than a server may stop a key', () => {
+    const { ceilings, leave, answer } = told({ maxPause: 5_000 });
+    answer(leave(1), 5);
+    expect(ceilings).toMatchObject([{ ms: 5_000 }]);
+  });
+
+  test('stops the key where it is nothing, without a refusal', () => {
+    const stops: unknown[] = [];
+    const { clock, leave, answer } = told({ stop: (...stop) => void stops.push(stop) });
+    answer(leave(1), 0, { retryAt: clock.now() + 7_000 });
+    expect(stops).toEqual([['key', 7_000, false]]);
+  });
+
+  test.each([
+    ['a leaky bucket', { rate: 1, interval: 10, burst: 10_000 }, 16_000],
+    ['a window', slidingWindow({ limit: 100, interval: 10_000 }), 700],
+  ])('matters where it is less than the limits let go until there is more: %s', (_, limit, most) => {
+    const plan = () => planOf(limit, 0);
+    const enough = told({ plan });
+    enough.answer(enough.leave(1), most);
+    expect(enough.ceilings).toEqual([]);
+    const less = told({ plan });
+    less.answer(less.leave(1), most - 1);
+    expect(less.ceilings).toHaveLength(1);
+  });
 });
 
 describe('calls in flight', () => {
@@ -139,6 +169,46 @@ describe('calls in flight', () => {
     expect(most()).toBe(19);
     answer(leave(1), 20, more);
     expect(most()).toBe(Infinity);
+  });
+});
+
+describe('pauses without a time', () => {
+  const refusal = { throttled: true };
+  const pausesOf = () => {
+    const pauses: number[] = [];
+    return { pauses, stop: (_key: string, ms: number) => void pauses.push(ms) };
+  };
+
+  test('are up to a tenth longer, so that not all come back at once', () => {
+    vi.spyOn(Math, 'random').mockReturnValueOnce(0.5);
+    const { pauses, stop } = pausesOf();
+    const { leave, answer } = told({ stop });
+    answer(leave(1), 0, refusal);
+    expect(pauses).toEqual([1_050]);
+  });
+
+  test('double with each refusal in a row, which only an answer to a later call ends', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0);
+    const { pauses, stop } = pausesOf();
+    const { clock, leave, answer } = told({ stop });
+    const early = leave(1);
+    await clock.advance(10);
+    answer(leave(1), 0, refusal);
+    await clock.advance(10);
+    answer(early, 9);
+    answer(leave(1), 0, refusal);
+    await clock.advance(10);
+    answer(leave(1), 9);
+    answer(leave(1), 0, refusal);
+    expect(pauses).toEqual([1_000, 2_000, 1_000]);
+  });
+
+  test('are never below the least, even if that is above a minute', () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0);
+    const { pauses, stop } = pausesOf();
+    const { clock, listening } = told({ stop });
+    for (let refusals = 0; refusals < 3; refusals++) listening.listen('key', clock.monotonic(), refused, 90_000);
+    expect(pauses).toEqual([90_000, 90_000, 90_000]);
   });
 });
 

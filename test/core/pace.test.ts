@@ -38,6 +38,16 @@ describe('a pace', () => {
     expect(paces.nextAt('other', plan)).toBeUndefined();
   });
 
+  test('is remembered for 1000 answered calls after the latest refusal', () => {
+    const paces = refusedTwice();
+    answer(paces, 601);
+    paces.noteRefusal(key);
+    answer(paces, 999);
+    expect(paces.nextAt(key, plan)).toBeUndefined();
+    paces.noteRefusal(key);
+    expect(paces.nextAt(key, plan)).toBeCloseTo(1000 + T / 0.7);
+  });
+
   test('is that of the slowest limit', () => {
     const several = planOf(
       [{ rate: 1, interval: T }, slidingWindow({ limit: 10, interval: 20 * T, name: 'window' })],

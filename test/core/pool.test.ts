@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { atRest, conformsAt, grantAt, newBucket } from '../../src/core/bucket.ts';
 import { planOf } from '../../src/core/limit.ts';
 import { giveBack, peek, sync, take } from '../../src/core/operations.ts';
+import { poolAfter, returnToPool } from '../../src/core/pool.ts';
 
 const plan = planOf({ rate: 1, interval: 100, burst: 5 }, 0);
 
@@ -57,5 +58,19 @@ describe('a pool', () => {
     const bucket = pooled(0);
     sync(bucket, { remaining: 2, ms: 500, isNewest: false }, 1000);
     expect(bucket.pool).toEqual({ left: 2, until: 1500 });
+  });
+});
+
+describe('two pools', () => {
+  test('of which the second leaves no less and is no newer: the first goes on to its own end', () => {
+    const first = { left: 2, until: 1000 };
+    for (const remaining of [2, 3]) expect(poolAfter(first, { remaining, ms: 2000, isNewest: false }, 0)).toBe(first);
+    expect(poolAfter(first, { remaining: 1, ms: 2000, isNewest: false }, 0)).toEqual({ left: 1, until: 2000 });
+    expect(poolAfter(first, { remaining: 3, ms: 2000, isNewest: true }, 0)).toEqual({ left: 3, until: 2000 });
+  });
+
+  test('do not get what was taken from the other', () => {
+    expect(returnToPool({ left: 2, until: 1000 }, 3, 1000)).toEqual({ left: 5, until: 1000 });
+    expect(returnToPool({ left: 2, until: 2000 }, 3, 1000)).toEqual({ left: 2, until: 2000 });
   });
 });
