@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { openTabs, processOf, sleep, type Tab } from './browser.ts';
+import { type Browser, closeTabs, openTabs, processOf, sleep, type Tab } from './browser.ts';
 import { type Chromium, type ChromiumTab, startChromium } from './chromium.ts';
-import { chromiumProgram } from './engines.ts';
+import { chromiumProgram, engines } from './engines.ts';
 import { longestBetween } from './fairness.ts';
 import { faultsIn } from './ledger.ts';
 import type { CallsOptions } from './page/lab.ts';
@@ -23,6 +23,9 @@ beforeAll(async () => {
   site = await startSite();
 });
 afterAll(() => site?.close());
+
+const instantsOf = (log: readonly Call[], tab: string, from: number) =>
+  log.filter((call) => call.tab === tab && call.at >= from).map(({ at }) => at);
 
 describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
   let browser: Chromium;
@@ -47,8 +50,6 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
     done.catch(() => {});
     return done;
   };
-  const instantsOf = (log: readonly Call[], tab: string, from: number) =>
-    log.filter((call) => call.tab === tab && call.at >= from).map(({ at }) => at);
 
   describe.each(stores)('on %s', (store) => {
     it('a reload in the middle of it all loses at most one slot and grants none twice', async () => {
@@ -138,5 +139,44 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
       expect(instantsOf(log, 'killed', stopped + 100)).toEqual([]);
       expect(instantsOf(log, 'frozen', stopped + 100).filter((at) => at < resumed)).toEqual([]);
     });
+  });
+});
+
+// The drivers of these can freeze no page.
+describe.each(engines.filter(({ name, found }) => found && name !== 'chromium'))('in $name', ({ name, start }) => {
+  // WebKit's browser ends as a whole when the process of a page does while it is driven.
+  const kills = name === 'firefox';
+
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await start();
+  });
+  afterAll(() => browser?.close());
+
+  it.each(stores)(`tabs that are closed${kills ? ' and killed' : ''} hold nobody up, on %s`, timing, async (store) => {
+    const tabs = await openTabs(browser, `${site.pages}/`, 4);
+    const [closed, killed, ...others] = tabs as [Tab, Tab, Tab, Tab];
+    const victim = kills ? await processOf(browser, killed) : undefined;
+    await site.takeLog();
+    const options = { store, count: 40, startAt: Date.now() + lead, url: site.calls, limit, margin };
+    // Nobody waits for these: a driver that asks a tab without a process may wait for ever.
+    await closed.call('beginCalls', { ...options, tab: 'closed' });
+    await killed.call('beginCalls', { ...options, tab: 'killed' });
+    const served = others.map((tab, index) => tab.call('calls', { ...options, tab: `${index}` }));
+    await sleep(lead + 500);
+    const stopped = Date.now();
+    if (victim === undefined) await killed.close();
+    else process.kill(victim, 'SIGKILL');
+    await closed.close();
+    const reports = await Promise.all(served);
+    await closeTabs(others);
+    expect(reports.map(({ answered }) => answered)).toEqual([40, 40]);
+    const log = await site.takeLog();
+    for (const tab of ['closed', 'killed']) expect(instantsOf(log, tab, 0).length, tab).toBeGreaterThan(2);
+    for (const tab of ['0', '1']) {
+      const gap = longestBetween(instantsOf(log, tab, stopped - 300));
+      expect(gap).toBeLessThan(4 * emissionInterval + 250);
+    }
+    if (kills) expect(instantsOf(log, 'killed', stopped + 100)).toEqual([]);
   });
 });

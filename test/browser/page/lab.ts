@@ -275,9 +275,9 @@ export const lab = {
     return askWorker(active as ServiceWorker);
   },
 
-  /** Puts the page under a service worker. */
-  async register(script: string): Promise<void> {
-    await navigator.serviceWorker.register(script);
+  /** Puts the page under a service worker, and all whose paths begin with `scope`. */
+  async register({ script, scope }: { script: string; scope: string }): Promise<void> {
+    await navigator.serviceWorker.register(script, { scope });
     const isOurs = () => navigator.serviceWorker.controller?.scriptURL.endsWith(script);
     while (!isOurs())
       await new Promise((resolve) => {
@@ -288,12 +288,14 @@ export const lab = {
   /** Requests something `count` times at once in each way that a script has. Answers with how many were answered. */
   async request({ url, count }: { url: string; count: number }): Promise<number> {
     const worker = new Worker(URL.createObjectURL(new Blob([requesting])));
+    // Each of its own: browsers answer what is asked twice once.
     const ways = [
-      () => fetch(`${url}&by=fetch`).then(({ ok }) => ok),
-      () => loaded(new XMLHttpRequest(), (request) => [request.open('GET', `${url}&by=xhr`), request.send()]),
-      () => ask<boolean>((port) => worker.postMessage(`${url}&by=worker`, [port])),
+      (call: number) => fetch(`${url}&fetch=${call}`).then(({ ok }) => ok),
+      (call: number) =>
+        loaded(new XMLHttpRequest(), (request) => [request.open('GET', `${url}&xhr=${call}`), request.send()]),
+      (call: number) => ask<boolean>((port) => worker.postMessage(`${url}&worker=${call}`, [port])),
     ];
-    const answers = ways.flatMap((way) => Array.from({ length: count }, way));
+    const answers = ways.flatMap((way) => Array.from({ length: count }, (_, call) => way(call)));
     return (await Promise.all(answers)).filter(Boolean).length;
   },
 
@@ -313,6 +315,11 @@ export const lab = {
   /** Stops a key for so many ms. */
   async pause({ store, key, ms }: { store: StoreName; key: string; ms: number }): Promise<void> {
     await throttleOn(store).throttle.pause(key, Date.now() + ms);
+  },
+
+  /** Makes a key as good as new. */
+  async reset({ store, key }: { store: StoreName; key: string }): Promise<void> {
+    await throttleOn(store).throttle.reset(key);
   },
 
   /** Gives a key a limit of its own. */

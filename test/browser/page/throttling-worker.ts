@@ -1,4 +1,4 @@
-import { createThrottle, quota } from 'sluice';
+import { createThrottle } from 'sluice';
 import { indexedDbStore } from 'sluice/indexed-db';
 import { type ServiceWorkerScope, throttleServiceWorker } from 'sluice/service-worker';
 
@@ -11,11 +11,7 @@ interface Scope extends ServiceWorkerScope {
 }
 
 const scope = self as unknown as Scope;
-const throttle = createThrottle({
-  limits: quota({ limit: 10, interval: 500, burst: 1 }),
-  margin: 50,
-  store: indexedDbStore(),
-});
+const throttle = createThrottle({ limits: { rate: 100, interval: 1_000, burst: 10 }, store: indexedDbStore() });
 const path = new URL(scope.location.href).searchParams.get('match');
 const match = path === null ? undefined : ({ url }: { readonly url: URL }) => url.pathname === path;
 throttleServiceWorker(scope, throttle, { key: 'worked', ...(match && { match }) });
