@@ -7,6 +7,7 @@ import { type CallGrant, type Grant, ReceiptGrant } from './grant.ts';
 import { storePatience } from './guarded-store.ts';
 import { Heap } from './heap.ts';
 import { type Plan, type Rule, samePlan } from './limit.ts';
+import { type InLine, Line } from './line.ts';
 import { costInPool } from './pool.ts';
 import { ignoreAbort, onAbort } from './signals.ts';
 import {
@@ -54,9 +55,8 @@ export interface LaneHost {
 }
 
 /** One call that waits. */
-export interface Waiter {
+export interface Waiter extends InLine<Waiter> {
   readonly cost: Cost;
-  readonly priority: number;
   readonly arrival: number;
   /** When it came and when it must have gone, on the monotonic clock. */
   readonly since: number;
@@ -66,7 +66,6 @@ export interface Waiter {
   readonly resolve: (grant: CallGrant | PromiseLike<never>) => void;
   signal: AbortSignal | undefined;
   onAbort: (() => void) | undefined;
-  place: number;
   deadlinePlace: number;
 }
 
@@ -119,7 +118,7 @@ const grace = 100;
 export class Lane {
   readonly key: string;
   readonly #host: LaneHost;
-  readonly #waiters = new Heap<Waiter>(goesBefore, 'place');
+  readonly #waiters = new Line<Waiter>();
   readonly #deadlines = new Heap<Waiter>((a, b) => a.deadline < b.deadline, 'deadlinePlace');
   #arrivals = 0;
   #lowestPriority = Infinity;
@@ -246,13 +245,15 @@ export class Lane {
         resolve,
         signal,
         onAbort: undefined,
-        place: -1,
+        rank: undefined,
+        previous: undefined,
+        next: undefined,
         deadlinePlace: -1,
       };
       this.#join(waiter);
       this.advance();
       if (this.#asking === undefined) this.#trim();
-      if (waiter.place !== -1) this.#tellQueued(waiter);
+      if (waiter.rank !== undefined) this.#tellQueued(waiter);
     });
   }
 
@@ -315,7 +316,7 @@ export class Lane {
   }
 
   #reject(waiter: Waiter, error: unknown): void {
-    if (waiter.place === -1) return;
+    if (waiter.rank === undefined) return;
     this.#part(waiter);
     // One resolving function a waiter instead of two keeps a long line small.
     waiter.resolve(Promise.reject(error));
@@ -459,7 +460,8 @@ export class Lane {
     if (this.#slot === undefined) return this.#ask(undefined);
     const { due, receipt, owner } = this.#slot;
     // A slot that fits nobody any more holds up the line.
-    if ((owner === undefined || owner.place === -1) && !sameCost(head.cost, receipt.cost)) return this.#ask(receipt);
+    if ((owner === undefined || owner.rank === undefined) && !sameCost(head.cost, receipt.cost))
+      return this.#ask(receipt);
     if (due > now) return this.#sleep(now, due);
     if (head.deadline < due) {
       this.#reject(head, this.#tooLong(due, now, head.deadline - head.since, head.since));
@@ -621,7 +623,7 @@ export class Lane {
       const owner = callers[index] as Waiter;
       if (isStale || !this.#mayGo(now) || !this.#serve(receipt, inOrder ? owner : undefined, now))
         unwanted.push(receipt);
-      inOrder &&= owner.place === -1;
+      inOrder &&= owner.rank === undefined;
     }
     const next = callers[granted.length];
     if (reserved !== undefined) {
@@ -642,7 +644,7 @@ export class Lane {
   #serve(receipt: Receipt, owner: Waiter | undefined, at: number): boolean {
     const head = this.#waiters.first;
     const taker = head !== undefined && sameCost(head.cost, receipt.cost) ? head : owner;
-    if (taker === undefined || taker.place === -1) return false;
+    if (taker === undefined || taker.rank === undefined) return false;
     this.#grant(taker, receipt, at);
     return true;
   }
@@ -743,6 +745,3 @@ export class Lane {
     this.#timer = { at, handle: clock.setTimeout(wake, at - clock.monotonic()) };
   }
 }
-
-const goesBefore = (a: Waiter, b: Waiter): boolean =>
-  a.priority > b.priority || (a.priority === b.priority && a.arrival < b.arrival);
