@@ -1,5 +1,5 @@
 import { readServerSignal } from 'sluice';
-import { github, shopify } from 'sluice/presets';
+import { github, openai, shopify } from 'sluice/presets';
 import { describe, expect, test } from 'vitest';
 import { patience } from '../core/bucket-history.ts';
 import { anyAnswer, randomNumbers } from './random-answers.ts';
@@ -7,7 +7,7 @@ import { anyAnswer, randomNumbers } from './random-answers.ts';
 const answers = Number(process.env.SLUICE_RUNS ?? 50_000);
 const now = Date.UTC(2026, 0, 1);
 const maxPause = 65 * 60_000;
-const dialects = [undefined, undefined, github().dialect, shopify().dialect];
+const dialects = [undefined, undefined, github().dialect, shopify().dialect, openai().dialect];
 
 describe('a signal of random headers', { timeout: patience }, () => {
   test('never throws, and pauses neither into the past nor beyond maxPause', () => {
@@ -24,7 +24,14 @@ describe('a signal of random headers', { timeout: patience }, () => {
         signal.buckets.length > 32 ||
         signal.buckets.some(
           ({ limit = 0, remaining = 0, window = 1, resetAt = now + 1, policyName = '' }) =>
-            !(limit >= 0 && remaining >= 0 && window > 0 && resetAt > now && policyName.length <= 128),
+            !(
+              limit >= 0 &&
+              remaining >= 0 &&
+              window > 0 &&
+              window < Infinity &&
+              resetAt > now &&
+              policyName.length <= 128
+            ),
         );
       if (isBroken) expect.fail(JSON.stringify({ run, answer, signal }));
       if (retryAt !== undefined) paused++;
