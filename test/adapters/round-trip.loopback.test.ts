@@ -12,19 +12,25 @@ const calls = 40;
 /** The call at whose arrival somebody else has just used the quota up. */
 const robbed = 12;
 
+/** How long a call takes to the server at most, and how much the instants of two clocks differ, in ms. */
+const onItsWay = 100;
+const clockStep = 2;
+
 /** Starts an API, which counts what it refuses. */
 async function start({ quota, answer }: Api) {
   const own = quota();
   const seen = { arrived: 0, refused: 0 };
+  const arrivals: number[] = [];
   const server = await startServer((_request, response) => {
     const now = Date.now();
+    arrivals.push(now);
     if (++seen.arrived === robbed) own.useUp(now);
     const verdict = own.take(now);
     if (!verdict.isTaken) seen.refused++;
     const { status, headers, body } = answer(verdict, now);
     response.writeHead(status, { ...headers, 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
-  return { ...server, counts: seen };
+  return { ...server, counts: seen, arrivals };
 }
 
 interface Terms {
@@ -60,8 +66,10 @@ describe('40 calls to a local server whose quota somebody else uses up on the wa
       const server = await start(api);
       const { dialect, ...options } = api.preset();
       const throttle = createThrottle(options);
-      const paused: { until: number; status: Promise<Status> }[] = [];
-      throttle.on('paused', ({ key, until }) => paused.push({ until, status: throttle.status(key) }));
+      const paused: { since: number; until: number; status: Promise<Status> }[] = [];
+      throttle.on('paused', ({ key, until }) =>
+        paused.push({ since: Date.now(), until, status: throttle.status(key) }),
+      );
       try {
         const call = connect(throttle, { dialect, cost: api.cost }, server.url);
         const bodies = await Promise.all(Array.from({ length: calls }, call));
@@ -71,6 +79,10 @@ describe('40 calls to a local server whose quota somebody else uses up on the wa
         expect(server.counts.refused).toBeLessThanOrEqual(api.mostRefused);
         for (const { until, status } of paused)
           expect(Math.abs(((await status).pausedUntil ?? 0) - until)).toBeLessThan(20);
+        // What was on its way when the server said stop may still come, at once.
+        const early = ({ since, until }: (typeof paused)[number]) =>
+          server.arrivals.filter((at) => at > since + onItsWay && at < until - clockStep);
+        expect(paused.flatMap(early)).toEqual([]);
         expect(paused.length).toBeGreaterThanOrEqual(1);
         expect(await throttle.status(server.url)).toMatchObject({ waiting: 0, inFlight: 0 });
       } finally {
