@@ -58,6 +58,14 @@ export const requirements: readonly Requirement[] = [
     debianPackage: 'xvfb',
     variable: 'SLUICE_XVFB',
   },
+  {
+    // Sets the clock of a browser.
+    name: 'faketime',
+    suffix: '.browser.test.ts',
+    command: 'faketime',
+    debianPackage: 'faketime',
+    variable: 'SLUICE_FAKETIME',
+  },
 ];
 
 /** Picks the requirements of the given test files, each once, in the order of the table. */

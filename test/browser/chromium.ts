@@ -38,10 +38,18 @@ const flags = [
   '--remote-debugging-port=0',
 ];
 
-/** @param extra command line arguments besides the usual ones */
-export async function startChromium(program: string, extra: readonly string[] = []): Promise<Chromium> {
+/**
+ * @param extra command line arguments besides the usual ones
+ * @param env variables of the environment besides the usual ones
+ */
+export async function startChromium(
+  program: string,
+  extra: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Chromium> {
   const profile = mkdtempSync(join(tmpdir(), 'sluice-chromium-'));
   const child = spawn(program, [...flags, `--user-data-dir=${profile}`, ...extra, 'about:blank'], {
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const connection = await Connection.open(await addressOf(child));

@@ -34,3 +34,6 @@ export const engines: readonly Engine[] = [
 
 /** Where Chromium is; undefined if it is not there. */
 export const chromiumProgram: string | undefined = chromium;
+
+/** Where the program is that sets the clock of others; undefined if it is not there. */
+export const clockSetter: string | undefined = programOf('faketime');

@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { openTabs, until } from './browser.ts';
+import { closeTabs, openTabs, until } from './browser.ts';
 import { type Chromium, type ChromiumTab, startChromium } from './chromium.ts';
-import { chromiumProgram } from './engines.ts';
+import { chromiumProgram, clockSetter } from './engines.ts';
 import type { ReserveReport } from './page/lab.ts';
 import type { StoreName } from './page/stores.ts';
 import { type Site, startSite } from './site.ts';
+import { makeWallClock, type WallClock } from './wall-clock.ts';
 
 // What can happen to a storage, done to a real one under a throttle of one call a second.
 
@@ -20,6 +21,23 @@ function expectInLine(...reports: readonly ReserveReport[]): void {
   const slots = reports.flatMap((report) => report.slots);
   for (const [index, slot] of slots.slice(1).entries())
     expect(slot - (slots[index] as number), `slot ${index + 1}`).toBeGreaterThan(emissionInterval - delay);
+}
+
+interface Begun {
+  readonly tab: ChromiumTab;
+  readonly other: ChromiumTab;
+  readonly before: ReserveReport;
+  readonly key: string;
+  reserve(tab: ChromiumTab, count?: number): Promise<ReserveReport>;
+}
+
+/** Uses ten calls of a new key in the first of two tabs. */
+async function use([tab, other]: readonly [ChromiumTab, ChromiumTab], store: StoreName): Promise<Begun> {
+  const key = `fault ${keys++}`;
+  const reserve = (from: ChromiumTab, count = 5) => from.call('reserve', { store, key, count });
+  const before = await reserve(tab, 10);
+  expect(before.troubles).toEqual([]);
+  return { tab, other, before, key, reserve };
 }
 
 describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
@@ -42,22 +60,10 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
     await site?.close();
   });
 
-  /** Opens two tabs of which the first has used ten calls. */
-  async function begin(store: StoreName): Promise<{
-    readonly tab: ChromiumTab;
-    readonly other: ChromiumTab;
-    readonly before: ReserveReport;
-    readonly key: string;
-    reserve(tab: ChromiumTab, count?: number): Promise<ReserveReport>;
-  }> {
+  const begin = async (store: StoreName): Promise<Begun> => {
     tabs = await openTabs(browser, `${site.pages}/`, 2);
-    const [tab, other] = tabs as [ChromiumTab, ChromiumTab];
-    const key = `fault ${keys++}`;
-    const reserve = (from: ChromiumTab, count = 5) => from.call('reserve', { store, key, count });
-    const before = await reserve(tab, 10);
-    expect(before.troubles).toEqual([]);
-    return { tab, other, before, key, reserve };
-  }
+    return use(tabs as [ChromiumTab, ChromiumTab], store);
+  };
 
   describe.each(['indexed-db', 'local-storage'] as const)('on %s', (store) => {
     it('goes on where it was after the site data were cleared', async () => {
@@ -77,27 +83,6 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
       const elsewhere = await reserve(other, 1);
       expectInLine(after, elsewhere);
       expect(elsewhere.troubles).toEqual([]);
-    });
-
-    it('waits neither longer nor less after the wall clock was set back by an hour', async () => {
-      const { tab, other, before, key, reserve } = await begin(store);
-      await Promise.all([tab, other].map((each) => each.call('setClock', -hour)));
-      expect(await tab.call('pausedFor', { store, key })).toBe(0);
-      const after = await reserve(tab);
-      expectInLine(before, after);
-      expect(after.troubles).toEqual(['clock-jump']);
-      expect(after.waits[0]).toBeLessThan(10 * emissionInterval + delay);
-      // One that knew nothing of it finds what was written since.
-      const elsewhere = await reserve(other, 1);
-      expectInLine(after, elsewhere);
-      expect(elsewhere.waits[0]).toBeLessThan(15 * emissionInterval + delay);
-    });
-
-    it('lets at most one burst go after the wall clock was set forward by an hour', async () => {
-      const { tab, other, reserve } = await begin(store);
-      await Promise.all([tab, other].map((each) => each.call('setClock', hour)));
-      const after = await reserve(tab);
-      expectInLine(after, await reserve(other));
     });
 
     it('throttles by itself in a sandboxed frame, where storage is blocked', async () => {
@@ -150,5 +135,69 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
     await until('the other process sees it', async () => (await tab.call('storedItems', undefined)) === 0);
     const after = await reserve(tab);
     expectInLine(before, after, await reserve(other));
+  });
+});
+
+// The clock of all processes of the browser is set, not that of a page.
+const hasClock = chromiumProgram !== undefined && clockSetter !== undefined;
+describe.skipIf(!hasClock)('in chromium, whose wall clock is set', () => {
+  let site: Site;
+  let clock: WallClock;
+  let browser: Chromium;
+  beforeAll(async () => {
+    site = await startSite();
+    clock = makeWallClock(clockSetter as string);
+    browser = await startChromium(chromiumProgram as string, [], clock.env);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    clock?.remove();
+    await site?.close();
+  });
+
+  /** Uses ten calls in the first of two tabs, sets the clock, and looks on. */
+  async function setBy(ahead: number, store: StoreName, lookOn: (begun: Begun) => Promise<void>): Promise<void> {
+    clock.set(0);
+    const tabs = (await openTabs(browser, `${site.pages}/`, 2)) as [ChromiumTab, ChromiumTab];
+    const begun = await use(tabs, store);
+    clock.set(ahead);
+    for (const tab of tabs) {
+      const seen = (await tab.call('now', undefined)) - Date.now();
+      expect(Math.abs(seen - ahead)).toBeLessThan(5_000);
+    }
+    await lookOn(begun);
+    const unhandled = await Promise.all(tabs.map((tab) => tab.call('unhandled', undefined)));
+    expect(unhandled.flat()).toEqual([]);
+    await tabs[0].clearSiteData();
+    await closeTabs(tabs);
+  }
+
+  describe.each(['indexed-db', 'local-storage'] as const)('on %s', (store) => {
+    it('waits neither longer nor less after an hour back', async () => {
+      await setBy(-hour, store, async ({ tab, other, before, key, reserve }) => {
+        expect(await tab.call('pausedFor', { store, key })).toBe(0);
+        const after = await reserve(tab);
+        expectInLine(before, after);
+        expect(after.troubles).toEqual(['clock-jump']);
+        expect(after.waits[0]).toBeLessThan(10 * emissionInterval + delay);
+        // One that knew nothing of it finds what was written since.
+        const elsewhere = await reserve(other, 1);
+        expectInLine(after, elsewhere);
+        expect(elsewhere.waits[0]).toBeLessThan(15 * emissionInterval + delay);
+        // One that was not there at the time too.
+        const late = (await browser.open(`${site.pages}/`)) as ChromiumTab;
+        const { waits } = await reserve(late, 1);
+        expect(waits[0]).toBeGreaterThan(15 * emissionInterval - 5_000);
+        expect(waits[0]).toBeLessThan(16 * emissionInterval + delay);
+        await late.close();
+      });
+    });
+
+    it('lets at most one burst go after an hour forward', async () => {
+      await setBy(hour, store, async ({ tab, other, reserve }) => {
+        const after = await reserve(tab);
+        expectInLine(after, await reserve(other));
+      });
+    });
   });
 });

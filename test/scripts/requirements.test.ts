@@ -18,7 +18,7 @@ describe('requiredBy', () => {
 
   test('asks for each requirement that shares an ending, once', () => {
     const names = requiredBy(['test/a.browser.test.ts', 'test/b.browser.test.ts']).map(({ name }) => name);
-    expect(names).toEqual(['chromium', 'firefox', 'webkit', 'xvfb']);
+    expect(names).toEqual(['chromium', 'firefox', 'webkit', 'xvfb', 'faketime']);
   });
 
   test('asks for Redis when a file needs it', () => {
