@@ -29,7 +29,9 @@ export interface KyLike {
 }
 
 interface KyOptions {
-  readonly hooks?: object;
+  readonly hooks?: Readonly<
+    Partial<Record<'init' | 'beforeRequest' | 'beforeRetry' | 'afterResponse', readonly unknown[]>>
+  >;
   readonly fetch?: typeof fetch;
 }
 
@@ -63,16 +65,17 @@ export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, 
   link.attach();
   const ky = instance as unknown as Instance;
   const line = { throttle, link };
-  let ownFetch: typeof fetch | undefined;
+  let own: KyOptions = {};
   ky.extend((defaults: KyOptions) => {
-    ownFetch = defaults.fetch;
+    own = defaults;
     return {};
   });
   const throttled = (name?: string): Send => {
     const senderOf = (ky: Instance) => (name === undefined ? ky : (ky[name as keyof Instance] as Send));
     return (input, given) => {
-      const send = given?.fetch ?? ownFetch ?? globalThis.fetch;
-      const ours = optionsInTurn(new CallInTurn(line, options), input, send, ky.retry);
+      const send = given?.fetch ?? own.fetch ?? globalThis.fetch;
+      const isAlone = !looksAtAnswers(own) && !looksAtAnswers(given);
+      const ours = optionsInTurn(new CallInTurn(line, options), input, send, ky.retry, isAlone);
       // Hooks of the call are for ky to put together with the instance's; ours go last.
       if (given?.hooks !== undefined) return senderOf(ky.extend(given))(input, ours);
       return senderOf(ky)(input, { ...given, ...ours });
@@ -89,9 +92,25 @@ export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, 
   });
 }
 
-/** What ky gets for one call: hooks that wait, and a fetch that sees the attempts leave and end. */
-function optionsInTurn(call: CallInTurn, input: Input, send: typeof fetch, retry: Instance['retry']): KyOptions {
+/** Whether hooks of the user see answers, or may put some there that do. */
+function looksAtAnswers({ hooks: { afterResponse = [], init = [] } = {} }: KyOptions = {}): boolean {
+  return afterResponse.length + init.length > 0;
+}
+
+/**
+ * What ky gets for one call: hooks that wait, and a fetch that sees the attempts leave and end.
+ * @param isAlone whether no other hook looks at answers
+ */
+function optionsInTurn(
+  call: CallInTurn,
+  input: Input,
+  send: typeof fetch,
+  retry: Instance['retry'],
+  isAlone: boolean,
+): KyOptions {
+  let restore = (): void => {};
   const sendAgain = async (...args: unknown[]) => {
+    restore();
     if (retry === undefined) return undefined;
     return (await call.takeNextTurn(stateOf(args), input)) ? retry({ delay: 0 }) : undefined;
   };
@@ -101,8 +120,28 @@ function optionsInTurn(call: CallInTurn, input: Input, send: typeof fetch, retry
       beforeRetry: [(state: HookState) => call.beforeRetry(state)],
       afterResponse: [sendAgain],
     },
-    fetch: (...args) => call.send(send, args),
+    fetch: async (...args) => {
+      const response = await call.send(send, args);
+      if (isAlone) restore = standForCopy(response);
+      return response;
+    },
   };
+}
+
+/**
+ * Ky copies an answer for each hook that looks at it. Ours reads no body, and a copy splits its stream: that costs more than all else,
+ * and on Node 20 an abort then breaks the answer. So an answer that no other hook looks at stands for its own copy, once.
+ * @returns how to make it copy itself again
+ */
+function standForCopy(response: Response): () => void {
+  if (Object.hasOwn(response, 'clone')) return () => {};
+  const restore = () => void Reflect.deleteProperty(response, 'clone');
+  const clone = () => {
+    restore();
+    return response;
+  };
+  Reflect.defineProperty(response, 'clone', { value: clone, configurable: true });
+  return restore;
 }
 
 /**

@@ -199,6 +199,76 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
     }
     expect(await seen(api)).toEqual(await seen(ky));
   });
+
+  describe('an answer', () => {
+    /** The bytes of answers pass a stream that can tell whether it was split. */
+    function watched() {
+      const clones: Response[] = [];
+      const send: typeof fetch = async (...args) => {
+        const response = await fetch(...args);
+        const { clone } = Response.prototype;
+        vi.spyOn(response, 'clone').mockImplementation(() => {
+          const copy = clone.call(response);
+          clones.push(copy);
+          return copy;
+        });
+        return response;
+      };
+      return { clones, send };
+    }
+
+    it('is not split for our hook alone, and can be copied afterwards', async () => {
+      const { api } = setUp({}, wide);
+      const clone = vi.spyOn(Response.prototype, 'clone');
+      const response = await api.get(stage.url);
+      expect(clone).not.toHaveBeenCalled();
+      clone.mockRestore();
+      expect(Object.hasOwn(response, 'clone')).toBe(false);
+      const copy = response.clone();
+      expect(copy).not.toBe(response);
+      expect([await copy.text(), await response.text()]).toEqual(['ok', 'ok']);
+    });
+
+    it.each([
+      ['of the call', (api: Ky, hooks: object) => api.get(stage.url, { hooks })],
+      ['of the instance', (api: Ky, hooks: object) => api.extend({ hooks }).get(stage.url)],
+    ])('is there to read for a hook %s, and for the caller', async (_, get) => {
+      const { api } = setUp({}, wide);
+      const read: string[] = [];
+      const hooks = {
+        afterResponse: [
+          async (...args: unknown[]) => {
+            const [first] = args as [{ response?: Response }];
+            const response = (first.response ?? args[2]) as Response;
+            read.push(await response.text());
+          },
+        ],
+      };
+      expect(await (await get(api, hooks)).text()).toBe('ok');
+      expect(read).toEqual(['ok']);
+    });
+
+    it('that copies itself in its own way is left alone', async () => {
+      const { clones, send } = watched();
+      const { api } = setUp({}, wide);
+      const response = await api.get(stage.url, { fetch: send });
+      expect(clones.length).toBe(1);
+      expect(await response.text()).toBe('ok');
+    });
+
+    it('that is not read yet ends with the abort, as that of plain ky does', async () => {
+      const { api } = setUp({}, wide);
+      const ends = await Promise.all(
+        [ky, api].map(async (sender) => {
+          const controller = new AbortController();
+          const response = await sender.get(stage.url, { signal: controller.signal });
+          controller.abort(reason);
+          return response.text().catch((error: unknown) => error);
+        }),
+      );
+      expect(ends[1]).toEqual(ends[0]);
+    });
+  });
 });
 
 describe.each(versions)('kyHooks with %s', (_, ky) => {
