@@ -15,7 +15,7 @@ import { median, sideBySide } from './side-by-side.ts';
 
 type Send = (url: string) => Promise<unknown>;
 
-const throttle = createThrottle({ limits: { rate: 1_000_000, interval: 1, burst: 1_000_000, margin: 0 } });
+const throttle = createThrottle({ limits: { rate: 32, interval: 1, burst: 1_000_000 } });
 
 function instance(adapter: 'http' | 'fetch', throttled: boolean): Send {
   const instance = axios.create({ adapter });

@@ -1,6 +1,6 @@
 /**
- * Measures contenders in turn, round after round, so that whatever else the machine does hits them alike. The first round only
- * warms them up.
+ * Measures contenders in turn, round after round, so that whatever else the machine does hits them alike; every other round goes
+ * backwards, so that none always clears up after the same other. The first round only warms them up.
  */
 export async function sideBySide<Contender>(
   contenders: Readonly<Record<string, Contender>>,
@@ -9,7 +9,8 @@ export async function sideBySide<Contender>(
 ): Promise<Record<string, number[]>> {
   const results = Object.fromEntries(Object.keys(contenders).map((name): [string, number[]] => [name, []]));
   for (let round = -1; round < rounds; round++) {
-    for (const [name, contender] of Object.entries(contenders)) {
+    const inTurn = Object.entries(contenders);
+    for (const [name, contender] of round % 2 === 0 ? inTurn : inTurn.reverse()) {
       const result = await measure(contender);
       if (round >= 0) results[name]?.push(result);
     }

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => redis.close());
 
 const quotas: readonly { algorithm: AlgorithmName; burst: number; limits: Limit }[] = [
-  { algorithm: 'sliding-window', burst: 1, limits: quota({ limit: 200, interval: 1_000, burst: 4, margin: 12 }) },
+  { algorithm: 'sliding-window', burst: 1, limits: quota({ limit: 200, interval: 1_000, burst: 2, margin: 20 }) },
   // As much margin as there is tolerance for: it costs nothing of the rate.
   { algorithm: 'leaky-bucket', burst: 10, limits: { rate: 200, interval: 1_000, burst: 10, margin: 40 } },
 ];
