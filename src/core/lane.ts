@@ -106,6 +106,9 @@ const probePatience = 10_000;
 /** The same where nothing was refused, so that it only has to find out what others have left, in ms. */
 const learningPatience = 1_000;
 
+/** The answer to a line that nobody stands in any more. */
+const nothing: TakeAnswer = { now: 0, granted: [], reserved: undefined, wait: 0 };
+
 /** How long an answer or a wake may take before it counts against a call's maxWait, in ms. */
 const grace = 100;
 
@@ -554,17 +557,30 @@ export class Lane {
     this.#askingSince = now;
     this.#hasMoved = false;
     let callers: Waiter[] = [];
+    const take = (plan: Plan): Answer<TakeAnswer> => {
+      const goesAlone = this.#probe === 'next' || this.#host.pacedUntil(this.key) !== undefined;
+      const batch = goesAlone ? 1 : this.#batch || plan.mostAtOnce + 1;
+      const most = Math.min(batch, mostPerPass, this.#host.places(this.key) - this.#inFlight);
+      callers = this.#waiters.firstFew(most);
+      if (callers.length === 0) {
+        if (instead !== undefined) this.#return(instead);
+        return nothing;
+      }
+      const longest = callers.reduce((most, { deadline }) => Math.max(most, deadline - now), 0);
+      // Rounded up, so that a wait of just the maxWait fits whatever the clock's fractions.
+      const ahead = Math.ceil(longest / tick) * tick;
+      return store.take(this.key, { plan, costs: callers.map((caller) => caller.cost), ahead, instead });
+    };
+    // Calls that come together go together, where one operation takes as long as another.
+    const takeAll = async () => {
+      await undefined;
+      const answer = take(this.#host.plan(this.key));
+      // The store has a time to answer in.
+      this.advance();
+      return answer;
+    };
     return this.#operate(
-      (plan) => {
-        const goesAlone = this.#probe === 'next' || this.#host.pacedUntil(this.key) !== undefined;
-        const batch = goesAlone ? 1 : this.#batch || plan.mostAtOnce + 1;
-        const most = Math.min(batch, mostPerPass, this.#host.places(this.key) - this.#inFlight);
-        callers = this.#waiters.firstFew(most);
-        const longest = callers.reduce((most, { deadline }) => Math.max(most, deadline - now), 0);
-        // Rounded up, so that a wait of just the maxWait fits whatever the clock's fractions.
-        const ahead = Math.ceil(longest / tick) * tick;
-        return store.take(this.key, { plan, costs: callers.map((caller) => caller.cost), ahead, instead });
-      },
+      store.bucket === undefined ? takeAll : take,
       (answer) => this.#digest(callers, answer),
       (error) => {
         if (callers.length === 0) callers = this.#waiters.firstFew(1);
@@ -631,6 +647,7 @@ export class Lane {
       if (isStale || unwanted.length > 0) unwanted.push(reserved);
       else this.#slot = { receipt: reserved, due: now + wait, owner: inOrder ? next : undefined };
     }
+    if (unwanted.length > 0) this.#batch = 0;
     for (const receipt of unwanted.reverse()) this.#return(receipt);
     if (next === undefined) return;
     if (exceeded !== undefined) {

@@ -56,6 +56,50 @@ describe('a lane on a slow store', () => {
     expect(next.value?.wait).toBeLessThanOrEqual(2 * T);
   });
 
+  test('asks once for all calls that come together, and once when those come back together', async () => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock, () => 1);
+    const throttle = createThrottle({ limits: { rate: 100, interval: 1, burst: 1000 }, clock, store: slow.store });
+    const comeTwice = async () => {
+      await throttle.wait();
+      await throttle.wait();
+    };
+    const both = outcomeOf(Promise.all(Array.from({ length: 64 }, comeTwice)), clock);
+    await clock.advance(0);
+    await clock.advance(1);
+    expect(slow.asked).toEqual({ take: 2 });
+    await clock.advance(1);
+    expect([both.state, both.at]).toEqual(['fulfilled', 2]);
+    expect(slow.asked).toEqual({ take: 2 });
+  });
+
+  test('asks for nobody where all have left, and gives back the slot that it held for them', async () => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock, () => 1);
+    const throttle = createThrottle({ limits: { ...limits, burst: 2 }, clock, store: slow.store });
+    const leave = new FakeSignal();
+    const gone = outcomeOf(throttle.wait('default', { signal: leave.signal }), clock);
+    leave.abort('mine');
+    await clock.advance(0);
+    expect([gone.state, slow.asked]).toEqual(['rejected', {}]);
+    const [first, second] = [new FakeSignal(), new FakeSignal()];
+    const calls = [
+      outcomeOf(throttle.wait('default', { cost: 2 }), clock),
+      outcomeOf(throttle.wait('default', { signal: first.signal }), clock),
+      outcomeOf(throttle.wait('default', { cost: 2, signal: second.signal }), clock),
+    ];
+    await clock.advance(0);
+    await clock.advance(20);
+    const { take } = slow.asked;
+    // The slot does not fit who is next, so the line is about to ask anew.
+    first.abort('mine');
+    second.abort('mine');
+    await clock.advance(20);
+    expect(calls.map(({ state }) => state)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(slow.asked).toMatchObject({ take, giveBack: 1 });
+    expect(clock.timers).toBe(0);
+  });
+
   test('shares slots fairly with another lane', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock, () => 3);

@@ -124,7 +124,7 @@ describe('events', () => {
       await clock.advance(0);
       const fallback = onStoreError === 'memory';
       expect(log).toContainEqual(['store-error', { key: 'default', error, fallback }]);
-      expect(log.map(([name]) => name)).toEqual(['store-error', fallback ? 'granted' : 'rejected']);
+      expect(log.map(([name]) => name)).toEqual(['queued', 'store-error', fallback ? 'granted' : 'rejected']);
     }
   });
 
