@@ -88,7 +88,7 @@ export const notion: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
 /** HubSpot with an OAuth app. */
 export const hubspot: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'HubSpot',
-  countsBy: 'app and account',
+  countsBy: 'app and account; account for the day',
   limits: [
     [100, 10_000],
     [250_000, 86_400_000],
@@ -131,7 +131,7 @@ export const linear: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   dialect: { refusals: [{ status: [200, 400], body: ['errors.*.extensions.code', 'RATELIMITED'] }] },
   source: 'https://linear.app/developers/rate-limiting',
   confidence: 'copy',
-  note: 'Resets are in ms, whatever older pages say. That it refuses with 400 is from memory.',
+  note: 'Resets are in ms, whatever older pages say, which is second-hand. That it refuses with 400 is from memory.',
 });
 
 /** monday.com, by complexity. */
@@ -154,7 +154,7 @@ export const twilio: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
 /** Google Sheets, reads or writes of one user or of a whole project. */
 export const googleSheets: PresetByPlan<'user' | 'project'> = /* @__PURE__ */ byPlan({
   api: 'Google Sheets',
-  countsBy: 'user and project, reads and writes apart',
+  countsBy: 'project, or user and project; reads and writes apart',
   plans: { user: [[60, 60_000]], project: [[300, 60_000]] },
   dialect: { refusals: [{ status: [403], body: ['error.errors.*.reason', 'rateLimitExceeded'] }] },
   source: 'https://developers.google.com/workspace/sheets/api/limits',

@@ -34,7 +34,7 @@ export const github: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
 /** GitLab, whose administrators set the limits. */
 export const gitlab: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   api: 'GitLab',
-  countsBy: 'user or address',
+  countsBy: 'user or address; kind of call',
   source: 'https://docs.gitlab.com/administration/settings/user_and_ip_rate_limits/',
   confidence: 'primary',
 });
@@ -91,7 +91,7 @@ export const azureResourceManager: PresetByPlan<'writes' | 'reads'> = /* @__PURE
 /** Microsoft Graph and SharePoint, by resource units. */
 export const microsoftGraph: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   api: 'Microsoft Graph and SharePoint',
-  countsBy: 'app and tenant',
+  countsBy: 'app and tenant; user for some',
   source: 'https://learn.microsoft.com/en-us/graph/throttling-limits',
   confidence: 'secondhand',
   note: 'Refused calls count too.',
