@@ -105,8 +105,9 @@ export class Exchange {
     this.#attempt = undefined;
   }
 
-  /** Tells the caller that the request was not sent. The error of one that was sent was told when it came. */
+  /** Tells the caller that the request was not sent, or not again. The error of one that was sent was told when it came. */
   fail(error: unknown): void {
+    if (this.#attempt?.isKept) this.discard();
     if (this.#attempt !== undefined) return;
     const { onResponseError } = this.#handler;
     if (onResponseError !== undefined) onResponseError.call(this.#handler, this.controller, error);

@@ -262,12 +262,12 @@ export class GuardedStore implements BucketStore {
     }
   }
 
-  /** Gives back what came too late for anybody to use, the latest first. What the store cannot take back is lost. */
+  /** Gives back what came too late for anybody to use, the slot first. What the store cannot take back is lost. */
   async #returnLate(key: string, answer: TakeAnswer): Promise<void> {
     try {
       const { granted, reserved } = answer;
       if (reserved !== undefined) await this.#store.giveBack(key, reserved);
-      for (const receipt of [...granted].reverse()) await this.#store.settle(key, receipt, 0);
+      for (const receipt of granted) await this.#store.settle(key, receipt, 0);
     } catch {
       // As above.
     }

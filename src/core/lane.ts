@@ -458,7 +458,14 @@ export class Lane {
       if (now < this.#probeUntil) return this.#rest(now, this.#probeUntil);
       this.#probe = undefined;
     }
-    const pacedUntil = this.#host.pacedUntil(this.key);
+    let pacedUntil: number | undefined;
+    try {
+      pacedUntil = this.#host.pacedUntil(this.key);
+    } catch (error) {
+      // The user's limits function threw.
+      this.#reject(head, error);
+      return undefined;
+    }
     if (pacedUntil !== undefined && pacedUntil > now) return this.#rest(now, pacedUntil);
     if (this.#slot === undefined) return this.#ask(undefined);
     const { due, receipt, owner } = this.#slot;
@@ -644,11 +651,12 @@ export class Lane {
     const next = callers[granted.length];
     if (reserved !== undefined) {
       // The slot was built on what goes back now, so it goes back first.
-      if (isStale || unwanted.length > 0) unwanted.push(reserved);
+      if (isStale || unwanted.length > 0) unwanted.unshift(reserved);
       else this.#slot = { receipt: reserved, due: now + wait, owner: inOrder ? next : undefined };
     }
     if (unwanted.length > 0) this.#batch = 0;
-    for (const receipt of unwanted.reverse()) this.#return(receipt);
+    // Of calls that are settled as none, each that goes back lets the next go back in full.
+    for (const receipt of unwanted) this.#return(receipt);
     if (next === undefined) return;
     if (exceeded !== undefined) {
       this.#reject(next, new CostExceedsBurstError(this.key, exceeded.cost, exceeded.burst, exceeded.limitName));

@@ -442,7 +442,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   retire(lane: Lane): void {
-    this.#lanes.delete(lane.key);
+    // A listener may have called for a new one while this one was on its way out.
+    if (this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key);
   }
 
   /** Gives the slot of a reservation back, with what it counts as by now. */
@@ -462,12 +463,13 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     const now = wholeTicks(clock.monotonic());
     const bucket = store.bucket(key, this.#plans.of(key), now);
     if (bucket.refunds !== undefined || !grantNow(bucket, now)) return undefined;
-    if (this.events.wants('granted')) this.events.emit('granted', { key, cost: 1, wait: 0 });
     const { plan } = bucket;
     const tats = bucket.tats.length === 1 ? (bucket.tats[0] as number) : bucket.tats.slice();
-    if (!holdsPlace) return new CallGrant(key, this, now, plan, tats);
-    this.#lane(key).holdPlace();
-    return new HeldGrant(key, this, now, plan, tats);
+    const grant = holdsPlace ? new HeldGrant(key, this, now, plan, tats) : new CallGrant(key, this, now, plan, tats);
+    if (holdsPlace) this.#lane(key).holdPlace();
+    // Last: who hears of it may make another call.
+    if (this.events.wants('granted')) this.events.emit('granted', { key, cost: 1, wait: 0 });
+    return grant;
   }
 
   /**

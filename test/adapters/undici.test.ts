@@ -61,6 +61,20 @@ describe.each(versions)('undici %s', (_, undici) => {
     };
   }
 
+  it('tells of limits that throw when a refused request is about to go again', async () => {
+    refuse(1);
+    let isBroken = false;
+    const limits = () => {
+      if (isBroken) throw new Error('broken');
+      return { rate: 1, interval: 1, burst: 10 };
+    };
+    const onSignal = () => {
+      isBroken = true;
+    };
+    const { request } = setUp({ onSignal }, { limits });
+    await expect(request('/own')).rejects.toThrow('broken');
+  });
+
   it('sends each request in its turn, whichever way it is made', async () => {
     const { clock, request, fetch, count, dispatcher, throttle } = setUp();
     const ways = [request(), fetch(), undici.stream(`${server.url}/echo`, { dispatcher, method: 'GET' }, sink)].map(
