@@ -36,8 +36,8 @@ export class LockedLine {
   /** Does a step when its turn comes. Rejects with what the step throws, or when the lock cannot be held. */
   join(item: string, storage: Pick<Storage, 'getItem'>, step: Waiting['step']): Promise<void> {
     this.#unfollow ??= followPage({
-      leave: () => {
-        this.#locks.sleep();
+      leave: (isFrozen) => {
+        this.#locks.sleep(isFrozen);
         this.#fence.lower();
       },
       comeBack: () => this.#locks.wake(),

@@ -1,7 +1,10 @@
 /** What has to stop before a page does. */
 export interface PageLife {
-  /** The page may stop at any moment from now on: it is frozen, goes into the back-forward cache or is closed. */
-  leave(): void;
+  /**
+   * The page may stop at any moment from now on: it goes into the back-forward cache or is closed.
+   * @param isFrozen whether it stays and is frozen instead
+   */
+  leave(isFrozen: boolean): void;
   /** The page goes on. Called only after `leave`. */
   comeBack(): void;
 }
@@ -19,7 +22,7 @@ export function followPage(life: PageLife): () => void {
     const leaves = leaving.includes(type);
     if (leaves === isAway) return;
     isAway = leaves;
-    if (leaves) life.leave();
+    if (leaves) life.leave(type === 'freeze');
     else life.comeBack();
   };
   const types = [...leaving, ...comingBack];

@@ -12,8 +12,18 @@ export interface Hold {
 
 /** How long a request may wait, and how long a lock may be held, in ms. */
 const longestTry = 1_000;
+/** How often one who waits looks who holds the lock, in ms. */
+const lookEvery = 100;
 /** How long it is tried altogether, in ms: less than a throttle's patience with its store. */
 const patience = 4_000;
+/** The lock that all frozen pages hold, each its own share. */
+const frozen = 'sluice-frozen';
+
+/** Who holds a lock. */
+interface Holder {
+  readonly clientId: string | undefined;
+  readonly isFrozen: boolean;
+}
 
 /** What one try came to. */
 interface Attempt {
@@ -26,13 +36,18 @@ interface Attempt {
 /**
  * Web Locks that no page can keep from the others. A request that waits for a second is given up and made anew, since some
  * browsers leave the requests behind a cached page waiting until one of them is given up. Who is seen to hold a lock for another
- * second, frozen or hung, is robbed of it. Our own are let go after a second, and when told.
+ * second is robbed of it: it hangs. Our own are let go after a second, and when told.
+ *
+ * A lock that is granted to a page in the very moment in which it freezes cannot be let go. So the last thing that a page does is
+ * to ask for one more, which it holds until it runs again. Whoever waits and looks sees by it that the holder is frozen, and robs it.
  */
 export class WebLocks {
   readonly #locks: LockManager;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
+  readonly #looks: Deadlines;
   readonly #letGo = new Set<() => void>();
+  /** Resolves when nothing that others see of our sleep is left; undefined while we are awake. */
   #awake: Promise<void> | undefined;
   #wake: () => void = () => {};
 
@@ -40,6 +55,7 @@ export class WebLocks {
     this.#locks = locks;
     this.#clock = clock;
     this.#deadlines = new Deadlines(clock, longestTry);
+    this.#looks = new Deadlines(clock, lookEvery);
   }
 
   /**
@@ -49,36 +65,44 @@ export class WebLocks {
    */
   async hold(name: string, section: (hold: Hold) => Promise<void>): Promise<void> {
     let until = this.#clock.monotonic() + patience;
-    let seen: string | undefined;
+    let seen: Holder | undefined;
     let isStuck = false;
     while (this.#clock.monotonic() < until) {
-      if (this.#awake !== undefined) {
+      while (this.#awake !== undefined) {
         await this.#awake;
         isStuck = false;
         until = this.#clock.monotonic() + patience;
       }
-      const robbed: Attempt | undefined = isStuck ? await this.#rob(name, seen as string, section) : undefined;
+      const robbed: Attempt | undefined = isStuck ? await this.#rob(name, seen as Holder, section) : undefined;
       const { hold, error, wasGranted }: Attempt = robbed ?? (await this.#try(name, section));
       if (hold.isDone) return;
       if (error !== undefined && !hold.isLost) throw error;
-      const holder: string | undefined = wasGranted ? undefined : await this.#holderOf(name);
-      isStuck = holder !== undefined && holder === seen;
+      const holder: Holder | undefined = wasGranted ? undefined : await this.#holderOf(name);
+      isStuck = holder !== undefined && (holder.isFrozen || holder.clientId === seen?.clientId);
       seen = holder;
     }
     throw new Error(`The Web Lock ${shown(name)} could not be held within ${patience} ms.`);
   }
 
-  /** Gives up every request and every lock that is held, and asks for none until it is told to wake. */
-  sleep(): void {
-    this.#awake ??= new Promise((resolve) => {
+  /**
+   * Gives up every request and every lock that is held, and asks for none until it is told to wake.
+   * @param isFrozen whether the page stands still from now on, which others may know
+   */
+  sleep(isFrozen: boolean): void {
+    const woken = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
     for (const letGo of this.#letGo) letGo();
+    // Granted while the page stands still. What comes after is asked for only when it is let go, lest we be robbed of that.
+    const told = isFrozen ? this.#locks.request(frozen, { mode: 'shared' }, () => woken).catch(() => woken) : woken;
+    const awake = told.then(() => {
+      if (this.#awake === awake) this.#awake = undefined;
+    });
+    this.#awake = awake;
   }
 
   /** Goes on with what was given up. */
   wake(): void {
-    this.#awake = undefined;
     this.#wake();
   }
 
@@ -86,6 +110,7 @@ export class WebLocks {
   close(): void {
     this.wake();
     this.#deadlines.close();
+    this.#looks.close();
   }
 
   /**
@@ -95,6 +120,7 @@ export class WebLocks {
   async #try(name: string, section: (hold: Hold) => Promise<void>, granted?: () => void): Promise<Attempt> {
     const hold = { isLost: false, isDone: false };
     const controller = new AbortController();
+    let isWaiting = true;
     let wasGranted = false;
     let release = () => {};
     const letGo = () => {
@@ -103,9 +129,21 @@ export class WebLocks {
       release();
     };
     let meet = this.#deadlines.set(letGo);
+    const look = async () => {
+      const holder = await this.#holderOf(name).catch(() => undefined);
+      if (!isWaiting || hold.isLost) return;
+      if (holder?.isFrozen) letGo();
+      else stopLooking = this.#looks.set(look);
+    };
+    let stopLooking = this.#looks.set(look);
+    const endWait = () => {
+      isWaiting = false;
+      stopLooking();
+    };
     this.#letGo.add(letGo);
     const held = (): Promise<void> | undefined => {
       wasGranted = true;
+      endWait();
       granted?.();
       if (hold.isLost) return undefined;
       meet();
@@ -123,16 +161,23 @@ export class WebLocks {
       if (isAbort(error)) hold.isLost = true;
       return { hold, error, wasGranted };
     } finally {
+      endWait();
       meet();
       this.#letGo.delete(letGo);
     }
   }
 
-  /** Takes the lock away from a holder that had it a second ago already. One tab at a time may do so. */
-  async #rob(name: string, holder: string, section: (hold: Hold) => Promise<void>): Promise<Attempt | undefined> {
+  /** Takes the lock away from a holder that is frozen, or had it a second ago already. One tab at a time may do so. */
+  async #rob(
+    name: string,
+    { clientId, isFrozen }: Holder,
+    section: (hold: Hold) => Promise<void>,
+  ): Promise<Attempt | undefined> {
     let attempt: Promise<Attempt> | undefined;
     await this.#locks.request(`${name} robbed`, { ifAvailable: true }, async (lock) => {
-      if (lock === null || (await this.#holderOf(name)) !== holder) return;
+      if (lock === null) return;
+      const now = await this.#holderOf(name);
+      if (now?.clientId !== clientId || now?.isFrozen !== isFrozen) return;
       await new Promise<void>((resolve) => {
         attempt = this.#try(name, section, resolve);
         attempt.then(() => resolve());
@@ -141,9 +186,12 @@ export class WebLocks {
     return attempt;
   }
 
-  async #holderOf(name: string): Promise<string | undefined> {
+  async #holderOf(name: string): Promise<Holder | undefined> {
     const { held = [] } = await this.#locks.query();
-    return held.find((lock) => lock.name === name)?.clientId;
+    const holder = held.find((lock) => lock.name === name);
+    if (holder === undefined) return undefined;
+    const { clientId } = holder;
+    return { clientId, isFrozen: held.some((lock) => lock.name === frozen && lock.clientId === clientId) };
   }
 }
 

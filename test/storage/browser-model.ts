@@ -86,10 +86,11 @@ export class Browser {
     }
   }
 
+  /** Takes a request back, unless it is granted: then the lock stays with the tab until that hears of it. */
   giveUp(asked: Asked): void {
     this.isStuck = false;
     this.queue = this.queue.filter((other) => other !== asked);
-    this.release(asked);
+    this.process();
   }
 
   release(asked: Asked): void {

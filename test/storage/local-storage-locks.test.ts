@@ -62,6 +62,8 @@ describe.each([1, 2, 3, 4])('a tab that is frozen while it holds the lock (seed 
 
   it('lets go at once if its page tells it', async () => {
     const { clock, browser, holder, others, first } = await withHolder(2, seed);
+    const { query } = browser.asked;
+    while (browser.asked.query === query) await clock.advance(0.01);
     holder.tab.page.dispatchEvent(new Event('pagehide'));
     holder.tab.freeze();
     const taken = others[0]?.take();
@@ -73,6 +75,73 @@ describe.each([1, 2, 3, 4])('a tab that is frozen while it holds the lock (seed 
     await clock.advance(50);
     expect(first.state).toBe('fulfilled');
     expect(browser.asked.steal).toBe(0);
+  });
+});
+
+describe.each([1, 2, 3, 4])('a page that freezes in the very moment in which it gets the lock (seed %s)', (seed) => {
+  /** It has the lock, though it does not know it yet. */
+  async function withFrozen(count: number) {
+    const opened = await withHolder(count, seed);
+    const { tab } = opened.holder;
+    tab.page.dispatchEvent(new Event('freeze'));
+    tab.freeze();
+    return { ...opened, tab };
+  }
+
+  it('is robbed by the next after a tenth of a second, once, however many wait', async () => {
+    const { clock, browser, tab, others, slots } = await withFrozen(6);
+    const taken = others.map(({ take }) => take());
+    await clock.advance(90);
+    expect(browser.held).toContainEqual(expect.objectContaining({ tab, name }));
+    expect(taken.map(({ state }) => state)).toEqual(others.map(() => 'pending'));
+    await clock.advance(60);
+    expect(taken.map(({ state }) => state)).toEqual(others.map(() => 'fulfilled'));
+    expect(browser.asked.steal).toBe(1);
+    expect(conflictsIn(slots)).toBe(0);
+  });
+
+  it('decides nothing of what it was robbed of when it resumes, and gets a slot of its own', async () => {
+    const { clock, browser, tab, others, first, slots } = await withFrozen(3);
+    for (let call = 0; call < 5; call++) for (const { take } of others) take();
+    await clock.advance(500);
+    expect(first.state).toBe('pending');
+    tab.thaw();
+    tab.page.dispatchEvent(new Event('resume'));
+    await clock.advance(100);
+    expect(first).toMatchObject({ state: 'fulfilled' });
+    expect(slots.length).toBe(3 + 1 + 10);
+    expect(conflictsIn(slots)).toBe(0);
+    expect(browser.asked.steal).toBe(1);
+  });
+
+  it('is robbed by those who have waited for long already too', async () => {
+    const { clock, browser, holder, others } = await withHolder(2, seed);
+    holder.tab.freeze();
+    const taken = others[0]?.take();
+    await clock.advance(250);
+    holder.tab.page.dispatchEvent(new Event('freeze'));
+    await clock.advance(110);
+    expect(taken).toMatchObject({ state: 'fulfilled' });
+    expect(browser.asked.steal).toBe(1);
+  });
+
+  it('holds nothing that it could be robbed of while it still looks frozen to others', async () => {
+    const { clock, browser, callers } = openTabs(1, seed);
+    const [{ tab, take }] = callers as [(typeof callers)[0]];
+    take();
+    await clock.advance(50);
+    tab.page.dispatchEvent(new Event('freeze'));
+    tab.freeze();
+    await clock.advance(500);
+    expect(browser.heldNames).toContain('sluice-frozen');
+    tab.thaw();
+    tab.page.dispatchEvent(new Event('resume'));
+    const taken = take();
+    while (taken.state === 'pending') {
+      await clock.advance(0.01);
+      expect(browser.heldNames).not.toEqual(expect.arrayContaining([name, 'sluice-frozen']));
+    }
+    expect(browser.heldNames).not.toContain('sluice-frozen');
   });
 });
 
