@@ -1,9 +1,10 @@
 import { grantAt } from './bucket.ts';
 import { type Clock, wholeTicks } from './clock.ts';
 import type { Cost } from './cost.ts';
+import { Deadlines } from './deadlines.ts';
 import { StoreError } from './errors.ts';
 import type { Events } from './events.ts';
-import { type Limit, longAgo, type Plan } from './limit.ts';
+import type { Limit, Plan } from './limit.ts';
 import type { Ceiling } from './pool.ts';
 import {
   type Answer,
@@ -29,13 +30,6 @@ export type OnStoreError = 'memory' | 'reject';
 /** A look that comes so late, in ms, is that of a process that was frozen or asleep. */
 const wokeAfter = 1_000;
 
-interface Pending {
-  until: number;
-  /** Whether it was given its time anew. */
-  isExtended: boolean;
-  giveUp(): void;
-}
-
 /**
  * A store that fails as the throttle's user wants it to: operations end in time, and while the store is away a local bucket
  * under the same limits takes over, which has seen all that this process was granted.
@@ -48,7 +42,7 @@ export class GuardedStore implements BucketStore {
   readonly #onError: OnStoreError;
   readonly #clock: Clock;
   readonly #events: Events;
-  readonly #pending = new Set<Pending>();
+  readonly #deadlines: Deadlines;
   /** Until when keys are paused of whose pause the store knows nothing, on the monotonic clock. */
   readonly #untold = new Map<string, number>();
   #awayUntil = -Infinity;
@@ -63,26 +57,7 @@ export class GuardedStore implements BucketStore {
     this.#onError = onError;
     this.#clock = clock;
     this.#events = events;
-  }
-
-  /** When the oldest operation in flight will have taken too long, on the monotonic clock; Infinity if none is. */
-  get expiry(): number {
-    for (const { until } of this.#pending) return until;
-    return Infinity;
-  }
-
-  /** Ends the operations that have taken too long by `now`. */
-  expire(now: number): void {
-    for (const operation of this.#pending) {
-      if (operation.until > now) return;
-      if (operation.isExtended || now - operation.until < wokeAfter) {
-        operation.giveUp();
-        continue;
-      }
-      // Its answer may be about to arrive: this process was away, not the store.
-      this.#pending.delete(operation);
-      this.#pending.add(Object.assign(operation, { until: now + storePatience, isExtended: true }));
-    }
+    this.#deadlines = new Deadlines(clock, storePatience);
   }
 
   take(key: string, request: TakeRequest): Answer<TakeAnswer> {
@@ -157,7 +132,7 @@ export class GuardedStore implements BucketStore {
   }
 
   async close(): Promise<void> {
-    for (const operation of this.#pending) operation.giveUp();
+    this.#deadlines.missAll();
     await this.#store.close?.();
   }
 
@@ -192,35 +167,45 @@ export class GuardedStore implements BucketStore {
     } catch (error) {
       return failed(error);
     }
-    return isPromise(answer) ? this.#timed(answer, done, failed, late) : done(answer);
+    return isPromise(answer) ? this.#inTime(answer, done, failed, late) : done(answer);
   }
 
-  #timed<T>(
+  /** An answer that fails when it takes too long. */
+  #inTime<T>(
     answer: Promise<T>,
     done: (answer: T) => T,
     failed: (error: unknown) => T,
     late: (answer: T) => void,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
+      let isExtended = false;
       const settle = (outcome: () => T) => {
-        this.#pending.delete(pending);
         try {
           resolve(outcome());
         } catch (error) {
           reject(error);
         }
       };
-      const pending: Pending = {
-        until: this.#clock.monotonic() + storePatience,
-        isExtended: false,
-        giveUp: () => settle(() => failed(new Error(`No answer within ${storePatience} ms.`))),
+      const miss = (by: number) => {
+        if (isExtended || by < wokeAfter)
+          return settle(() => failed(new Error(`No answer within ${storePatience} ms.`)));
+        // Its answer may be about to arrive: this process was away, not the store.
+        isExtended = true;
+        meet = this.#deadlines.set(miss);
       };
-      this.#pending.add(pending);
+      let meet = this.#deadlines.set(miss);
       answer.then(
-        (value) => (this.#pending.has(pending) ? settle(() => done(value)) : late(value)),
-        (error) => this.#pending.has(pending) && settle(() => failed(error)),
+        (value) => (this.#meets(meet) ? settle(() => done(value)) : late(value)),
+        (error) => this.#meets(meet) && settle(() => failed(error)),
       );
     });
+  }
+
+  /** Whether an answer came in time. No timer stays behind the last one. */
+  #meets(meet: () => boolean): boolean {
+    if (!meet()) return false;
+    this.#deadlines.close();
+    return true;
   }
 
   #noteUntold(key: string, until: number): void {
@@ -249,16 +234,23 @@ export class GuardedStore implements BucketStore {
     const monotonic = wholeTicks(this.#clock.monotonic());
     const bucket = this.#local.bucket?.(key, plan, monotonic);
     if (bucket === undefined) return;
-    for (const { slot, cost, after } of reserved === undefined ? granted : [...granted, reserved]) {
-      // Slots that were given back are still remembered, and a window takes no mark before its latest.
-      const latest = Math.max(
-        ...bucket.plan.rules.map(({ window }, index) => (window === 0 ? longAgo : (bucket.tats[index] as number))),
-      );
-      grantAt(bucket, cost, Math.max(latest, monotonic + wholeTicks(slot - now)), monotonic);
-      bucket.plan.rules.forEach((rule, index) => {
-        const tat = monotonic + wholeTicks((after[index] ?? now) - now);
-        if (rule.window === 0 && tat > (bucket.tats[index] as number)) bucket.tats[index] = tat;
-      });
+    const receipts = reserved === undefined ? granted : [...granted, reserved];
+    for (let index = 0; index < receipts.length; index++) {
+      const { slot, cost } = receipts[index] as Receipt;
+      // Calls that are alike are noted together.
+      const first = index;
+      while (typeof cost === 'number' && isAlike(receipts[index + 1], slot, cost)) index++;
+      const { after } = receipts[index] as Receipt;
+      let at = monotonic + wholeTicks(slot - now);
+      for (let limit = 0; limit < bucket.tats.length; limit++) {
+        // Slots that were given back are still remembered, and a window takes no mark before its latest.
+        if (bucket.plan.rules[limit]?.window !== 0) at = Math.max(at, bucket.tats[limit] as number);
+      }
+      grantAt(bucket, typeof cost === 'number' ? cost * (index - first + 1) : cost, at, monotonic);
+      for (let limit = 0; limit < bucket.tats.length; limit++) {
+        const tat = monotonic + wholeTicks((after[limit] ?? now) - now);
+        if (bucket.plan.rules[limit]?.window === 0 && tat > (bucket.tats[limit] as number)) bucket.tats[limit] = tat;
+      }
     }
   }
 
@@ -272,6 +264,10 @@ export class GuardedStore implements BucketStore {
       // As above.
     }
   }
+}
+
+function isAlike(receipt: Receipt | undefined, slot: number, cost: number): boolean {
+  return receipt !== undefined && receipt.slot === slot && receipt.cost === cost;
 }
 
 function markStandIn(answer: TakeAnswer): TakeAnswer {

@@ -42,10 +42,6 @@ export interface LaneHost {
   pacedUntil(key: string): number | undefined;
   /** Notes that a call of the key goes. */
   noteGrant(key: string): void;
-  /** When the oldest store operation in flight will have taken too long, on the monotonic clock; Infinity if none is. */
-  readonly expiry: number;
-  /** Ends the store operations that have taken too long by `now`, so that a lane needs no second timer for it. */
-  expire(now: number): void;
   /** Notes that the store says the key is paused for `ms` yet. */
   notePause(key: string, ms: number): void;
   /** Looks at the clocks, so that a jump of the wall clock is told. */
@@ -122,7 +118,8 @@ export class Lane {
   readonly key: string;
   readonly #host: LaneHost;
   readonly #waiters = new Line<Waiter>();
-  readonly #deadlines = new Heap<Waiter>((a, b) => a.deadline < b.deadline, 'deadlinePlace');
+  /** Those who have a deadline; made for the first of them. */
+  #deadlines: Heap<Waiter> | undefined;
   #arrivals = 0;
   #lowestPriority = Infinity;
   /** Per limit what all waiters together count as; undefined while nobody asked. */
@@ -254,7 +251,8 @@ export class Lane {
         deadlinePlace: -1,
       };
       this.#join(waiter);
-      this.advance();
+      // While the store is asked, only a deadline asks for more.
+      if (this.#asking === undefined || deadline !== Infinity) this.advance();
       if (this.#asking === undefined) this.#trim();
       if (waiter.rank !== undefined) this.#tellQueued(waiter);
     });
@@ -263,6 +261,8 @@ export class Lane {
   /** Why a call that comes now cannot even wait. */
   #refuse({ cost, priority, maxWait }: WaitRequest, now: number): unknown {
     const { maxQueue } = this.#host;
+    // Any limit lets a single call go some time.
+    if (cost === 1 && maxQueue === Infinity && maxWait === Infinity) return undefined;
     let plan: Plan | undefined;
     try {
       plan = this.#slot?.receipt.plan ?? this.#host.planIn(this.key, now) ?? this.#plan;
@@ -293,7 +293,10 @@ export class Lane {
   #join(waiter: Waiter): void {
     this.#waiters.add(waiter);
     this.#lowestPriority = this.#waiters.size === 1 ? waiter.priority : Math.min(this.#lowestPriority, waiter.priority);
-    if (waiter.deadline !== Infinity) this.#deadlines.add(waiter);
+    if (waiter.deadline !== Infinity) {
+      this.#deadlines ??= new Heap((a, b) => a.deadline < b.deadline, 'deadlinePlace');
+      this.#deadlines.add(waiter);
+    }
     this.#count(waiter, 1);
     if (waiter.signal !== undefined) {
       const { signal } = waiter;
@@ -313,7 +316,7 @@ export class Lane {
   /** Takes a waiter out of the line, with everything that hung on it. */
   #part(waiter: Waiter): void {
     this.#waiters.remove(waiter);
-    if (waiter.deadlinePlace !== -1) this.#deadlines.remove(waiter);
+    if (waiter.deadlinePlace !== -1) this.#deadlines?.remove(waiter);
     this.#count(waiter, -1);
     if (waiter.signal !== undefined && waiter.onAbort !== undefined) ignoreAbort(waiter.signal, waiter.onAbort);
   }
@@ -399,7 +402,7 @@ export class Lane {
       if (slot !== undefined) await this.#giveBack(slot.receipt).catch(() => {});
       await Promise.all(moves.map(make));
     };
-    this.#asking = this.#finish(moving()).then(() => {
+    this.#asking = this.#goOnAfter(moving()).then(() => {
       // The line has gone on by now: who settles sees the waiting calls where they belong.
       for (const tell of outcomes) tell();
     });
@@ -429,12 +432,12 @@ export class Lane {
 
   /** What is left to do while a store operation is in flight. */
   #idleStep(): number {
+    if (this.#deadlines?.first === undefined) return Infinity;
     const now = this.#host.clock.monotonic();
-    this.#host.expire(now);
     // Nobody knows yet who has to wait: a maxWait of 0 is worth an answer.
     const inTime = this.#askingSince + grace;
     if (inTime <= now) this.#rejectOverdue(now);
-    return Math.min(this.#host.expiry, Math.max(inTime, this.#deadlines.first?.deadline ?? Infinity));
+    return Math.max(inTime, this.#deadlines?.first?.deadline ?? Infinity);
   }
 
   /** One step: undefined if there may be more to do, otherwise when to look again; Infinity for when something happens. */
@@ -497,7 +500,7 @@ export class Lane {
   /** Rests until `until` or the first deadline; undefined if one has come. */
   #rest(now: number, until: number): number | undefined {
     if (this.#rejectOverdue(now)) return undefined;
-    return Math.min(until, this.#deadlines.first?.deadline ?? Infinity);
+    return Math.min(until, this.#deadlines?.first?.deadline ?? Infinity);
   }
 
   /** How long to sleep for a slot. A pause that came elsewhere is looked for on the way. */
@@ -532,9 +535,9 @@ export class Lane {
   #rejectOverdue(instant: number): boolean {
     let some = false;
     for (
-      let waiter = this.#deadlines.first;
+      let waiter = this.#deadlines?.first;
       waiter !== undefined && waiter.deadline <= instant;
-      waiter = this.#deadlines.first
+      waiter = this.#deadlines?.first
     ) {
       some = true;
       const now = this.#host.clock.monotonic();
@@ -578,16 +581,8 @@ export class Lane {
       const ahead = Math.ceil(longest / tick) * tick;
       return store.take(this.key, { plan, costs: callers.map((caller) => caller.cost), ahead, instead });
     };
-    // Calls that come together go together, where one operation takes as long as another.
-    const takeAll = async () => {
-      await undefined;
-      const answer = take(this.#host.plan(this.key));
-      // The store has a time to answer in.
-      this.advance();
-      return answer;
-    };
     return this.#operate(
-      store.bucket === undefined ? takeAll : take,
+      take,
       (answer) => this.#digest(callers, answer),
       (error) => {
         if (callers.length === 0) callers = this.#waiters.firstFew(1);
@@ -597,37 +592,64 @@ export class Lane {
   }
 
   /**
-   * Does one store operation; the line moves on when it is over. Undefined if it is over at once, otherwise Infinity: only its
-   * end goes on.
+   * Does one store operation and moves the line on. A store that hands its buckets out answers on the spot. With another, calls
+   * that come together ask together: one operation takes as long as another.
    */
-  #operate<T>(
+  #operate<T extends object>(
     ask: (plan: Plan) => Answer<T>,
     digest: (answer: T) => void,
     fail: (error: unknown) => void,
-  ): number | undefined {
-    let answer: Answer<T>;
+  ): undefined {
+    if (this.#host.store.bucket === undefined) {
+      this.#asking = this.#operateLater(ask, digest, fail);
+      return;
+    }
+    let answer: T;
     try {
-      answer = ask(this.#host.plan(this.key));
+      answer = ask(this.#host.plan(this.key)) as T;
     } catch (error) {
       fail(error);
-      return undefined;
+      return;
     }
-    if (!isPromise(answer)) {
-      digest(answer);
-      return undefined;
-    }
-    this.#asking = this.#finish(answer.then(digest, fail));
-    return undefined;
+    digest(answer);
   }
 
-  async #finish(operation: Promise<void> | undefined): Promise<void> {
+  async #operateLater<T extends object>(
+    ask: (plan: Plan) => Answer<T>,
+    digest: (answer: T) => void,
+    fail: (error: unknown) => void,
+  ): Promise<void> {
     this.#askingSince = this.#host.clock.monotonic();
-    await operation;
+    let answer: T | undefined;
+    try {
+      await undefined;
+      answer = await ask(this.#host.plan(this.key));
+    } catch (error) {
+      fail(error);
+    }
+    if (answer !== undefined) digest(answer);
+    if (this.#returning !== undefined) await this.#whenReturned();
+    this.#goOn();
+  }
+
+  /** Waits until all is returned that nobody wants. */
+  async #whenReturned(): Promise<void> {
     while (this.#returning !== undefined) {
       const returning = this.#returning;
       await returning;
       if (this.#returning === returning) this.#returning = undefined;
     }
+  }
+
+  /** Waits for something that keeps the line from asking, and goes on. */
+  async #goOnAfter(operation?: Promise<void>): Promise<void> {
+    this.#askingSince = this.#host.clock.monotonic();
+    await operation;
+    await this.#whenReturned();
+    this.#goOn();
+  }
+
+  #goOn(): void {
     this.#asking = undefined;
     this.advance();
     if (this.#asking === undefined) this.#trim();
@@ -642,7 +664,8 @@ export class Lane {
     const isStale = now - this.#askingSince > storePatience && !(granted[0] ?? reserved)?.standIn;
     // Whether all callers so far have gone: one whose grant went to a newcomer of higher priority still goes before the next.
     let inOrder = true;
-    for (const [index, receipt] of granted.entries()) {
+    for (let index = 0; index < granted.length; index++) {
+      const receipt = granted[index] as Receipt;
       const owner = callers[index] as Waiter;
       if (isStale || !this.#mayGo(now) || !this.#serve(receipt, inOrder ? owner : undefined, now))
         unwanted.push(receipt);
@@ -694,7 +717,7 @@ export class Lane {
       const answer = this.#returning === undefined ? send() : this.#returning.then(send);
       if (!isPromise(answer)) return;
       this.#returning = answer.catch(() => {});
-      this.#asking ??= this.#finish(undefined);
+      this.#asking ??= this.#goOnAfter();
     } catch {
       // As above.
     }

@@ -22,8 +22,10 @@ export interface InLine<Entry> {
  * while there is one priority, and O(log p) with p of them.
  */
 export class Line<Entry extends InLine<Entry>> {
-  readonly #ranks = new Map<number, Rank<Entry>>();
-  readonly #order = new Heap<Rank<Entry>>((a, b) => a.priority > b.priority, 'place');
+  /** The rank whose turn comes first. */
+  #top: Rank<Entry> | undefined;
+  /** All ranks, from when there are several until nobody is left: most lines never have them. */
+  #ranks: { readonly byPriority: Map<number, Rank<Entry>>; readonly order: Heap<Rank<Entry>> } | undefined;
   #size = 0;
 
   get size(): number {
@@ -32,26 +34,20 @@ export class Line<Entry extends InLine<Entry>> {
 
   /** The entry whose turn comes first; undefined if there is none. */
   get first(): Entry | undefined {
-    return this.#order.first?.first;
+    return this.#top?.first;
   }
 
   /** The `count` entries whose turn comes first, in order. */
   firstFew(count: number): Entry[] {
     const found: Entry[] = [];
-    for (const { first } of this.#order.firstFew(Math.min(count, this.#order.size))) {
-      for (let entry = first; entry !== undefined && found.length < count; entry = entry.next) found.push(entry);
-      if (found.length >= count) break;
-    }
+    const ranks = this.#ranks?.order.firstFew(Math.min(count, this.#ranks.order.size)) ?? [this.#top];
+    for (const rank of ranks)
+      for (let entry = rank?.first; entry !== undefined && found.length < count; entry = entry.next) found.push(entry);
     return found;
   }
 
   add(entry: Entry): void {
-    let rank = this.#ranks.get(entry.priority);
-    if (rank === undefined) {
-      rank = { priority: entry.priority, first: undefined, last: undefined, place: -1 };
-      this.#ranks.set(entry.priority, rank);
-      this.#order.add(rank);
-    }
+    const rank = this.#top?.priority === entry.priority ? this.#top : this.#rankOf(entry.priority);
     const { last } = rank;
     entry.rank = rank;
     entry.previous = last;
@@ -59,6 +55,24 @@ export class Line<Entry extends InLine<Entry>> {
     else last.next = entry;
     rank.last = entry;
     this.#size++;
+  }
+
+  #rankOf(priority: number): Rank<Entry> {
+    const known = this.#ranks?.byPriority.get(priority);
+    if (known !== undefined) return known;
+    const rank: Rank<Entry> = { priority, first: undefined, last: undefined, place: -1 };
+    if (this.#top === undefined) {
+      this.#top = rank;
+      return rank;
+    }
+    this.#ranks ??= { byPriority: new Map(), order: new Heap((a, b) => a.priority > b.priority, 'place') };
+    const { byPriority, order } = this.#ranks;
+    for (const other of order.size === 0 ? [this.#top, rank] : [rank]) {
+      byPriority.set(other.priority, other);
+      order.add(other);
+    }
+    this.#top = order.first;
+    return rank;
   }
 
   /** Takes `entry` out, wherever it stands. */
@@ -73,13 +87,19 @@ export class Line<Entry extends InLine<Entry>> {
     entry.previous = undefined;
     entry.next = undefined;
     this.#size--;
-    if (rank.first !== undefined) return;
-    this.#ranks.delete(rank.priority);
-    this.#order.remove(rank);
+    if (rank.first === undefined) this.#drop(rank);
+  }
+
+  #drop(rank: Rank<Entry>): void {
+    this.#ranks?.byPriority.delete(rank.priority);
+    this.#ranks?.order.remove(rank);
+    this.#top = this.#ranks?.order.first;
+    if (this.#top === undefined) this.#ranks = undefined;
   }
 
   /** All entries, in order within their priority. */
   *[Symbol.iterator](): Iterator<Entry> {
-    for (const { first } of this.#order) for (let entry = first; entry !== undefined; entry = entry.next) yield entry;
+    for (const rank of this.#ranks?.order ?? [this.#top])
+      for (let entry = rank?.first; entry !== undefined; entry = entry.next) yield entry;
   }
 }

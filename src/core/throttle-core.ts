@@ -6,7 +6,7 @@ import { type Cost, checkCost, checkNames, isStrange } from './cost.ts';
 import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from './errors.ts';
 import { Events, type ThrottleEvent, type ThrottleListener } from './events.ts';
 import { CallGrant, type Grant, HeldGrant } from './grant.ts';
-import { GuardedStore, storePatience } from './guarded-store.ts';
+import { GuardedStore } from './guarded-store.ts';
 import { Lane, type LaneHost } from './lane.ts';
 import { checkMargin, type Limit, type Plan, planOf } from './limit.ts';
 import { Listening, type ListeningHost } from './listening.ts';
@@ -17,7 +17,7 @@ import { CancellableReservation } from './reservation.ts';
 import type { ServerSignal } from './server-signal.ts';
 import { settlementOf } from './settlement.ts';
 import { Spread } from './spread.ts';
-import { type Answer, type BucketStore, isPromise, type Receipt, type StoreNews } from './store.ts';
+import type { Answer, BucketStore, Receipt, StoreNews } from './store.ts';
 
 import type {
   ConfigureOptions,
@@ -53,7 +53,6 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   readonly events: Events = new Events();
   readonly concurrency: number;
   readonly maxQueue: number;
-  readonly #guarded: GuardedStore | undefined;
   readonly #maxWait: number;
   readonly maxPause: number;
   readonly #plans: Plans;
@@ -89,9 +88,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     this.#autoMargin = kept === 'auto';
     this.#plans = new Plans(options.limits, kept === 'auto' ? 0 : kept);
     // A store that hands its buckets out answers on the spot and never fails.
-    this.#guarded =
-      store.bucket === undefined ? new GuardedStore(store, local, onStoreError, clock, this.events) : undefined;
-    this.store = this.#guarded ?? store;
+    this.store = store.bucket === undefined ? new GuardedStore(store, local, onStoreError, clock, this.events) : store;
     this.#unwatch = this.store.watch?.((news) => this.#hear(news));
     this.#wallAhead = clock.now() - clock.monotonic();
     linkAdapters(this, {
@@ -113,13 +110,13 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     if (this.#mayBeWrong(key, cost)) await this.#checkNames(key, cost);
     const plan = this.plan(key);
     const request = { plan, costs: [cost], ahead: 0, report: true };
-    const { granted, wait, limits = [], exceeded } = await this.#timed(this.store.take(key, request));
+    const { granted, wait, limits = [], exceeded } = await this.store.take(key, request);
     if (exceeded !== undefined) throw new CostExceedsBurstError(key, exceeded.cost, exceeded.burst, exceeded.limitName);
     const [receipt] = granted;
     const paused = this.pausedUntil(key) - this.clock.monotonic();
     if (receipt === undefined || paused > 0) {
       // Paused while the store decided.
-      if (receipt !== undefined) await this.#timed(this.store.settle(key, receipt, 0));
+      if (receipt !== undefined) await this.store.settle(key, receipt, 0);
       return { allowed: false, wait: Math.max(wait, paused), limits };
     }
     this.resume(key);
@@ -132,7 +129,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     const maxWait = this.#checkMaxWait(options);
     if (this.#mayBeWrong(key, cost)) await this.#checkNames(key, cost);
     const request = { plan: this.plan(key), costs: [cost], ahead: maxWait };
-    const { granted, reserved, wait, exceeded } = await this.#timed(this.store.take(key, request));
+    const { granted, reserved, wait, exceeded } = await this.store.take(key, request);
     if (exceeded !== undefined) throw new CostExceedsBurstError(key, exceeded.cost, exceeded.burst, exceeded.limitName);
     const receipt = granted[0] ?? reserved;
     if (receipt === undefined) throw new WaitTooLongError(key, wait, this.clock.now() + wait, maxWait);
@@ -176,7 +173,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     checkNumber('until', until, {});
     const ms = Math.min(until - this.clock.now(), this.maxPause);
     if (ms <= 0) return;
-    await this.#timed(this.#pause(key, ms));
+    await this.#pause(key, ms);
   }
 
   async sync(key: string, said: SyncOptions): Promise<void> {
@@ -194,7 +191,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     this.#checkOpen();
     checkKey(key);
     this.noteTime();
-    const standing = await this.#timed(this.store.peek(key, this.plan(key)));
+    const standing = await this.store.peek(key, this.plan(key));
     const { limits, wait, pausedFor, pool } = standing;
     const lane = this.#lanes.get(key);
     const now = this.clock.monotonic();
@@ -251,7 +248,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     this.resume(key);
     this.paces.forget(key);
     this.#listening.forget(key);
-    await this.#timed(this.store.reset(key));
+    await this.store.reset(key);
     this.#lanes.get(key)?.restart();
   }
 
@@ -290,7 +287,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     const pause = Math.min(ms, this.maxPause);
     if (pause <= 0) return;
     this.#lane(key).probeNext(isRefused);
-    void this.#quietly(async () => this.#timed(this.#pause(key, pause)));
+    void this.#quietly(async () => this.#pause(key, pause));
   }
 
   ceil(key: string, said: Ceiling): void {
@@ -310,9 +307,9 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   /** Does what moves a bucket, so that the calls that wait for it see where it stands then. */
-  #move(key: string, move: () => Answer<void>, isFirst: boolean = false): Promise<void> {
+  async #move(key: string, move: () => Answer<void>, isFirst: boolean = false): Promise<void> {
     const lane = this.#lanes.get(key);
-    return this.#timed(lane === undefined ? move() : lane.renew(move, isFirst));
+    await (lane === undefined ? move() : lane.renew(move, isFirst));
   }
 
   on<Name extends ThrottleEvent>(event: Name, listener: ThrottleListener<Name>): () => void {
@@ -341,7 +338,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   async #lookAgain(key: string): Promise<void> {
     const until = this.pausedUntil(key);
     if (until > this.clock.monotonic()) {
-      const { pausedFor } = await this.#timed(this.store.peek(key, this.plan(key)));
+      const { pausedFor } = await this.store.peek(key, this.plan(key));
       if (pausedFor === 0 && this.pausedUntil(key) === until) this.resume(key);
     }
     this.#lanes.get(key)?.look();
@@ -384,14 +381,6 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   get lateness(): number {
     return this.store.shared ? Math.max(sharedLateness, this.#plans.margin / 2) : 0;
-  }
-
-  get expiry(): number {
-    return this.#guarded?.expiry ?? Infinity;
-  }
-
-  expire(now: number): void {
-    this.#guarded?.expire(now);
   }
 
   plan(key: string): Plan {
@@ -447,10 +436,10 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   /** Gives the slot of a reservation back, with what it counts as by now. */
-  giveBack(reservation: CancellableReservation): Promise<void> {
+  async giveBack(reservation: CancellableReservation): Promise<void> {
     const { key, receipt } = reservation;
     const settled = this.#receipts.get(reservation);
-    return this.#timed(settled === undefined ? this.store.giveBack(key, receipt) : this.store.settle(key, settled, 0));
+    await (settled === undefined ? this.store.giveBack(key, receipt) : this.store.settle(key, settled, 0));
   }
 
   /** Grants a call of cost 1 that may go at once, in as few steps as there are; undefined if it has to go the long way. */
@@ -480,19 +469,19 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     const cost = this.#check(key, options);
     const maxWait = this.#checkMaxWait(options);
     const { priority = 0, signal } = options;
-    checkNumber('priority', priority, {});
+    if (priority !== 0) checkNumber('priority', priority, {});
     if (signal !== undefined) {
       checkMethods('signal', signal, ['addEventListener', 'removeEventListener']);
       if (signal.aborted) throw signal.reason;
     }
     const granted = cost === 1 ? this.#grantNow(key, holdsPlace) : undefined;
     if (granted !== undefined) return granted;
-    const enter = () => this.#lane(key).wait({ cost, priority, maxWait, signal, holdsPlace });
-    if (!this.#mayBeWrong(key, cost)) return enter();
+    const request = { cost, priority, maxWait, signal, holdsPlace };
+    if (!this.#mayBeWrong(key, cost)) return this.#lane(key).wait(request);
     return this.#checkNames(key, cost).then(() => {
       this.#checkOpen();
       if (signal?.aborted) throw signal.reason;
-      return enter();
+      return this.#lane(key).wait(request);
     });
   }
 
@@ -521,28 +510,16 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   /** Checks the names in a cost against the limits that the store holds the key to. */
   async #checkNames(key: string, cost: Cost): Promise<void> {
-    const { plan } = await this.#timed(this.store.peek(key, this.plan(key)));
+    const { plan } = await this.store.peek(key, this.plan(key));
     checkNames(cost, plan);
   }
 
-  #checkMaxWait({ maxWait = this.#maxWait }: Pick<EnterOptions, 'maxWait'>): number {
-    return checkNumber('maxWait', maxWait, { from: 0, infinite: true });
+  #checkMaxWait({ maxWait }: Pick<EnterOptions, 'maxWait'>): number {
+    return maxWait === undefined ? this.#maxWait : checkNumber('maxWait', maxWait, { from: 0, infinite: true });
   }
 
   #checkOpen(): void {
     if (this.#closed !== undefined) throw this.#closed;
-  }
-
-  /** Waits for an answer no longer than a store may take. Lanes look after their own. */
-  async #timed<T>(answer: Answer<T>): Promise<T> {
-    if (!isPromise(answer)) return answer;
-    const { clock } = this;
-    const timer = clock.setTimeout(() => this.expire(clock.monotonic()), storePatience + 1);
-    try {
-      return await answer;
-    } finally {
-      clock.clearTimeout(timer);
-    }
   }
 }
 

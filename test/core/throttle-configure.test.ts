@@ -45,6 +45,7 @@ describe.each(Object.entries(stores))('configure on %s', (_, makeStore) => {
     const calls = keys.map((key) => line(7, key));
     await clock.advance(T / 2);
     await throttle.configure({ limits: { ...slow, interval: T / 10 } });
+    await clock.advance(0);
     expect(clock.timers).toBe(3);
     await clock.advance(20 * T);
     for (const one of calls) {
@@ -58,6 +59,7 @@ describe.each(Object.entries(stores))('configure on %s', (_, makeStore) => {
     const calls = ['a', 'b'].map((key) => line(6, key));
     await clock.advance(T / 2);
     await throttle.configure({ limits: { ...slow, interval: 10 * T } });
+    await clock.advance(0);
     expect(clock.timers).toBe(2);
     await clock.advance(100 * T);
     for (const one of calls) expect(instants(one).slice(4)).toEqual([5.5 * T, 15.5 * T]);

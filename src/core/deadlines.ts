@@ -1,9 +1,10 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from './clock.ts';
 
 interface Deadline {
   /** On the monotonic clock, in ms. */
   readonly at: number;
-  miss(): void;
+  /** @param late by how much it was missed, in ms */
+  miss(late: number): void;
 }
 
 /**
@@ -23,15 +24,29 @@ export class Deadlines {
     this.#ms = ms;
   }
 
-  /** Calls `miss` when the time is over, unless the deadline is met before. Returns how to meet it. */
-  set(miss: () => void): () => void {
+  /**
+   * Calls `miss` when the time is over, unless the deadline is met before.
+   * @returns how to meet it; false if it was met or missed before
+   */
+  set(miss: (late: number) => void): () => boolean {
     const deadline = { at: this.#clock.monotonic() + this.#ms, miss };
     this.#open.add(deadline);
     if (this.#timer === undefined) this.#setTimer(this.#ms);
     else if (this.#open.size === 1) keepsNodeOpen(this.#timer, true);
     return () => {
-      if (this.#open.delete(deadline) && this.#open.size === 0) keepsNodeOpen(this.#timer, false);
+      if (!this.#open.delete(deadline)) return false;
+      if (this.#open.size === 0) keepsNodeOpen(this.#timer, false);
+      return true;
     };
+  }
+
+  /** Lets all open deadlines be missed now. */
+  missAll(): void {
+    for (const deadline of this.#open) {
+      this.#open.delete(deadline);
+      deadline.miss(0);
+    }
+    this.close();
   }
 
   /** Takes the timer back if no deadline is open. */
@@ -54,7 +69,7 @@ export class Deadlines {
         return;
       }
       this.#open.delete(deadline);
-      deadline.miss();
+      deadline.miss(now - deadline.at);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { ManualClock } from 'sluice/testing';
 import { expect, it } from 'vitest';
-import { Deadlines } from '../../src/storage/deadlines.ts';
+import { Deadlines } from '../../src/core/deadlines.ts';
 
 it('a deadline is missed when its time is over, not before, and once', async () => {
   const clock = new ManualClock();
