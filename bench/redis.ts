@@ -51,11 +51,11 @@ async function bareScript(redis: Redis, size: number): Promise<Contender> {
   await Promise.all(Array.from({ length: 2 * size }, () => throttle.wait('size')));
   const { hash, args } = requests.at(-1) as (typeof requests)[number];
   // The cost, how many calls, and what they do to the limit; but not what was known of another key, which comes last.
-  const [operation, limits, numbers] = args as [string, string, string];
-  const [cost, , ...terms] = JSON.parse(numbers) as number[];
-  const request = JSON.stringify([cost, size, ...terms.slice(0, 5)]);
+  const [operation, numbers, limits] = args as [string, string, string];
+  const [[cost, , ...terms]] = JSON.parse(numbers) as [number[]];
+  const request = JSON.stringify([[cost, size, ...terms.slice(0, 5)]]);
   const send = async (key: string) =>
-    void JSON.parse(String(await redis.evalsha(hash, 1, `bare:${key}`, operation, limits, request)));
+    void JSON.parse(String(await redis.evalsha(hash, 1, `bare:${key}`, operation, request, limits)));
   if (size === 1) return { decide: (key) => send(key).then(() => 1) };
   // As many callers as a lane would have, who are all told by one call.
   let waiting: ((decisions: number) => void)[] = [];

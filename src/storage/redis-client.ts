@@ -3,6 +3,7 @@ import { checkMethods, wrongType } from '../core/check.ts';
 /** ioredis, iovalkey and their clusters: keys and arguments one after the other. */
 interface FlatClient {
   readonly status?: string;
+  readonly isCluster?: boolean;
   defineCommand(...args: never[]): unknown;
   evalsha(hash: string, keyCount: number, ...rest: string[]): Promise<unknown>;
   eval(script: string, keyCount: number, ...rest: string[]): Promise<unknown>;
@@ -41,6 +42,8 @@ export type RedisClient = ScriptRunner | { eval(...args: never): Promise<unknown
 export interface Runner {
   /** Why a command would only wait now; undefined if it would be sent. */
   readonly away: string | undefined;
+  /** Whether one call may have keys in several slots: not in a cluster, and we do not know what a `ScriptRunner` leads to. */
+  readonly takesSeveralKeys: boolean;
   run(script: string, keys: string[], args: string[]): Promise<unknown>;
   runKnown(hash: string, keys: string[], args: string[]): Promise<unknown>;
 }
@@ -54,6 +57,7 @@ export function runnerOf(client: RedisClient): Runner {
   const runner = client as unknown as ScriptRunner;
   return {
     away: undefined,
+    takesSeveralKeys: false,
     run: (script, keys, args) => runner.eval(script, keys, args),
     runKnown: (hash, keys, args) =>
       has(client, 'evalsha')
@@ -69,6 +73,7 @@ function flatRunner(client: FlatClient): Runner {
       const { status = '' } = client;
       return ['reconnecting', 'close', 'end', 'disconnecting'].includes(status) ? status : undefined;
     },
+    takesSeveralKeys: client.isCluster === false,
     run: (script, keys, args) => client.eval(script, keys.length, ...keys, ...args),
     runKnown: (hash, keys, args) => client.evalsha(hash, keys.length, ...keys, ...args),
   };
@@ -81,6 +86,7 @@ function objectRunner(client: ObjectClient): Runner {
       wasReady ||= client.isReady === true;
       return wasReady && client.isReady === false ? 'not ready' : undefined;
     },
+    takesSeveralKeys: true,
     run: (script, keys, args) => client.eval(script, { keys, arguments: args }),
     runKnown: (hash, keys, args) => client.evalSha(hash, { keys, arguments: args }),
   };
@@ -91,6 +97,7 @@ function clusterRunner(client: ObjectCluster): Runner {
     client.sendCommand(keys[0], false, [command, script, `${keys.length}`, ...keys, ...args]);
   return {
     away: undefined,
+    takesSeveralKeys: false,
     run: (script, keys, args) => send('EVAL', script, keys, args),
     runKnown: (hash, keys, args) => send('EVALSHA', hash, keys, args),
   };

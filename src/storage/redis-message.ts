@@ -63,17 +63,18 @@ function runsOf(costs: readonly Cost[]): (Cost | number)[] {
 /** As far ahead as any bucket reckons: JSON has no Infinity. */
 const anyTime = 2 ** 60;
 
+/** A request to take for calls of one cost from one leaky bucket, as the script takes it for `run`. */
+export interface Run {
+  readonly limits: string;
+  /** The numbers as JSON. */
+  readonly numbers: string;
+}
+
 /**
- * A request to take for calls of one cost from one leaky bucket: what the script takes for `run`, without the brackets around
- * the JSON. Undefined for any other.
+ * A request as a run; undefined if it is none.
+ * @param known which write was seen last of the bucket; empty if none
  */
-export function runText({
-  plan,
-  costs,
-  ahead,
-  instead,
-  report,
-}: TakeRequest): [limits: string, run: string] | undefined {
+export function runText({ plan, costs, ahead, instead, report }: TakeRequest, known: string): Run | undefined {
   const { limits, one } = textsOf(plan);
   if (one === undefined || instead !== undefined || report) return undefined;
   const cost = costs[0];
@@ -81,7 +82,8 @@ export function runText({
   if (typeof cost !== 'number' || cost === 0 || cost > rule.burst) return undefined;
   for (let index = 1; index < costs.length; index++) if (costs[index] !== cost) return undefined;
   const charged = cost === 1 ? one : chargeText(rule, plan.margin, cost);
-  return [limits, `${cost},${costs.length},${Math.min(ahead, anyTime)},${charged}`];
+  const numbers = `${cost},${costs.length},${Math.min(ahead, anyTime)},${charged}`;
+  return { limits, numbers: known === '' ? `[${numbers}]` : `[${numbers},${known}]` };
 }
 
 /** The fields of a request to take. */
@@ -114,9 +116,12 @@ export interface Told {
   readonly rest: readonly unknown[];
 }
 
-/** Reads an answer; undefined if the key has no bucket. A number if the server has lost what we know: the instant. */
+/**
+ * Reads an answer; undefined if the key has no bucket or the script cannot tell. A number if the server has lost what we know: the
+ * instant.
+ */
 export function readAnswer(answer: unknown): Told | number | undefined {
-  const parts = Array.isArray(answer) ? answer : partsOf(String(answer));
+  const parts = Array.isArray(answer) ? answer : partsOf(answer);
   if (parts.length < 2) return parts[0] as number | undefined;
   const [now, birth, seq, rests, gate, latest, tats, refunds, pool, limits, own, foreign, ...rest] = parts as number[];
   return {
@@ -136,7 +141,7 @@ export function readAnswer(answer: unknown): Told | number | undefined {
   } as unknown as Told;
 }
 
-const partsOf = (text: string): unknown[] => (text === '' ? [] : JSON.parse(text));
+const partsOf = (answer: unknown): unknown[] => (answer === '' || answer === 0 ? [] : JSON.parse(String(answer)));
 
 const theirPlans = new Map<string, Plan>();
 

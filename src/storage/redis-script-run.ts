@@ -3,8 +3,10 @@
  * the script makes its functions anew with every call of it, which costs more than the arithmetic; this comes before and needs
  * none of them.
  *
- * `KEYS[1]` is the bucket's key. `ARGV` holds `run`, the limits and, as JSON, what `runText` of `redis-message.ts` puts there.
- * Does the same as `operations.take`, to the last bit. Where it cannot, it leaves all to the rest of the script.
+ * `KEYS` holds the keys of one or more buckets. `ARGV` holds `run`, as JSON what `runText` of `redis-message.ts` puts there for
+ * each, and the limits: once if all have the same, else for each. Does the same as `operations.take`, to the last bit, and
+ * answers with one answer or a list of them. Where it cannot, it leaves a lone bucket to the rest of the script, and says 0 of one
+ * among several.
  */
 export const runScript = `
 local time = redis.call('TIME')
@@ -13,49 +15,60 @@ local mark, shortMark, shortFields = 'sluice:1', 'sluice:2', '<dddddd'
 local longAgo, furthest, jump, restBeforeForgetting = -2 ^ 40, 2 ^ 41, 250, 60000
 local toNextDouble = 0.501 * 2 ^ -52
 
-local stored, run = redis.pcall('GET', KEYS[1]), nil
+local stored, run
 if ARGV[1] == 'run' then
-  run = cjson.decode(ARGV[3])
-  local cost, left, ahead, margin, charged, early, rest, knownBirth, knownSeq, knownRests = unpack(run)
-  local birth, seq, seen, rests, latest, tat, limits = now, 0, now, longAgo, longAgo, longAgo, ARGV[2]
-  if type(stored) == 'string' and string.sub(stored, 1, 8) == shortMark and #stored > 56 then
-    birth, seq, seen, rests, latest, tat = struct.unpack(shortFields, stored, 9)
-    limits = string.sub(stored, 57)
-  elseif stored then
-    limits = nil
-  end
-  if limits == ARGV[2] and seen - now <= jump then
-    if seen > now then now = seen end
-    if knownRests and knownRests > now and (not stored or birth ~= knownBirth or seq < knownSeq) then
-      return string.format('[%.17g]', now)
+  local runs, answers, shown = cjson.decode(ARGV[2]), {}, now
+  for index = 1, #KEYS do
+    local key, limits = KEYS[index], ARGV[index + 2] or ARGV[3]
+    local now, answer, kept = shown, '0', limits
+    stored, run = redis.pcall('GET', key), runs[index]
+    local cost, left, ahead, margin, charged, early, rest, knownBirth, knownSeq, knownRests = unpack(run)
+    local birth, seq, seen, rests, latest, tat = now, 0, now, longAgo, longAgo, longAgo
+    if type(stored) == 'string' and string.sub(stored, 1, 8) == shortMark and #stored > 56 then
+      birth, seq, seen, rests, latest, tat = struct.unpack(shortFields, stored, 9)
+      kept = string.sub(stored, 57)
+    elseif stored then
+      kept = nil
     end
-    local before, granted, wait, reserved = tat, 0, 0, '0'
-    while granted < left do
-      local at = tat + early
-      if at - tat < early then at = at + math.abs(at) * toNextDouble end
-      if at > now then
-        wait = at - now
-        if wait > ahead then break end
-        reserved = string.format('[%.17g,%.17g]', at, latest)
-        if at > latest then latest = at end
+    if kept == limits and seen - now <= jump then
+      if seen > now then now = seen end
+      if knownRests and knownRests > now and (not stored or birth ~= knownBirth or seq < knownSeq) then
+        answer = string.format('[%.17g]', now)
       else
-        at, granted = now, granted + 1
+        local before, granted, wait, reserved = tat, 0, 0, '0'
+        while granted < left do
+          local at = tat + early
+          if at - tat < early then at = at + math.abs(at) * toNextDouble end
+          if at > now then
+            wait = at - now
+            if wait > ahead then break end
+            reserved = string.format('[%.17g,%.17g]', at, latest)
+            if at > latest then latest = at end
+          else
+            at, granted = now, granted + 1
+          end
+          if tat > at then at = tat end
+          tat = at + charged
+          if tat - at < charged then tat = tat + math.abs(tat) * toNextDouble end
+          if wait > 0 then break end
+        end
+        if granted > 0 or reserved ~= '0' then
+          seq, tat = seq + 1, math.min(tat, now + furthest)
+          local restsAt = tat + rest
+          if restsAt - tat < rest then restsAt = restsAt + math.abs(restsAt) * toNextDouble end
+          rests = math.min(math.max(rests, restsAt), now + furthest)
+          redis.call('SET', key, shortMark .. struct.pack(shortFields, birth, seq, now, rests, latest, tat) .. limits,
+            'PX', string.format('%.0f', math.ceil(math.max(0, rests - now)) + restBeforeForgetting))
+        end
+        answer = string.format('[%.17g,%.17g,%.0f,%.17g,%.0f,%.17g,[%.17g],0,0,0,0,0,%.0f,%.17g,[%.17g],%s,0]',
+          now, birth, seq, rests, longAgo, latest, tat, granted, wait, before, reserved)
       end
-      if tat > at then at = tat end
-      tat = at + charged
-      if tat - at < charged then tat = tat + math.abs(tat) * toNextDouble end
-      if wait > 0 then break end
     end
-    if granted > 0 or reserved ~= '0' then
-      seq, tat = seq + 1, math.min(tat, now + furthest)
-      local restsAt = tat + rest
-      if restsAt - tat < rest then restsAt = restsAt + math.abs(restsAt) * toNextDouble end
-      rests = math.min(math.max(rests, restsAt), now + furthest)
-      redis.call('SET', KEYS[1], shortMark .. struct.pack(shortFields, birth, seq, now, rests, latest, tat) .. limits,
-        'PX', string.format('%.0f', math.ceil(math.max(0, rests - now)) + restBeforeForgetting))
-    end
-    return string.format('[%.17g,%.17g,%.0f,%.17g,%.0f,%.17g,[%.17g],0,0,0,0,0,%.0f,%.17g,[%.17g],%s,0]',
-      now, birth, seq, rests, longAgo, latest, tat, granted, wait, before, reserved)
+    answers[index] = answer
   end
+  if #KEYS > 1 then return '[' .. table.concat(answers, ',') .. ']' end
+  if answers[1] ~= '0' then return answers[1] end
+else
+  stored = redis.pcall('GET', KEYS[1])
 end
 `;

@@ -73,7 +73,7 @@ end
 local operation, request = ARGV[1], not run and cjson.decode(ARGV[2])
 if run then
   local cost, left, ahead, margin, _, _, _, birth, seq, rests = unpack(run)
-  operation, request = 'take', { plan = { limits = ARGV[2], margin = margin }, costs = { cost, left }, ahead = ahead,
+  operation, request = 'take', { plan = { limits = ARGV[3], margin = margin }, costs = { cost, left }, ahead = ahead,
     known = birth and { birth, seq, rests } }
 end
 local bucket, failure, foreign = read()
@@ -140,4 +140,4 @@ return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.se
 export const redisScript: string = runScript + bucketScript + changeScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = '1366186d44ddf64d2449110564fff52a42f00fc3';
+export const redisScriptHash = 'fe4bd0096ffb5b4786dd8a506a6b505853689c7b';

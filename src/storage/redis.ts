@@ -20,6 +20,7 @@ import {
   takeFields,
 } from './redis-message.ts';
 import { redisScript, redisScriptHash } from './redis-script.ts';
+import { RunsTogether } from './redis-together.ts';
 
 export type { RedisClient, ScriptRunner } from './redis-client.ts';
 
@@ -79,6 +80,7 @@ class RedisStore implements BucketStore {
   readonly #runner: Runner;
   readonly #prefix: string;
   readonly #known = new KnownBuckets();
+  readonly #runs: RunsTogether;
   readonly #listeners = new Set<(news: StoreNews) => void>();
   /** Tells our own news from those of others. */
   readonly #sender = Math.random().toString(36).slice(2);
@@ -88,6 +90,7 @@ class RedisStore implements BucketStore {
   constructor(client: RedisClient, prefix: string) {
     this.#client = client;
     this.#runner = runnerOf(client);
+    this.#runs = new RunsTogether((keys, args) => this.#call(keys, args), this.#runner.takesSeveralKeys);
     this.#prefix = prefix;
   }
 
@@ -119,11 +122,9 @@ class RedisStore implements BucketStore {
 
   /** Takes what can be said in few words. Undefined if it cannot, or if the server has lost what we know of the key. */
   async #run(key: string, request: TakeRequest): Promise<Told | undefined> {
-    const run = runText(request);
+    const run = runText(request, this.#known.mark(key));
     if (run === undefined) return undefined;
-    const [limits, numbers] = run;
-    const known = this.#known.mark(key);
-    const told = await this.#send(key, ['run', limits, known === '' ? `[${numbers}]` : `[${numbers},${known}]`]);
+    const told = this.#read(key, await this.#runs.ask(key, run));
     return typeof told === 'object' ? told : undefined;
   }
 
@@ -191,17 +192,24 @@ class RedisStore implements BucketStore {
   }
 
   async #send(key: string, args: string[]): Promise<Told | number | undefined> {
+    return this.#read(key, await this.#call([key], args));
+  }
+
+  /** Calls the script. */
+  async #call(keys: string[], args: string[]): Promise<unknown> {
     const { away } = this.#runner;
     if (away !== undefined) throw new Error(`The client is not connected: ${away}.`);
-    this.#known.forget(this.#clock.monotonic());
-    const keys = [`${this.#prefix}${withoutBraces(key)}`];
-    let answer: unknown;
+    const names = keys.map((key) => `${this.#prefix}${withoutBraces(key)}`);
     try {
-      answer = await this.#runner.runKnown(redisScriptHash, keys, args);
+      return await this.#runner.runKnown(redisScriptHash, names, args);
     } catch (error) {
       if (!String(error).includes('NOSCRIPT')) throw error;
-      answer = await this.#runner.run(redisScript, keys, args);
+      return this.#runner.run(redisScript, names, args);
     }
+  }
+
+  #read(key: string, answer: unknown): Told | number | undefined {
+    this.#known.forget(this.#clock.monotonic());
     const told = readAnswer(answer);
     if (typeof told === 'object' && told.wasForeign) this.#tellForeign(key);
     return told;

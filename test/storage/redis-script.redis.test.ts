@@ -15,8 +15,8 @@ const steps = Number(process.env.SLUICE_STEPS ?? 100_000);
 const stepsPerHistory = 250;
 const atOnce = 40;
 
-/** The script with the instant taken from a second key, so that time is the test's. */
-const timed = redisScript.replace(/local now = .*/, 'local now = tonumber(KEYS[2])');
+/** The script with the instant taken from one more key, so that time is the test's. */
+const timed = redisScript.replace(/local now = .*/, 'local now = tonumber(table.remove(KEYS))');
 
 let server: RedisServer;
 let redis: Redis;
