@@ -10,10 +10,10 @@ export interface Hold {
   isDone: boolean;
 }
 
-/** How long a request may wait, and how long a lock may be held, in ms. */
-const longestTry = 1_000;
-/** How often one who waits looks who holds the lock, in ms. */
+/** How often it is looked at a request that waits and at a lock that is held, in ms. */
 const lookEvery = 100;
+/** After so many looks it is given up: a second. */
+const mostLooks = 10;
 /** How long it is tried altogether, in ms: less than a throttle's patience with its store. */
 const patience = 4_000;
 /** The lock that all frozen pages hold, each its own share. */
@@ -44,7 +44,6 @@ interface Attempt {
 export class WebLocks {
   readonly #locks: LockManager;
   readonly #clock: Clock;
-  readonly #deadlines: Deadlines;
   readonly #looks: Deadlines;
   readonly #letGo = new Set<() => void>();
   /** Resolves when nothing that others see of our sleep is left; undefined while we are awake. */
@@ -54,7 +53,6 @@ export class WebLocks {
   constructor(locks: LockManager, clock: Clock) {
     this.#locks = locks;
     this.#clock = clock;
-    this.#deadlines = new Deadlines(clock, longestTry);
     this.#looks = new Deadlines(clock, lookEvery);
   }
 
@@ -109,7 +107,6 @@ export class WebLocks {
   /** Takes back what timer is left. It may be used again. */
   close(): void {
     this.wake();
-    this.#deadlines.close();
     this.#looks.close();
   }
 
@@ -128,26 +125,26 @@ export class WebLocks {
       controller.abort();
       release();
     };
-    let meet = this.#deadlines.set(letGo);
+    let looks = 0;
     const look = async () => {
-      const holder = await this.#holderOf(name).catch(() => undefined);
-      if (!isWaiting || hold.isLost) return;
-      if (holder?.isFrozen) letGo();
-      else stopLooking = this.#looks.set(look);
+      if (++looks === mostLooks) {
+        letGo();
+        return;
+      }
+      endLook = this.#looks.set(look);
+      const holder = isWaiting ? await this.#holderOf(name).catch(() => undefined) : undefined;
+      if (isWaiting && holder?.isFrozen) letGo();
     };
-    let stopLooking = this.#looks.set(look);
-    const endWait = () => {
-      isWaiting = false;
-      stopLooking();
-    };
+    let endLook = this.#looks.set(look);
     this.#letGo.add(letGo);
     const held = (): Promise<void> | undefined => {
+      isWaiting = false;
       wasGranted = true;
-      endWait();
       granted?.();
       if (hold.isLost) return undefined;
-      meet();
-      meet = this.#deadlines.set(letGo);
+      endLook();
+      looks = 0;
+      endLook = this.#looks.set(look);
       return new Promise((resolve, reject) => {
         release = resolve;
         section(hold).then(resolve, reject);
@@ -161,8 +158,8 @@ export class WebLocks {
       if (isAbort(error)) hold.isLost = true;
       return { hold, error, wasGranted };
     } finally {
-      endWait();
-      meet();
+      isWaiting = false;
+      endLook();
       this.#letGo.delete(letGo);
     }
   }
