@@ -13,7 +13,7 @@ const repeats = [1, 2, 3];
 const emissionInterval = 1_000;
 
 /** How long the tabs have to get ready, in ms. */
-const lead = 400;
+const lead = 200;
 
 let keys = 0;
 

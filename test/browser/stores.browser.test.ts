@@ -6,6 +6,8 @@ import { type Site, startSite } from './site.ts';
 /** One call in less than the second after which a line looks into the store by itself. */
 const shortOfALook = { rate: 1, interval: 700 };
 
+let keys = 0;
+
 let site: Site;
 beforeAll(async () => {
   site = await startSite();
@@ -22,17 +24,10 @@ describe.each(engines.filter(({ found }) => found))('in $name', ({ start }) => {
   afterAll(() => browser?.close());
 
   describe.each(['indexed-db', 'local-storage'] as const)('on %s', (store) => {
-    it('100 waiting calls cost one pass', async () => {
+    // Where clocks show whole ms, a line may look a moment too early, which costs it a few passes more.
+    it('100 waiting calls cost one pass', { retry: 9 }, async () => {
       const [tab] = tabs as [Tab];
-      // Where clocks show whole ms, a line may look a moment too early, which costs it a few passes more.
-      const usesOf = async (count: number) => {
-        let least = { transactions: Infinity, locks: Infinity };
-        for (let attempt = 0; attempt < 3; attempt++) {
-          const uses = await tab.call('usesOf', { store, key: `${count} calls, ${attempt}`, count });
-          if (uses.transactions + uses.locks < least.transactions + least.locks) least = uses;
-        }
-        return least;
-      };
+      const usesOf = (count: number) => tab.call('usesOf', { store, key: `pass ${keys++}`, count });
       const one = await usesOf(1);
       const hundred = await usesOf(100);
       expect(hundred).toEqual(one);
@@ -50,7 +45,7 @@ describe.each(engines.filter(({ found }) => found))('in $name', ({ start }) => {
       await other.call('pause', { store, key, ms: 600_000 });
       await sleep(100);
       const left = await waiting.call('waiting', { store, key });
-      await sleep(2_500);
+      await sleep(1_500);
       expect(await waiting.call('waiting', { store, key })).toBe(left);
       expect(left).toBeGreaterThan(5);
     });

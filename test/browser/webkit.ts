@@ -119,7 +119,7 @@ class WebKitTab implements Tab {
       const outcome = await this.#run<{ value?: Reply<Name>; error?: string } | null>(`return lab.outcome(${number})`);
       if (outcome?.error !== undefined) throw new Error(outcome.error);
       if (outcome !== null) return outcome.value as Reply<Name>;
-      await sleep(200);
+      await sleep(100);
     }
   }
 

@@ -199,7 +199,7 @@ export const lab = {
   async usesOf({ store, key, count }: ReserveOptions): Promise<typeof uses> {
     const limits = { rate: 1_000, interval: 1_000, burst: 1_000 };
     const throttle = createThrottle({ limits, store: makeStore(store) });
-    await throttle.pause(key, Date.now() + 1_000);
+    await throttle.pause(key, Date.now() + 300);
     Object.assign(uses, { transactions: 0, locks: 0 });
     await Promise.all(Array.from({ length: count }, () => throttle.wait(key)));
     const used = { ...uses };
