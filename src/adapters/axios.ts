@@ -1,5 +1,6 @@
 import {
   type AxiosAdapter,
+  AxiosHeaders,
   type AxiosInstance,
   type AxiosResponse,
   getAdapter,
@@ -10,10 +11,10 @@ import { checkMethods } from '../core/check.ts';
 import type { Grant } from '../core/grant.ts';
 import type { Throttle } from '../core/throttle.ts';
 import { hear, looksIntoBody } from './answer.ts';
-import { type CallOptions, type CallTerms, checkCallOptions, termsOf } from './call-options.ts';
+import { type CallOptions, type CallTerms, checkCallOptions, looksAtCalls, termsBy, termsOf } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';
 import { isJson, parsed } from './json-body.ts';
-import { placeOf } from './place.ts';
+import { type Place, placeOf } from './place.ts';
 import { canBeSentAgain } from './request-snapshot.ts';
 
 /** One call of axios, as the options' functions see it. */
@@ -73,25 +74,31 @@ export function throttleAxios(
   checkCallOptions(options);
   link.attach();
   const line = { throttle, link };
-  /** What stood in the config before our doors did. */
-  const behind = new WeakMap<AxiosAdapter, Adapters>();
+  const isLookedAt = looksAtCalls(options);
+  const commonTerms = termsBy(options);
+  /** Under which a door keeps what stood in the config before it did. */
+  const behind = Symbol('behind');
+  type Door = AxiosAdapter & { [behind]?: Adapters };
   let attached = true;
 
   const putDoor = (config: Config) => {
-    const given = config.adapter;
+    const given = config.adapter as Door | Adapters | undefined;
     // A config whose adapter never ran, because an interceptor threw, may come a second time.
-    const original = (typeof given === 'function' && behind.has(given) ? behind.get(given) : given) ?? defaultAdapters;
-    const door: AxiosAdapter = (config) => {
+    const original = (typeof given === 'function' ? (given as Door)[behind] : undefined) ?? given ?? defaultAdapters;
+    const door: Door = (config) => {
       config.adapter = original;
       const send = getAdapter(original, config);
-      const call = attached ? callOf(config) : undefined;
       const own = config.throttle;
-      if (call === undefined || own === false || (options.match !== undefined && !options.match(call)))
-        return send(config);
-      if (own !== undefined) checkCallOptions(own);
-      return sendThrough(send, line, { ...options, ...own }, call);
+      const place = attached && own !== false ? placeOf(fullPath(config)) : undefined;
+      if (place === undefined || own === false) return send(config);
+      const call = isLookedAt || own !== undefined ? callTo(place, config) : unseen;
+      if (options.match !== undefined && !options.match(call)) return send(config);
+      if (own === undefined) return sendThrough(send, line, options, call, commonTerms(call, place.origin), config);
+      checkCallOptions(own);
+      const all = { ...options, ...own };
+      return sendThrough(send, line, all, call, termsOf(all, call, place.origin), config);
     };
-    behind.set(door, original);
+    door[behind] = original;
     config.adapter = door;
     return config;
   };
@@ -112,14 +119,14 @@ async function sendThrough(
   line: Line,
   options: ThrottleAxiosOptions,
   call: AxiosCall,
+  terms: CallTerms<AxiosResponse>,
+  config: Config,
 ): Promise<AxiosResponse> {
-  const { config } = call;
-  const terms = termsOf(options, call, call.url.origin);
   const { signal, release } = signalOf(config);
   try {
     const outcome = await sendInTurn<Outcome>(line, terms, {
       signal,
-      send: () => outcomeOf(send(config)),
+      send: () => send(config).then(answered, failed),
       // Axios looks for the cancellation and makes its own error of it.
       leave: () => Promise.reject(signal?.reason),
       hear: (grant, outcome) => hearAnswer(line, terms.key, grant, options, call, responseOf(outcome)),
@@ -132,17 +139,15 @@ async function sendThrough(
     if ('error' in outcome) throw outcome.error;
     return outcome.response;
   } finally {
-    release();
+    release?.();
   }
 }
 
-async function outcomeOf(sent: Promise<AxiosResponse>): Promise<Outcome> {
-  try {
-    return { response: await sent };
-  } catch (error) {
-    if (typeof (error as Partial<{ response: unknown }> | undefined)?.response !== 'object') throw error;
-    return { error: error as { response: AxiosResponse } };
-  }
+const answered = (response: AxiosResponse): Outcome => ({ response });
+
+function failed(error: unknown): Outcome {
+  if (typeof (error as Partial<{ response: unknown }> | undefined)?.response !== 'object') throw error;
+  return { error: error as { response: AxiosResponse } };
 }
 
 function responseOf(outcome: Outcome): AxiosResponse {
@@ -168,15 +173,16 @@ function settleTransformed(
   config.transformResponse = [...transforms, last];
 }
 
-function callOf(config: Config): AxiosCall | undefined {
-  const place = placeOf(fullPath(config));
-  return place && { url: new URL(place.href), method: String(config.method ?? 'get').toUpperCase(), config };
+/** What stands for a call that no option looks at. */
+const unseen = {} as AxiosCall;
+
+function callTo({ href }: Place, config: Config): AxiosCall {
+  return { url: new URL(href), method: String(config.method ?? 'get').toUpperCase(), config };
 }
 
 /** Puts `baseURL` and `url` together as axios does. */
 function fullPath({ baseURL, url = '', allowAbsoluteUrls }: Config): string {
-  const isAbsolute = /^([a-z][a-z\d+\-.]*:)?\/\//i.test(url);
-  if (!baseURL || (isAbsolute && allowAbsoluteUrls !== false)) return url;
+  if (!baseURL || (allowAbsoluteUrls !== false && /^([a-z][a-z\d+\-.]*:)?\/\//i.test(url))) return url;
   return url === '' ? baseURL : `${baseURL.replace(/\/+$/, '')}/${url.replace(/^\/+/, '')}`;
 }
 
@@ -189,7 +195,9 @@ function hearAnswer(
   { status, headers, data }: AxiosResponse,
 ): boolean {
   const body = looksIntoBody(options) && isJson(headers?.['content-type']?.toString()) ? bodyOf(data) : undefined;
-  return hear(link, key, grant, options, call, { status, headers: headers ?? {}, body }).throttled;
+  // Axios makes a record of its headers for who walks through them, and they are one.
+  const pairs = headers instanceof AxiosHeaders ? Object.entries(headers) : (headers ?? {});
+  return hear(link, key, grant, options, call, { status, headers: pairs, body }).throttled;
 }
 
 /** Reads data that axios may not have parsed yet. */
@@ -198,10 +206,10 @@ function bodyOf(data: unknown): unknown {
   return data instanceof ArrayBuffer || ArrayBuffer.isView(data) ? parsed(new TextDecoder().decode(data)) : data;
 }
 
-/** One signal for `signal` and `cancelToken`; `release` takes our listeners off both. */
-function signalOf({ signal, cancelToken }: Config): { signal: AbortSignal | undefined; release: () => void } {
+/** One signal for `signal` and `cancelToken`; `release` takes our listeners off both, if there are any. */
+function signalOf({ signal, cancelToken }: Config): { signal: AbortSignal | undefined; release?: () => void } {
   const given = signal !== undefined && signal !== null && isSignal(signal) ? signal : undefined;
-  if (!cancelToken) return { signal: given, release: () => {} };
+  if (!cancelToken) return { signal: given };
   const controller = new AbortController();
   const abort = () => controller.abort();
   // The types do not show how a token is listened to, and its promise cannot be left.

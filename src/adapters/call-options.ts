@@ -89,6 +89,18 @@ export interface CallTerms<Answer> {
     | undefined;
 }
 
+/** Makes what reads the options for one call. Terms that no call has a say in are made once for many. */
+export function termsBy<Call, Answer>(
+  options: CallOptions<Call, Answer>,
+): (call: Call, defaultKey: string) => CallTerms<Answer> {
+  if (looksAtCalls(options)) return (call, defaultKey) => termsOf(options, call, defaultKey);
+  let latest: CallTerms<Answer> | undefined;
+  return (call, defaultKey) => {
+    if (latest?.key !== (options.key ?? defaultKey)) latest = termsOf(options, call, defaultKey);
+    return latest;
+  };
+}
+
 /** Reads the options for one call. What a function of the user's throws passes through. */
 export function termsOf<Call, Answer>(
   options: CallOptions<Call, Answer>,

@@ -1,7 +1,7 @@
 import { linkOf } from '../core/adapter-link.ts';
 import { wrongType } from '../core/check.ts';
 import type { Throttle } from '../core/throttle.ts';
-import { type CallOptions, checkCallOptions, looksAtCalls, termsOf } from './call-options.ts';
+import { type CallOptions, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
 import { isSignal, sendInTurn } from './in-turn.ts';
 import { type Place, placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest, membersOf, snapshot } from './request-snapshot.ts';
@@ -47,8 +47,9 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
   link.attach();
   const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
+  const termsOf = termsBy(options);
 
-  const throttled = async (...args: FetchArguments): Promise<Response> => {
+  const sendOne = (args: FetchArguments): Promise<Response> => {
     const [input, init = undefined] = args;
     // What fetch will refuse is for fetch to refuse.
     if ((args.length as number) === 0 || !isDictionary(init)) return send(...args);
@@ -63,7 +64,7 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
     if (options.match !== undefined && !options.match(call)) return send(...args);
     const signal = members?.signal === undefined && isRequest(input) ? input.signal : members?.signal;
     if (signal !== undefined && signal !== null && (!isSignal(signal) || signal.aborted)) return send(...args);
-    const terms = termsOf(options, call, origin);
+    const terms = termsOf(call, origin);
     const kept = snapshot(args, href, members);
     return sendInTurn(line, terms, {
       signal: signal ?? undefined,
@@ -75,6 +76,14 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
       settle:
         terms.settle && ((grant, response) => terms.settle?.(throttle, grant, () => response.clone(), discardResponse)),
     });
+  };
+  // Not async: that would make another promise of each.
+  const throttled = (...args: FetchArguments): Promise<Response> => {
+    try {
+      return sendOne(args);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   };
   return Object.defineProperties(throttled, {
     name: { value: send.name, configurable: true },

@@ -1,6 +1,7 @@
 import { isThrottleError } from '../core/errors.ts';
 import type { Grant } from '../core/grant.ts';
-import { type CallOptions, type CallTerms, termsOf } from './call-options.ts';
+import { isPromise } from '../core/store.ts';
+import { type CallOptions, type CallTerms, looksAtCalls, termsBy } from './call-options.ts';
 import type { Line } from './in-turn.ts';
 import { placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest } from './request-snapshot.ts';
@@ -43,11 +44,32 @@ interface Turn {
   end(): void;
 }
 
+/** What stands for a call that no option looks at. */
+const unseen = {} as KyCall;
+
+/** What the calls of one instance have in common. */
+export class KyLine {
+  readonly line: Line;
+  readonly options: CallOptions<KyCall, Response>;
+  readonly isLookedAt: boolean;
+  readonly termsOf: (call: KyCall, defaultKey: string) => CallTerms<Response>;
+
+  constructor(line: Line, options: CallOptions<KyCall, Response>) {
+    this.line = line;
+    this.options = options;
+    this.isLookedAt = looksAtCalls(options);
+    this.termsOf = termsBy(options);
+  }
+}
+
 /** What becomes of one call of ky, its retries included. */
 export class CallInTurn {
-  readonly #line: Line;
-  readonly #options: CallOptions<KyCall, Response>;
-  #call: KyCall | undefined;
+  readonly #line: KyLine;
+  /** What ky gave its caller, where that is known. */
+  result: unknown;
+  /** Whether ky may end the call between its turn and the first attempt. */
+  readonly #mayEndEarly: boolean;
+  #call: KyCall = unseen;
   #terms: CallTerms<Response> | undefined;
   /** The turn of an attempt that has not left yet. */
   #turn: Turn | undefined;
@@ -57,9 +79,9 @@ export class CallInTurn {
   #refusedWith: number | undefined;
   #hearAnswer: ((response: Response) => Promise<void>) | undefined;
 
-  constructor(line: Line, options: CallOptions<KyCall, Response>) {
+  constructor(line: KyLine, mayEndEarly: boolean) {
     this.#line = line;
-    this.#options = options;
+    this.#mayEndEarly = mayEndEarly;
   }
 
   /** Waits before the first attempt. */
@@ -68,7 +90,7 @@ export class CallInTurn {
     // Ky 1 comes here at each attempt, and `beforeRetry` has waited for the others.
     if (retryCount > 0) return;
     try {
-      await this.#takeTurn(request);
+      await this.#takeTurn(request, this.#mayEndEarly);
     } catch (error) {
       // Ky 1 would take it for a failed request and try again.
       if (isRequest(args[0])) options.retry.limit = 0;
@@ -80,7 +102,7 @@ export class CallInTurn {
   async beforeRetry({ request, error }: HookState): Promise<void> {
     if (this.#turn !== undefined) return;
     try {
-      await this.#takeTurn(request);
+      await this.#takeTurn(request, true);
     } catch (reason) {
       const isAnswered = this.#refusedWith !== undefined && (error as Partial<HookState>).response !== undefined;
       throw isAnswered && isThrottleError(reason) ? error : reason;
@@ -90,7 +112,7 @@ export class CallInTurn {
   /** Sends an attempt whose turn has come, and sees it end. */
   async send(send: typeof fetch, args: FetchArguments): Promise<Response> {
     // In ky 1 a hook that gives a new Request keeps the hooks after it from being called, ours too.
-    if (this.#turn === undefined && !this.#isFree) await this.#takeTurn(args[0] as Request);
+    if (this.#turn === undefined && !this.#isFree) await this.#takeTurn(args[0] as Request, false);
     const turn = this.#turn;
     this.#turn = undefined;
     this.#isFree = false;
@@ -130,7 +152,7 @@ export class CallInTurn {
     if (retryCount >= Math.min(this.#terms.retry, options.retry.limit)) return false;
     if (!canBeSentAgain([input, { body: options.body ?? null }])) return false;
     try {
-      await this.#takeTurn(request);
+      await this.#takeTurn(request, true);
       return true;
     } catch (error) {
       if (isThrottleError(error)) return false;
@@ -138,51 +160,57 @@ export class CallInTurn {
     }
   }
 
-  async #takeTurn(request: Request): Promise<void> {
+  /** @param mayEnd whether ky may end the call before it sends the attempt */
+  async #takeTurn(request: Request, mayEnd: boolean): Promise<void> {
+    const { line, options, isLookedAt, termsOf } = this.#line;
     const place = placeOf(request.url);
-    const call = place && { url: new URL(place.href), method: request.method.toUpperCase(), request };
     const { signal } = request;
-    this.#isFree = call === undefined || signal.aborted || request.bodyUsed || this.#options.match?.(call) === false;
-    if (call === undefined || this.#isFree) return;
-    this.#call = call;
-    this.#terms = termsOf(this.#options, call, call.url.origin);
+    this.#isFree = place === undefined || signal.aborted || request.bodyUsed;
+    if (place === undefined || this.#isFree) return;
+    if (isLookedAt) this.#call = { url: new URL(place.href), method: request.method.toUpperCase(), request };
+    this.#isFree = options.match?.(this.#call) === false;
+    if (this.#isFree) return;
+    const terms = termsOf(this.#call, place.origin);
+    this.#terms = terms;
+    const { key, cost, priority, maxWait } = terms;
     try {
-      this.#turn = await turnOf(this.#line, this.#terms, signal);
+      const entered = line.link.enter(key, { cost, priority, maxWait, signal });
+      const grant = isPromise(entered) ? await entered : entered;
+      this.#turn = mayEnd ? this.#turnUntilEnd(grant, signal) : { grant, end: () => line.link.leave(grant) };
     } catch (error) {
       if (!signal.aborted) throw error;
       this.#isFree = true;
     }
   }
 
+  /** A turn that an abort ends, and the end of ky's call, if nothing else does. */
+  #turnUntilEnd(grant: Grant, signal: AbortSignal): Turn {
+    const { link } = this.#line.line;
+    let isOver = false;
+    const end = () => {
+      if (isOver) return;
+      isOver = true;
+      signal.removeEventListener('abort', end);
+      link.leave(grant);
+    };
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+    (this.result as Promise<unknown> | undefined)?.then(end, end);
+    return { grant, end };
+  }
+
   #depart(grant: Grant): (response: Response) => Promise<void> {
-    const { throttle, link } = this.#line;
+    const { throttle, link } = this.#line.line;
+    const { options } = this.#line;
     const { key, settle } = this.#terms as CallTerms<Response>;
-    const call = this.#call as KyCall;
+    const call = this.#call;
     link.noteDeparture(grant);
     return async (response) => {
       link.noteArrival(grant);
-      const isRefused = await hearResponse(link, key, grant, this.#options, call, response);
+      const heard = hearResponse(link, key, grant, options, call, response);
+      const isRefused = typeof heard === 'boolean' ? heard : await heard;
       this.#refusedWith = isRefused ? response.status : undefined;
       if (!isRefused) settle?.(throttle, grant, () => response.clone(), discardResponse);
     };
   }
-}
-
-/** Waits for a turn, which an abort ends if nothing else does. */
-async function turnOf(
-  { link }: Line,
-  { key, cost, priority, maxWait }: CallTerms<Response>,
-  signal: AbortSignal,
-): Promise<Turn> {
-  const grant = await link.enter(key, { cost, priority, maxWait, signal });
-  let isOver = false;
-  const end = () => {
-    if (isOver) return;
-    isOver = true;
-    signal.removeEventListener('abort', end);
-    link.leave(grant);
-  };
-  signal.addEventListener('abort', end);
-  if (signal.aborted) end();
-  return { grant, end };
 }

@@ -2,8 +2,7 @@ import { linkOf } from '../core/adapter-link.ts';
 import { checkMethods } from '../core/check.ts';
 import type { Throttle } from '../core/throttle.ts';
 import { type CallOptions, checkCallOptions } from './call-options.ts';
-import type { Line } from './in-turn.ts';
-import { CallInTurn, type HookState, type KyCall, stateOf } from './ky-call.ts';
+import { CallInTurn, type HookState, type KyCall, KyLine, stateOf } from './ky-call.ts';
 
 export type { KyCall } from './ky-call.ts';
 
@@ -33,6 +32,7 @@ interface KyOptions {
     Partial<Record<'init' | 'beforeRequest' | 'beforeRetry' | 'afterResponse', readonly unknown[]>>
   >;
   readonly fetch?: typeof fetch;
+  readonly totalTimeout?: number | false;
 }
 
 type Input = RequestInfo | URL;
@@ -64,7 +64,7 @@ export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, 
   checkCallOptions(options);
   link.attach();
   const ky = instance as unknown as Instance;
-  const line = { throttle, link };
+  const line = new KyLine({ throttle, link }, options);
   let own: KyOptions = {};
   ky.extend((defaults: KyOptions) => {
     own = defaults;
@@ -75,10 +75,14 @@ export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, 
     return (input, given) => {
       const send = given?.fetch ?? own.fetch ?? globalThis.fetch;
       const isAlone = !looksAtAnswers(own) && !looksAtAnswers(given);
-      const ours = optionsInTurn(new CallInTurn(line, options), input, send, ky.retry, isAlone);
+      const call = new CallInTurn(line, mayTimeOut(own) || mayTimeOut(given));
+      const ours = optionsInTurn(call, input, send, ky.retry, isAlone);
       // Hooks of the call are for ky to put together with the instance's; ours go last.
-      if (given?.hooks !== undefined) return senderOf(ky.extend(given))(input, ours);
-      return senderOf(ky)(input, { ...given, ...ours });
+      call.result =
+        given?.hooks === undefined
+          ? senderOf(ky)(input, { ...given, ...ours })
+          : senderOf(ky.extend(given))(input, ours);
+      return call.result;
     };
   };
   const members = new Map<string | symbol, unknown>(
@@ -95,6 +99,11 @@ export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, 
 /** Whether hooks of the user see answers, or may put some there that do. */
 function looksAtAnswers({ hooks: { afterResponse = [], init = [] } = {} }: KyOptions = {}): boolean {
   return afterResponse.length + init.length > 0;
+}
+
+/** Whether a call may end before it is sent, or a hook may make it so. */
+function mayTimeOut({ hooks: { init = [] } = {}, totalTimeout }: KyOptions = {}): boolean {
+  return init.length > 0 || typeof totalTimeout === 'number';
 }
 
 /**
@@ -136,11 +145,10 @@ function optionsInTurn(
 function standForCopy(response: Response): () => void {
   if (Object.hasOwn(response, 'clone')) return () => {};
   const restore = () => void Reflect.deleteProperty(response, 'clone');
-  const clone = () => {
+  Reflect.set(response, 'clone', () => {
     restore();
     return response;
-  };
-  Reflect.defineProperty(response, 'clone', { value: clone, configurable: true });
+  });
   return restore;
 }
 
@@ -160,11 +168,11 @@ export function kyHooks(throttle: Throttle, options: KyHooksOptions = {}): KyHoo
   const link = linkOf(throttle);
   checkCallOptions(options);
   link.attach();
-  const line: Line = { throttle, link };
+  const line = new KyLine({ throttle, link }, options);
   /** Calls by their headers, the one object that is a call's own in both versions. */
   const calls = new WeakMap<Headers, CallInTurn>();
   const callOf = ({ options: { headers } }: HookState) => {
-    const call = calls.get(headers) ?? new CallInTurn(line, options);
+    const call = calls.get(headers) ?? new CallInTurn(line, false);
     calls.set(headers, call);
     return call;
   };

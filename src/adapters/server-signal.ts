@@ -95,10 +95,11 @@ function isStored(texts: ReadonlyMap<string, string>): boolean {
 }
 
 /** Picks the fields that are worth taking out of the headers. */
-function wantedBy({ fields = {}, refusals = [] }: Dialect): (name: string) => boolean {
-  const special = new Set(Object.keys(fields));
+function wantedBy({ fields, refusals = [] }: Dialect): (name: string) => boolean {
+  if (fields === undefined && refusals.length === 0) return isCommonField;
+  const special = new Set(Object.keys(fields ?? {}));
   for (const { header } of refusals) if (header !== undefined) special.add(header[0].toLowerCase());
-  return special.size === 0 ? isCommonField : (name) => isCommonField(name) || special.has(name);
+  return (name) => isCommonField(name) || special.has(name);
 }
 
 /** All but two have one of two words in their names, so that the many that are none of ours are told at once. */

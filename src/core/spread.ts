@@ -27,7 +27,9 @@ const shrinking = 0.01;
 export class Spread {
   #count = 0;
   #longest = 0;
-  #shortest: [before: number, now: number] = [Infinity, Infinity];
+  /** The shortest round trip of this generation, and of the one before. */
+  #shortest = Infinity;
+  #shortestBefore = Infinity;
   #margin = firstMargin;
   #told = firstMargin;
 
@@ -36,13 +38,17 @@ export class Spread {
    * @returns the margin
    */
   note(roundTrip: number): number {
-    if (this.#count % generation === 0) this.#shortest = [this.#shortest[1], Infinity];
+    if (this.#count % generation === 0) {
+      this.#shortestBefore = this.#shortest;
+      this.#shortest = Infinity;
+    }
     this.#count++;
-    this.#shortest[1] = Math.min(this.#shortest[1], roundTrip);
-    const faded = this.#longest - (this.#longest - this.#least) * fading;
-    this.#longest = Math.max(faded, Math.min(roundTrip, this.#least + greatestMargin));
+    this.#shortest = Math.min(this.#shortest, roundTrip);
+    const least = Math.min(this.#shortest, this.#shortestBefore);
+    const faded = this.#longest - (this.#longest - least) * fading;
+    this.#longest = Math.max(faded, Math.min(roundTrip, least + greatestMargin));
     // A few do not show yet how far they spread.
-    const spread = (this.#longest - this.#least) * (1 + 6 / this.#count);
+    const spread = (this.#longest - least) * (1 + 6 / this.#count);
     const wanted = Math.max(leastMargin, Math.min(spread, greatestMargin));
     this.#margin = Math.max(wanted, this.#margin - (this.#margin - wanted) * shrinking);
     // All limits are made ready anew for another margin, so it goes down a tenth at a time.
@@ -53,9 +59,5 @@ export class Spread {
   /** The margin, in ms. */
   get margin(): number {
     return this.#told;
-  }
-
-  get #least(): number {
-    return Math.min(...this.#shortest);
   }
 }

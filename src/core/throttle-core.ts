@@ -7,7 +7,7 @@ import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from './errors
 import { Events, type ThrottleEvent, type ThrottleListener } from './events.ts';
 import { CallGrant, type Grant, HeldGrant } from './grant.ts';
 import { GuardedStore } from './guarded-store.ts';
-import { Lane, type LaneHost } from './lane.ts';
+import { Lane, type LaneHost, type WaitRequest } from './lane.ts';
 import { checkMargin, type Limit, type Plan, planOf } from './limit.ts';
 import { Listening, type ListeningHost } from './listening.ts';
 import { Paces } from './pace.ts';
@@ -42,6 +42,8 @@ const sharedLateness = 10;
 
 /** Connections that were idle for longer than this are likely closed, in ms: Node's fetch keeps them for 4 seconds. */
 const connectionsLast = 3_000;
+
+const signalMethods = ['addEventListener', 'removeEventListener'];
 
 /** A wall clock that moves this much against the monotonic one was set, in ms. */
 const jump = 250;
@@ -468,15 +470,19 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   #enter(key: string, options: EnterOptions, holdsPlace: boolean): CallGrant | Promise<CallGrant> {
     const cost = this.#check(key, options);
     const maxWait = this.#checkMaxWait(options);
-    const { priority = 0, signal } = options;
-    if (priority !== 0) checkNumber('priority', priority, {});
+    const { priority, signal } = options;
+    if (priority !== undefined) checkNumber('priority', priority, {});
     if (signal !== undefined) {
-      checkMethods('signal', signal, ['addEventListener', 'removeEventListener']);
+      checkMethods('signal', signal, signalMethods);
       if (signal.aborted) throw signal.reason;
     }
     const granted = cost === 1 ? this.#grantNow(key, holdsPlace) : undefined;
-    if (granted !== undefined) return granted;
-    const request = { cost, priority, maxWait, signal, holdsPlace };
+    return granted ?? this.#join(key, { cost, priority: priority ?? 0, maxWait, signal, holdsPlace });
+  }
+
+  /** Puts a call into its lane. */
+  #join(key: string, request: WaitRequest): Promise<CallGrant> {
+    const { cost, signal } = request;
     if (!this.#mayBeWrong(key, cost)) return this.#lane(key).wait(request);
     return this.#checkNames(key, cost).then(() => {
       this.#checkOpen();

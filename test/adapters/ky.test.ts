@@ -1,4 +1,4 @@
-import ky1 from 'ky';
+import ky1, { type Hooks, type Options } from 'ky';
 import ky2 from 'ky-2';
 import { createThrottle, QueueFullError, type ThrottleOptions, WaitTooLongError } from 'sluice';
 import { kyHooks, type ThrottleKyOptions, throttleKy } from 'sluice/ky';
@@ -140,6 +140,34 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
     expect((call.value as { response: Response }).response.status).toBe(429);
     await pass();
     expect(stage.arrivals.length).toBe(3);
+  });
+
+  it.each<[string, Hooks]>([
+    ['throws before the retry', { beforeRetry: [() => Promise.reject(reason)] }],
+    ['stops the retry', { beforeRetry: [() => ky.stop] }],
+    ['answers in place of the retry', { beforeRetry: [() => new Response('mine') as never] }],
+  ])('frees the place of a refused call whose turn has come again when a hook %s', async (_, hooks) => {
+    stage.handle = refuse(1);
+    const { api, clock, throttle } = setUp({}, { ...wide, concurrency: 1 });
+    const call = watch(Promise.resolve(api.post(stage.url, { hooks })));
+    await arrived(stage, 1);
+    await clock.advance(T);
+    await vi.waitFor(() => expect(call.state).not.toBe('pending'));
+    expect((await throttle.status(stage.origin)).inFlight).toBe(0);
+    expect(stage.arrivals.length).toBe(1);
+  });
+
+  it('frees the place of a call that ky ends in the moment in which its turn comes', async () => {
+    const { api, clock, throttle } = setUp({}, { concurrency: 1 });
+    await throttle.wait(stage.origin);
+    // Ky 1 has no such timeout.
+    const call = watch(api.get(stage.url, { totalTimeout: 20 } as Options).text());
+    await vi.waitFor(async () => expect((await throttle.status(stage.origin)).waiting).toBe(1), { interval: 1 });
+    const started = performance.now();
+    while (performance.now() - started < 25);
+    await clock.advance(T);
+    await vi.waitFor(() => expect(call.state).not.toBe('pending'));
+    expect((await throttle.status(stage.origin)).inFlight).toBe(0);
   });
 
   it('sends a refused call no more often than ky’s retry.limit allows', async () => {

@@ -30,29 +30,30 @@ export function fieldsOf(
   known: () => Iterable<string>,
 ): Fields {
   const texts = new Map<string, string>();
+  const tooLong: string[] = [];
   let seen = 0;
   readPairs(headers, known, (name, value) => {
     if (++seen > mostFields) return false;
     if (typeof name === 'string' && name.length <= 128) {
       const lowerCase = name.toLowerCase();
-      if (isWanted(lowerCase)) keep(texts, lowerCase, value);
+      if (isWanted(lowerCase) && !keep(texts, lowerCase, value)) tooLong.push(lowerCase);
     }
     return true;
   });
-  const tooLong: string[] = [];
-  for (const [name, text] of texts) if (text.length > longestField) tooLong.push(name);
   for (const name of tooLong) texts.delete(name);
   return { texts, tooLong };
 }
 
-function keep(texts: Map<string, string>, name: string, value: unknown): void {
+/** Tells whether a field is not too long. */
+function keep(texts: Map<string, string>, name: string, value: unknown): boolean {
   const text = textOf(value);
-  if (text === undefined) return;
+  if (text === undefined) return true;
   const before = texts.get(name);
-  if (before === undefined && texts.size >= mostKept) return;
+  if (before === undefined && texts.size >= mostKept) return true;
   const joined = before === undefined ? text : `${before}, ${text}`;
   // One that has grown too long stays too long.
   texts.set(name, joined.slice(0, longestField + 1));
+  return joined.length <= longestField;
 }
 
 function textOf(value: unknown): string | undefined {
