@@ -35,14 +35,36 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
+/** What the server has told so far. */
+const told: Call[] = [];
+let reading = Promise.resolve();
+let sent = 0;
+
+/** Asks what the server has to tell, one after the other. */
+function readLog(): Promise<void> {
+  reading = reading.then(async () => void told.push(...(await site.takeLog())));
+  return reading;
+}
+
 async function send(tabs: readonly Tab[], store: StoreName, limit: number): Promise<Run> {
-  await site.takeLog();
-  const question = { store, url: site.calls, count: callsPerTab, limit, margin, startAt: Date.now() + lead };
-  const reports = await Promise.all(tabs.map((tab, index) => tab.call('calls', { ...question, tab: `${index}` })));
+  const name = `run ${sent++}, tab`;
+  const question = {
+    store,
+    key: `${limit}`,
+    url: site.calls,
+    count: callsPerTab,
+    limit,
+    margin,
+    startAt: Date.now() + lead,
+  };
+  const reports = await Promise.all(
+    tabs.map((tab, index) => tab.call('calls', { ...question, tab: `${name} ${index}` })),
+  );
+  await readLog();
   return {
     answered: reports.reduce((sum, { answered }) => sum + answered, 0),
     troubles: reports.flatMap(({ troubles }) => troubles),
-    log: await site.takeLog(),
+    log: told.filter(({ tab }) => tab.startsWith(name)),
   };
 }
 
@@ -62,6 +84,8 @@ async function fairRun(tabs: readonly Tab[], store: StoreName, limit: number): P
   throw new Error(`The machine is too busy: calls were bunched up, and slots missed, by ${tried.join('; ')}.`);
 }
 
+const stores = ['indexed-db', 'local-storage'] as const;
+
 /** What is run: all of it takes four minutes, so localStorage and the other browsers are looked at where most happens. */
 const isFull = process.env.SLUICE_BROWSER === 'full';
 const countsIn = (engine: string) => (isFull || engine === 'chromium' ? [4, 8] : [4]);
@@ -70,45 +94,51 @@ const limitsIn = (engine: string, store: StoreName) =>
 
 describe.each(engines.filter(({ found }) => found))('in $name', ({ name, start }) => {
   describe.each(countsIn(name))('%i tabs', (count) => {
+    const cases = stores.flatMap((store) => limitsIn(name, store).map((limit) => ({ store, limit })));
     let browser: Browser;
-    let tabs: Tab[];
+    const runs: Promise<Run>[] = [];
     beforeAll(async () => {
       browser = await start();
-      tabs = await openTabs(browser, `${site.pages}/`, count);
-    });
+      const tabs = await openTabs(browser, `${site.pages}/`, count);
+      for (const { store, limit } of cases) {
+        runs.push(fairRun(tabs, store, limit));
+        // Four tabs do it all at once, each on a key of its own. Eight have their hands full with one.
+        if (count > 4) await runs.at(-1);
+      }
+      await Promise.all(runs);
+    }, 150_000);
     afterAll(() => browser?.close());
 
-    describe.each(['indexed-db', 'local-storage'] as const)('on %s', (store) => {
-      describe.each(limitsIn(name, store))('share %i calls per second', (limit) => {
-        let run: Run;
-        beforeAll(async () => {
-          run = await fairRun(tabs, store, limit);
-        }, 150_000);
+    describe.each(cases)('on $store share $limit calls per second', (each) => {
+      const { limit } = each;
+      let run: Run;
+      beforeAll(async () => {
+        run = await (runs[cases.indexOf(each)] as Promise<Run>);
+      });
 
-        it('all of which are served, without trouble', () => {
-          expect(run).toMatchObject({ answered: count * callsPerTab, troubles: [] });
-          expect(run.log.length).toBe(count * callsPerTab);
-        });
+      it('all of which are served, without trouble', () => {
+        expect(run).toMatchObject({ answered: count * callsPerTab, troubles: [] });
+        expect(run.log.length).toBe(count * callsPerTab);
+      });
 
-        it('and exceed no window', () => {
-          const accepted = run.log.map((call) => ({ ...call, accepted: true }));
-          expect(mostInAnyWindow(accepted, interval)).toBeLessThanOrEqual(limit);
-        });
+      it('and exceed no window', () => {
+        const accepted = run.log.map((call) => ({ ...call, accepted: true }));
+        expect(mostInAnyWindow(accepted, interval)).toBeLessThanOrEqual(limit);
+      });
 
-        it('and use at least 97 % of the quota', () => {
-          expect(shareUsed(run.log, limit, interval)).toBeGreaterThanOrEqual(0.97);
-        });
+      it('and use at least 97 % of the quota', () => {
+        expect(shareUsed(run.log, limit, interval)).toBeGreaterThanOrEqual(0.97);
+      });
 
-        it('and share them evenly while all wait', () => {
-          const span = Math.ceil((callsPerSpan * count) / limit) * interval;
-          const indices = jainPerSpan(run.log, span);
-          expect(indices.length).toBeGreaterThan(1);
-          expect(Math.min(...indices)).toBeGreaterThanOrEqual(0.97);
-        });
+      it('and share them evenly while all wait', () => {
+        const span = Math.ceil((callsPerSpan * count) / limit) * interval;
+        const indices = jainPerSpan(run.log, span);
+        expect(indices.length).toBeGreaterThan(1);
+        expect(Math.min(...indices)).toBeGreaterThanOrEqual(0.97);
+      });
 
-        it('and leave no tab waiting for more than twice its share', () => {
-          expect(longestGap(run.log)).toBeLessThanOrEqual((2 * count * (interval + margin)) / limit);
-        });
+      it('and leave no tab waiting for more than twice its share', () => {
+        expect(longestGap(run.log)).toBeLessThanOrEqual((2 * count * (interval + margin)) / limit);
       });
     });
   });

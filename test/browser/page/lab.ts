@@ -45,6 +45,8 @@ export interface TakesReport {
 
 export interface CallsOptions {
   readonly store: StoreName;
+  /** @default 'api' */
+  readonly key?: string;
   /** Where to; what tells the call apart is added. */
   readonly url: string;
   readonly tab: string;
@@ -175,7 +177,7 @@ export const lab = {
   },
 
   /** Sends calls as soon as a throttle lets them go, all of which ask at once. Answers when all were answered. */
-  async calls({ store, url, tab, count, limit, margin, startAt }: CallsOptions): Promise<CallsReport> {
+  async calls({ store, key = 'api', url, tab, count, limit, margin, startAt }: CallsOptions): Promise<CallsReport> {
     const limits = quota({ limit, interval: 1_000, burst: 1 });
     const throttle = createThrottle({ limits, margin, store: makeStore(store) });
     const troubles = troublesOf(throttle);
@@ -184,7 +186,7 @@ export const lab = {
     await fetch(`${url}/connect`);
     await sleepUntil(startAt);
     const send = ({ at }: Grant) => fetch(`${url}/?tab=${tab}&slot=${at}`);
-    const answers = Array.from({ length: count }, () => throttle.run(send, { key: 'api' }));
+    const answers = Array.from({ length: count }, () => throttle.run(send, { key }));
     const answered = (await Promise.all(answers)).filter(({ ok }) => ok).length;
     await throttle.close();
     return { answered, troubles };
