@@ -18,8 +18,8 @@ const rounds = Number(process.env.SLUICE_RUNS ?? 7);
 const ms = 700;
 
 interface Contender {
-  /** Makes one decision. Returns 1. */
-  decide(key: string): Promise<number>;
+  /** Makes one decision. */
+  decide(key: string): Promise<unknown>;
 }
 
 /** Lets callers ask as fast as they are answered. Returns decisions per second. */
@@ -29,8 +29,8 @@ async function rate({ decide }: Contender, callers: number, keys: readonly strin
   const start = performance.now();
   const caller = async () => {
     while (performance.now() - start < ms) {
-      const made = await decide(keys[next++ % keys.length] as string);
-      decisions += made;
+      await decide(keys[next++ % keys.length] as string);
+      decisions++;
     }
   };
   await Promise.all(Array.from({ length: callers }, caller));
@@ -56,9 +56,9 @@ async function bareScript(redis: Redis, size: number): Promise<Contender> {
   const request = JSON.stringify([[cost, size, ...terms.slice(0, 5)]]);
   const send = async (key: string) =>
     void JSON.parse(String(await redis.evalsha(hash, 1, `bare:${key}`, operation, request, limits)));
-  if (size === 1) return { decide: (key) => send(key).then(() => 1) };
+  if (size === 1) return { decide: send };
   // As many callers as a lane would have, who are all told by one call.
-  let waiting: ((decisions: number) => void)[] = [];
+  let waiting: (() => void)[] = [];
   let isAsking = false;
   const pass = async (key: string) => {
     isAsking = true;
@@ -66,14 +66,14 @@ async function bareScript(redis: Redis, size: number): Promise<Contender> {
       const told = waiting;
       waiting = [];
       await send(key);
-      for (const tell of told) tell(1);
+      for (const tell of told) tell();
       await undefined;
     }
     isAsking = false;
   };
   return {
     decide: (key) =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         waiting.push(resolve);
         if (!isAsking) void Promise.resolve().then(() => pass(key));
       }),
@@ -109,11 +109,10 @@ function others(redis: Redis, port: number): Record<string, Contender> {
     limiter: Ratelimit.tokenBucket(1_000_000, '60 s', 1e9),
     ephemeralCache: false,
   });
-  const one = (decided: Promise<unknown>) => decided.then(() => 1);
   return {
-    'rate-limiter-flexible': { decide: (key) => one(flexible.consume(key)) },
-    bottleneck: { decide: () => one(bottleneck.schedule(async () => {})) },
-    '@upstash/ratelimit': { decide: (key) => one(upstash.limit(key)) },
+    'rate-limiter-flexible': { decide: (key) => flexible.consume(key) },
+    bottleneck: { decide: () => bottleneck.schedule(async () => {}) },
+    '@upstash/ratelimit': { decide: (key) => upstash.limit(key) },
   };
 }
 
@@ -145,7 +144,7 @@ export async function redis(): Promise<void> {
   const server = await startServer();
   const client = new Redis(server.port);
   const throttle = createThrottle({ limits: wide, store: redisStore(client) });
-  const sluice: Contender = { decide: (key) => throttle.wait(key).then(() => 1) };
+  const sluice: Contender = { decide: (key) => throttle.wait(key) };
   try {
     console.log(`redis: decisions per second, ${rounds} rounds of ${ms} ms, side by side, medians`);
     for (const callers of [64, 1_000]) {

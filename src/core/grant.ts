@@ -90,28 +90,28 @@ export class HeldGrant extends CallGrant {
 
 /** The grant of any other call. */
 export class ReceiptGrant extends HeldGrant {
-  readonly #receipt: Receipt;
-  readonly #monotonic: number;
+  private readonly receipt: Receipt;
+  private readonly since: number;
 
   constructor(key: string, by: Granter, monotonic: number, receipt: Receipt) {
     super(key, by, receipt.slot, receipt.plan, receipt.after);
-    this.#receipt = receipt;
-    this.#monotonic = monotonic;
+    this.receipt = receipt;
+    this.since = monotonic;
   }
 
   protected override get monotonic(): number {
-    return this.#monotonic;
+    return this.since;
   }
 
   override get cost(): Cost {
-    return this.#receipt.cost;
+    return this.receipt.cost;
   }
 
   override get standIn(): boolean {
-    return this.#receipt.standIn === true;
+    return this.receipt.standIn === true;
   }
 
   override get refunds(): readonly number[] | undefined {
-    return this.#receipt.refunds;
+    return this.receipt.refunds;
   }
 }

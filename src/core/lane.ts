@@ -59,7 +59,7 @@ export interface Waiter extends InLine<Waiter> {
   readonly deadline: number;
   /** Whether its call counts as in flight from its grant on. */
   readonly holdsPlace: boolean;
-  readonly resolve: (grant: CallGrant | PromiseLike<never>) => void;
+  resolve: (grant: CallGrant | PromiseLike<never>) => void;
   signal: AbortSignal | undefined;
   onAbort: (() => void) | undefined;
   deadlinePlace: number;
@@ -89,6 +89,8 @@ interface Move {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
+
+const never = () => {};
 
 /** The most calls that one store operation carries. */
 const mostPerPass = 1024;
@@ -231,38 +233,38 @@ export class Lane {
       if (this.idle) this.#host.retire(this);
       return Promise.reject(refusal);
     }
-    const { cost, priority, signal, holdsPlace } = request;
-    const arrival = this.#arrivals++;
     const deadline = since + request.maxWait;
-    return new Promise((resolve) => {
-      const waiter: Waiter = {
-        cost,
-        priority,
-        arrival,
-        since,
-        deadline,
-        holdsPlace,
-        resolve,
-        signal,
-        onAbort: undefined,
-        rank: undefined,
-        previous: undefined,
-        next: undefined,
-        deadlinePlace: -1,
-      };
-      this.#join(waiter);
-      // While the store is asked, only a deadline asks for more.
-      if (this.#asking === undefined || deadline !== Infinity) this.advance();
-      if (this.#asking === undefined) this.#trim();
-      if (waiter.rank !== undefined) this.#tellQueued(waiter);
+    const waiter: Waiter = {
+      cost: request.cost,
+      priority: request.priority,
+      arrival: this.#arrivals++,
+      since,
+      deadline,
+      holdsPlace: request.holdsPlace,
+      resolve: never,
+      signal: request.signal,
+      onAbort: undefined,
+      rank: undefined,
+      previous: undefined,
+      next: undefined,
+      deadlinePlace: -1,
+    };
+    const waiting = new Promise<CallGrant>((resolve) => {
+      waiter.resolve = resolve;
     });
+    this.#join(waiter);
+    // While the store is asked, only a deadline asks for more.
+    if (this.#asking === undefined || deadline !== Infinity) this.advance();
+    if (this.#asking === undefined) this.#trim();
+    if (waiter.rank !== undefined) this.#tellQueued(waiter);
+    return waiting;
   }
 
   /** Why a call that comes now cannot even wait. */
   #refuse({ cost, priority, maxWait }: WaitRequest, now: number): unknown {
-    const { maxQueue } = this.#host;
-    // Any limit lets a single call go some time.
-    if (cost === 1 && maxQueue === Infinity && maxWait === Infinity) return undefined;
+    const { maxQueue, store } = this.#host;
+    // Any limit lets a single call go some time; what those of a shared store are, nobody knows yet.
+    if (store.bucket === undefined && cost === 1 && maxQueue === Infinity && maxWait === Infinity) return undefined;
     let plan: Plan | undefined;
     try {
       plan = this.#slot?.receipt.plan ?? this.#host.planIn(this.key, now) ?? this.#plan;
@@ -298,14 +300,15 @@ export class Lane {
       this.#deadlines.add(waiter);
     }
     this.#count(waiter, 1);
-    if (waiter.signal !== undefined) {
-      const { signal } = waiter;
-      waiter.onAbort = () => {
-        this.#reject(waiter, signal.reason);
-        this.advance();
-      };
-      onAbort(signal, waiter.onAbort);
-    }
+    if (waiter.signal !== undefined) this.#followSignal(waiter, waiter.signal);
+  }
+
+  #followSignal(waiter: Waiter, signal: AbortSignal): void {
+    waiter.onAbort = () => {
+      this.#reject(waiter, signal.reason);
+      this.advance();
+    };
+    onAbort(signal, waiter.onAbort);
   }
 
   #tellQueued({ cost, priority }: Waiter): void {

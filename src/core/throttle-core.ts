@@ -482,13 +482,14 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   /** Puts a call into its lane. */
   #join(key: string, request: WaitRequest): Promise<CallGrant> {
-    const { cost, signal } = request;
-    if (!this.#mayBeWrong(key, cost)) return this.#lane(key).wait(request);
-    return this.#checkNames(key, cost).then(() => {
-      this.#checkOpen();
-      if (signal?.aborted) throw signal.reason;
-      return this.#lane(key).wait(request);
-    });
+    return this.#mayBeWrong(key, request.cost) ? this.#joinChecked(key, request) : this.#lane(key).wait(request);
+  }
+
+  async #joinChecked(key: string, request: WaitRequest): Promise<CallGrant> {
+    await this.#checkNames(key, request.cost);
+    this.#checkOpen();
+    if (request.signal?.aborted) throw request.signal.reason;
+    return this.#lane(key).wait(request);
   }
 
   #lane(key: string): Lane {
