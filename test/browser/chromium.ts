@@ -21,8 +21,11 @@ export interface ChromiumTab extends Tab {
 }
 
 export interface Chromium extends Browser {
-  /** `background`: the page counts as visible only while its tab is in front. Otherwise it always does. */
-  open(url: string, options?: { readonly background?: boolean }): Promise<ChromiumTab>;
+  /**
+   * `background`: the page counts as visible only while its tab is in front. Otherwise it always does.
+   * `isPrivate`: the tab is in a private window. All of these are of one session.
+   */
+  open(url: string, options?: { readonly background?: boolean; readonly isPrivate?: boolean }): Promise<ChromiumTab>;
 }
 
 // Driven by its own protocol without any of the flags of testing tools: under those no page is ever hidden.
@@ -53,11 +56,17 @@ export async function startChromium(
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const connection = await Connection.open(await addressOf(child));
+  let session: Promise<Fields> | undefined;
+  const privately = () => {
+    session ??= connection.send('Target.createBrowserContext');
+    return session;
+  };
   return {
     name: 'chromium',
     processId: child.pid as number,
     open: async (url, options = {}) => {
-      const { targetId } = await connection.send('Target.createTarget', { url: 'about:blank' });
+      const context = options.isPrivate ? await privately() : {};
+      const { targetId } = await connection.send('Target.createTarget', { url: 'about:blank', ...context });
       const { sessionId } = await connection.send('Target.attachToTarget', { targetId, flatten: true });
       const tab = new CdpTab(connection, targetId as string, sessionId as string);
       await tab.load(url, options.background === true);

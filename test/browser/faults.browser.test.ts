@@ -14,6 +14,9 @@ const hour = 3_600_000;
 /** How long an answer may take to be looked at, in ms: by so much a slot may seem later than it is. */
 const delay = 250;
 
+/** A host of this machine whose pages are not secure. */
+const insecureHost = 'insecure.test';
+
 let keys = 0;
 
 /** Whether the slots are what is left over by nobody: one emission interval apart, from one report to the next. */
@@ -46,7 +49,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
   let tabs: ChromiumTab[] = [];
   beforeAll(async () => {
     site = await startSite();
-    browser = await startChromium(chromiumProgram as string);
+    browser = await startChromium(chromiumProgram as string, [`--host-resolver-rules=MAP ${insecureHost} 127.0.0.1`]);
   });
   afterEach(async () => {
     const unhandled = await Promise.all(tabs.map((tab) => tab.call('unhandled', undefined)));
@@ -94,6 +97,34 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
       expect(report.troubles[0]).toMatch(/store-error/);
       expect(report.unhandled).toEqual([]);
     });
+  });
+
+  it('shares a bucket between insecure pages, which have no Web Locks', async () => {
+    tabs = await openTabs(browser, `${site.pages.replace('127.0.0.1', insecureHost)}/`, 2);
+    expect(await tabs[0]?.call('hasLocks', undefined)).toBe(false);
+    const { other, before, reserve } = await use(tabs as [ChromiumTab, ChromiumTab], 'indexed-db');
+    const after = await reserve(other);
+    expectInLine(before, after);
+    expect(after.troubles).toEqual([]);
+  });
+
+  it('tells once that localStorage is best effort on insecure pages', async () => {
+    tabs = await openTabs(browser, `${site.pages.replace('127.0.0.1', insecureHost)}/`, 1);
+    const report = await tabs[0]?.call('reserve', { store: 'local-storage', key: `insecure ${keys++}`, count: 5 });
+    expectInLine(report as ReserveReport);
+    expect(report?.troubles).toEqual([expect.stringMatching(/no Web Locks here/)]);
+  });
+
+  it.each(['indexed-db', 'local-storage'] as const)('shares a bucket between private windows, on %s', async (store) => {
+    const open = () => browser.open(`${site.pages}/`, { isPrivate: true });
+    tabs = [await open(), await open()];
+    const { other, before, key, reserve } = await use(tabs as [ChromiumTab, ChromiumTab], store);
+    const after = await reserve(other);
+    expectInLine(before, after);
+    expect(after.troubles).toEqual([]);
+    const outside = await browser.open(`${site.pages}/`);
+    expect((await outside.call('reserve', { store, key, count: 1 })).waits).toEqual([0]);
+    await outside.close();
   });
 
   it('goes on where it was after another tab has deleted the database, which does not wait for it', async () => {

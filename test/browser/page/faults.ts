@@ -91,6 +91,8 @@ export const faults = {
     localStorage.clear();
   },
 
+  hasLocks: (): boolean => navigator.locks !== undefined,
+
   storedItems: (): number => localStorage.length,
 
   /** The wall clock as the page sees it. */
