@@ -35,16 +35,38 @@ interface Heard {
   roundTrip: number;
   /** The time between calls at the rate of the limits then, in ms. */
   spacing: number;
+  /** The quota, as far as the server has told. */
+  limit: number;
   /** What was left less the calls that were or got on their way since. */
   left: number;
   until: number;
   /** For so many answered calls yet somebody else counts as using the quota too. */
   shared: number;
+  /** Whether it is sure to be somebody else, and not ourselves before this process began. */
+  isSure: boolean;
+  /** Whether the server gives calls back one by one: little was left when there was to be more. */
+  isGradual: boolean;
+  /** When this was first heard, and our calls since `countedFrom` and in the window before. */
+  readonly since: number;
+  countedFrom: number;
+  own: number;
+  ownBefore: number;
+  /** When the latest call was let go. */
+  wentAt: number;
 }
 
 /** The pause after a refusal that names no time: at first, and at most after many in a row, in ms. */
 const firstBackOff = 1_000;
 const longestBackOff = 60_000;
+
+/** Where somebody else uses the quota too, calls slow down as soon as less than this part of it is left. */
+const scarce = 1 / 8;
+
+/** What of the rate is left to calls that find out whether there is more again: one in 16 calls' time, or in an eighth of a window. */
+const leastShare = (limit: number): number => Math.min(1 / 16, 8 / limit);
+
+/** The part of a window for which none goes after a refusal where calls are given back one by one. */
+const restAfterRefusal = 1 / 4;
 
 /** So many keys are remembered before those that matter no more are forgotten. */
 const keysKept = 1_000;
@@ -89,6 +111,7 @@ export class Listening {
         heard.refusedAt = clock.monotonic();
       }
       heard.shared = sharedFor(signal);
+      heard.isSure = true;
       this.#host.stop(key, wait ?? backOff(heard.refusals, leastPause), true);
     } else {
       if (left >= heard.refusedAt) heard.refusals = 0;
@@ -112,12 +135,45 @@ export class Listening {
    * until our next ones arrive; at the end ours go one by one, so that one at most is refused.
    */
   mostInFlight(key: string): number {
-    const heard = this.#heard.get(key);
-    if (heard === undefined || heard.shared === 0) return Infinity;
     const now = this.#host.clock.monotonic();
-    if (heard.until <= now) return Infinity;
+    const heard = this.#heardBesideOthers(key, now);
+    if (heard === undefined) return Infinity;
+    if (heard.until <= now && !heard.isGradual) return 1;
     const stale = now - heard.toldAt + 2 * heard.roundTrip;
     return Math.max(1, heard.remaining - 1 - Math.ceil(stale / heard.spacing));
+  }
+
+  /**
+   * When the next call may go where somebody else uses the quota too, on the monotonic clock; undefined where the limits say so.
+   * The less is left, the slower: so it stays above what his calls may differ by, which goes with the root of the quota.
+   */
+  nextAt(key: string): number | undefined {
+    const now = this.#host.clock.monotonic();
+    const heard = this.#heardBesideOthers(key, now);
+    if (heard === undefined || !heard.isSure) return undefined;
+    const { until, isGradual, limit, spacing, wentAt, refusedAt } = heard;
+    // A window that has ended is full again.
+    if (until <= now && !isGradual) return undefined;
+    const kept = Math.sqrt(limit) / 2;
+    const share = Math.min(1, (heard.left - kept) / (scarce * limit));
+    // He may take half of the quota until then.
+    if (share > 0 && heard.left - 1 / (2 * share) > kept / 2) return wentAt + spacing / share;
+    if (!isGradual) return until;
+    return Math.max(wentAt + spacing / leastShare(limit), refusedAt + restAfterRefusal * limit * spacing);
+  }
+
+  /** What was heard of a key that somebody else uses too, unless that is over and longer ago than a window. */
+  #heardBesideOthers(key: string, now: number): Heard | undefined {
+    const heard = this.#heard.get(key);
+    if (heard === undefined || heard.shared === 0) return undefined;
+    const { until, toldAt, limit, spacing } = heard;
+    return until > now || now - toldAt < limit * spacing ? heard : undefined;
+  }
+
+  /** Notes that a call is let go. */
+  noteGrant(key: string): void {
+    const heard = this.#heard.get(key);
+    if (heard !== undefined) heard.wentAt = this.#host.clock.monotonic();
   }
 
   /** Forgets what was heard of a key. */
@@ -128,20 +184,32 @@ export class Listening {
   /** Notes that a call leaves, which takes one of what is left. */
   noteDeparture(key: string): void {
     const heard = this.#heard.get(key);
-    if (heard !== undefined) heard.left--;
+    if (heard === undefined) return;
+    heard.left--;
+    const now = this.#host.clock.monotonic();
+    const window = heard.limit * heard.spacing;
+    if (now - heard.countedFrom >= window) {
+      heard.ownBefore = now - heard.countedFrom < 2 * window ? heard.own : 0;
+      heard.own = 0;
+      heard.countedFrom = now;
+    }
+    heard.own++;
   }
 
   #noteLeft(key: string, heard: Heard, callLeft: number, signal: ServerSignal): void {
     const { clock, maxPause } = this.#host;
-    const { remaining, resetAt, unit } = signal;
-    if (remaining === undefined || resetAt === undefined || unit !== undefined) return;
+    // A reset that is over by the time the answer is here is none.
+    const { remaining, resetAt = clock.now(), unit } = signal;
+    if (remaining === undefined || unit !== undefined) return;
     const now = clock.monotonic();
     const ms = Math.min(resetAt - clock.now(), maxPause);
-    if (ms <= 0) return;
+    heard.limit = Math.max(signal.limit ?? heard.limit, remaining);
+    this.#lookForOthers(heard, remaining, signal);
+    if (heard.toldAt !== -Infinity && callLeft >= heard.until)
+      heard.isGradual = remaining < heard.limit * (heard.isGradual ? 3 / 4 : 1 / 4);
+    if (ms <= 0 && heard.shared === 0) return;
     const holds = heard.until > now;
     const isSame = holds && Math.abs(heard.until - now - ms) <= sameInstant;
-    // All calls of our own are off already.
-    if (holds && remaining < heard.left) heard.shared = sharedFor(signal);
     // Of answers whose calls were on their way together nobody knows which is newer: the one counts that leaves less.
     const isNewer = !holds || callLeft >= heard.toldAt;
     const counts = isNewer || remaining <= heard.remaining;
@@ -149,7 +217,7 @@ export class Listening {
     const left = Math.max(0, (counts ? remaining : heard.remaining) - inFlight);
     // Far from the end of it the limits are what counts, and so are small differences.
     const plan = this.#host.plan(key);
-    if (!holds && left >= mostUntil(plan, ms)) return;
+    if (!holds && heard.shared === 0 && left >= mostUntil(plan, ms)) return;
     if (counts) {
       // Of two ends that are the same the earlier may be the one in the store.
       const until = isSame ? Math.min(heard.until, now + ms) : now + ms;
@@ -159,23 +227,44 @@ export class Listening {
     if (isClose) return;
     const isNewest = isNewer || left > heard.left;
     heard.left = left;
-    this.#host.ceil(key, { remaining: left, ms: heard.until - now, isNewest });
+    if (heard.until > now) this.#host.ceil(key, { remaining: left, ms: heard.until - now, isNewest });
+  }
+
+  /** Somebody else shows by less being left than our own calls explain, whatever they are counted in: all of them are off already. */
+  #lookForOthers(heard: Heard, remaining: number, signal: ServerSignal): void {
+    if (heard.toldAt !== -Infinity && remaining < heard.left) {
+      heard.shared = sharedFor(signal);
+      heard.isSure = true;
+    } else if (signal.limit !== undefined && remaining < signal.limit - heard.own - heard.ownBefore) {
+      const hasCounted = this.#host.clock.monotonic() - heard.since >= heard.limit * heard.spacing;
+      heard.shared = hasCounted ? sharedFor(signal) : Math.max(heard.shared, signal.limit);
+      heard.isSure ||= hasCounted;
+    }
   }
 
   #of(key: string): Heard {
     let heard = this.#heard.get(key);
     if (heard === undefined) {
       if (this.#heard.size >= this.#mostKeys) this.#forgetOld();
+      const now = this.#host.clock.monotonic();
       heard = {
         refusals: 0,
         refusedAt: -Infinity,
         remaining: Infinity,
         toldAt: -Infinity,
         roundTrip: 0,
-        spacing: 1,
+        spacing: spacing(this.#host.plan(key)),
+        limit: 0,
         left: Infinity,
         until: -Infinity,
         shared: 0,
+        isSure: false,
+        isGradual: false,
+        since: now,
+        countedFrom: now,
+        own: this.#host.inFlight(key),
+        ownBefore: 0,
+        wentAt: -Infinity,
       };
       this.#heard.set(key, heard);
     }

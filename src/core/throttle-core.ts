@@ -402,11 +402,14 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   pacedUntil(key: string): number | undefined {
-    return this.paces.isIdle ? undefined : this.paces.nextAt(key, this.plan(key));
+    const paced = this.paces.isIdle ? undefined : this.paces.nextAt(key, this.plan(key));
+    const spread = this.#listening.nextAt(key);
+    return paced === undefined || spread === undefined ? (paced ?? spread) : Math.max(paced, spread);
   }
 
   noteGrant(key: string): void {
     if (!this.paces.isIdle) this.paces.noteGrant(key, this.clock.monotonic());
+    this.#listening.noteGrant(key);
   }
 
   notePause(key: string, ms: number): void {

@@ -57,6 +57,8 @@ function told(options: Partial<ListeningHost> = {}) {
     listening,
     ceilings,
     most: () => listening.mostInFlight('key'),
+    next: () => listening.nextAt('key'),
+    go: () => listening.noteGrant('key'),
     knowsUntil: () => listening.knowsUntil('key'),
     leave: (calls: number) => {
       inFlight += calls;
@@ -169,6 +171,68 @@ describe('calls in flight', () => {
     expect(most()).toBe(19);
     answer(leave(1), 20, more);
     expect(most()).toBe(Infinity);
+  });
+});
+
+describe('the next call of a quota of 64 that somebody else uses too', () => {
+  /** Somebody else shows; then so many are left, and a call goes. `reset` is the time until there is more, in ms. */
+  async function shown(remaining: number, reset = 60_000) {
+    const one = told();
+    const answer = (left: number) => one.answer(one.leave(1), left, { limit: 64, resetAt: one.clock.now() + reset });
+    answer(63);
+    answer(50);
+    await one.clock.advance(5);
+    answer(remaining);
+    one.go();
+    return { ...one, wait: () => (one.next() ?? -Infinity) - one.clock.monotonic(), answer };
+  }
+
+  test('goes by the limits where nobody has shown', () => {
+    const { answer, leave, next } = told();
+    answer(leave(1), 63, { limit: 64 });
+    expect(next()).toBeUndefined();
+  });
+
+  test.each([
+    [50, 10],
+    [12, 10],
+    [8, 20],
+    [6, 40],
+  ])('with %s left goes after %s ms, at the rate of the limits or slower', async (left, ms) => {
+    const { wait } = await shown(left);
+    expect(wait()).toBeCloseTo(ms);
+  });
+
+  test.each([5, 4, 0])(
+    'with %s left, which somebody else may take meanwhile, goes when there is more',
+    async (left) => {
+      const { wait } = await shown(left);
+      expect(wait()).toBeCloseTo(59_995);
+    },
+  );
+
+  test('waits for a sixteenth of the rate where calls are given back one by one', async () => {
+    const { clock, wait, answer, go } = await shown(1, 100);
+    await clock.advance(101);
+    expect(wait()).toBe(-Infinity);
+    answer(3);
+    go();
+    expect(wait()).toBeCloseTo(160);
+  });
+
+  test('waits for a quarter of a window after a refusal there', async () => {
+    const { clock, wait, leave, listening, go } = await shown(1, 10);
+    await clock.advance(40);
+    const refusal = { throttled: true, buckets: [], ignored: [], remaining: 0, limit: 64 };
+    go();
+    listening.listen('key', leave(1), { ...refusal, resetAt: clock.now() + 10 });
+    expect(wait()).toBeCloseTo(160);
+  });
+
+  test('goes by the limits again when nothing was told for a window', async () => {
+    const { clock, next } = await shown(8, 10);
+    await clock.advance(640);
+    expect(next()).toBeUndefined();
   });
 });
 
