@@ -12,6 +12,8 @@ export interface ListeningHost {
   readonly paces: Paces;
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
+  /** Whether tabs or processes of our own take from the same buckets: then nobody can tell their calls from those of others. */
+  readonly isShared: boolean;
   plan(key: string): Plan;
   /** Calls of this process that are on their way. */
   inFlight(key: string): number;
@@ -135,9 +137,9 @@ export class Listening {
    * until our next ones arrive; at the end ours go one by one, so that one at most is refused.
    */
   mostInFlight(key: string): number {
-    const now = this.#host.clock.monotonic();
-    const heard = this.#heardBesideOthers(key, now);
+    const heard = this.#heardBesideOthers(key);
     if (heard === undefined) return Infinity;
+    const now = this.#host.clock.monotonic();
     if (heard.until <= now && !heard.isGradual) return 1;
     const stale = now - heard.toldAt + 2 * heard.roundTrip;
     return Math.max(1, heard.remaining - 1 - Math.ceil(stale / heard.spacing));
@@ -148,12 +150,11 @@ export class Listening {
    * The less is left, the slower: so it stays above what his calls may differ by, which goes with the root of the quota.
    */
   nextAt(key: string): number | undefined {
-    const now = this.#host.clock.monotonic();
-    const heard = this.#heardBesideOthers(key, now);
+    const heard = this.#host.isShared ? undefined : this.#heardBesideOthers(key);
     if (heard === undefined || !heard.isSure) return undefined;
     const { until, isGradual, limit, spacing, wentAt, refusedAt } = heard;
     // A window that has ended is full again.
-    if (until <= now && !isGradual) return undefined;
+    if (!isGradual && until <= this.#host.clock.monotonic()) return undefined;
     const kept = Math.sqrt(limit) / 2;
     const share = Math.min(1, (heard.left - kept) / (scarce * limit));
     // He may take half of the quota until then.
@@ -163,16 +164,17 @@ export class Listening {
   }
 
   /** What was heard of a key that somebody else uses too, unless that is over and longer ago than a window. */
-  #heardBesideOthers(key: string, now: number): Heard | undefined {
-    const heard = this.#heard.get(key);
+  #heardBesideOthers(key: string): Heard | undefined {
+    const heard = this.#heard.size === 0 ? undefined : this.#heard.get(key);
     if (heard === undefined || heard.shared === 0) return undefined;
     const { until, toldAt, limit, spacing } = heard;
+    const now = this.#host.clock.monotonic();
     return until > now || now - toldAt < limit * spacing ? heard : undefined;
   }
 
   /** Notes that a call is let go. */
   noteGrant(key: string): void {
-    const heard = this.#heard.get(key);
+    const heard = this.#heardBesideOthers(key);
     if (heard !== undefined) heard.wentAt = this.#host.clock.monotonic();
   }
 
@@ -181,11 +183,11 @@ export class Listening {
     this.#heard.delete(key);
   }
 
-  /** Notes that a call leaves, which takes one of what is left. */
-  noteDeparture(key: string): void {
+  /** Notes that a call leaves, which takes `calls` of what is left. */
+  noteDeparture(key: string, calls: number): void {
     const heard = this.#heard.get(key);
     if (heard === undefined) return;
-    heard.left--;
+    heard.left -= calls;
     const now = this.#host.clock.monotonic();
     const window = heard.limit * heard.spacing;
     if (now - heard.countedFrom >= window) {
@@ -193,7 +195,7 @@ export class Listening {
       heard.own = 0;
       heard.countedFrom = now;
     }
-    heard.own++;
+    heard.own += calls;
   }
 
   #noteLeft(key: string, heard: Heard, callLeft: number, signal: ServerSignal): void {
@@ -235,8 +237,9 @@ export class Listening {
     if (heard.toldAt !== -Infinity && remaining < heard.left) {
       heard.shared = sharedFor(signal);
       heard.isSure = true;
-    } else if (signal.limit !== undefined && remaining < signal.limit - heard.own - heard.ownBefore) {
-      const hasCounted = this.#host.clock.monotonic() - heard.since >= heard.limit * heard.spacing;
+    } else if (!this.#host.isShared && signal.limit !== undefined && remaining < signal.limit - heard.own - heard.ownBefore) {
+      // What was on its way when counting began may have counted for more than one call.
+      const hasCounted = this.#host.clock.monotonic() - heard.since >= 2 * heard.limit * heard.spacing;
       heard.shared = hasCounted ? sharedFor(signal) : Math.max(heard.shared, signal.limit);
       heard.isSure ||= hasCounted;
     }

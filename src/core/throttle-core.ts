@@ -12,7 +12,7 @@ import { checkMargin, type Limit, type Plan, planOf } from './limit.ts';
 import { Listening, type ListeningHost } from './listening.ts';
 import { Paces } from './pace.ts';
 import { Plans } from './plans.ts';
-import type { Ceiling } from './pool.ts';
+import { type Ceiling, costInPool } from './pool.ts';
 import { CancellableReservation } from './reservation.ts';
 import type { ServerSignal } from './server-signal.ts';
 import { settlementOf } from './settlement.ts';
@@ -281,6 +281,10 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     }
   }
 
+  get isShared(): boolean {
+    return this.store.shared;
+  }
+
   inFlight(key: string): number {
     return this.#lanes.get(key)?.inFlight ?? 0;
   }
@@ -354,8 +358,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   #noteDeparture(grant: Grant): void {
     const left = this.clock.monotonic();
-    this.#listening.noteDeparture(grant.key);
     if (!(grant instanceof HeldGrant)) return;
+    this.#listening.noteDeparture(grant.key, costInPool(grant.cost));
     grant.departedAt = left;
     // Nobody knows how long the way over a new connection takes.
     grant.isCold = left - this.#answeredAt > connectionsLast;
@@ -403,8 +407,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   pacedUntil(key: string): number | undefined {
     const paced = this.paces.isIdle ? undefined : this.paces.nextAt(key, this.plan(key));
-    const spread = this.#listening.nextAt(key);
-    return paced === undefined || spread === undefined ? (paced ?? spread) : Math.max(paced, spread);
+    const scarce = this.#listening.nextAt(key);
+    return paced === undefined || scarce === undefined ? (paced ?? scarce) : Math.max(paced, scarce);
   }
 
   noteGrant(key: string): void {

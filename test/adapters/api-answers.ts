@@ -54,7 +54,8 @@ function fixedWindow(limit: number, interval: number): Quota {
   };
 }
 
-function bucket(size: number, perSecond: number, cost: number): Quota {
+/** @param eatenFor for how long another client that uses it up eats what comes in, in ms */
+function bucket(size: number, perSecond: number, cost: number, eatenFor: number): Quota {
   let left = size;
   let at = 0;
   const fill = (now: number) => {
@@ -67,11 +68,11 @@ function bucket(size: number, perSecond: number, cost: number): Quota {
       const isTaken = left >= cost;
       if (isTaken) left -= cost;
       const until = (calls: number) => Math.max(0, Math.ceil(((calls - left) * 1_000) / perSecond));
-      return { isTaken, left: Math.floor(left), reset: until(size), retry: until(cost) };
+      return { isTaken, left: Math.max(0, Math.floor(left)), reset: until(size), retry: until(cost) };
     },
     useUp: (now) => {
       fill(now);
-      left = 0;
+      left = (-eatenFor * perSecond) / 1_000;
     },
   };
 }
@@ -100,7 +101,7 @@ export const apis: Readonly<Record<'GitHub' | 'OpenAI' | 'Shopify' | 'Discord', 
     cost: 1,
     success: { object: 'chat.completion' },
     mostRefused: 3,
-    quota: () => bucket(20, 20, 1),
+    quota: () => bucket(20, 20, 1, 400),
     answer: ({ isTaken, left, reset, retry }) => ({
       status: isTaken ? 200 : 429,
       headers: {
@@ -120,7 +121,7 @@ export const apis: Readonly<Record<'GitHub' | 'OpenAI' | 'Shopify' | 'Discord', 
     cost: 100,
     success: { data: {} },
     mostRefused: 4,
-    quota: () => bucket(1_000, 2_000, 100),
+    quota: () => bucket(1_000, 2_000, 100, 0),
     answer: ({ isTaken, left }) => ({
       status: 200,
       headers: {},

@@ -20,6 +20,7 @@ function setUp() {
     events: new Events(),
     paces: new Paces(),
     maxPause: Infinity,
+    isShared: false,
     plan: () => planOf({ rate: 1, interval: 1 }, 0),
     inFlight: () => 1,
     stop: (_key, ms) => void stops.push(ms),
@@ -44,6 +45,7 @@ function told(options: Partial<ListeningHost> = {}) {
     events: new Events(),
     paces: new Paces(),
     maxPause: Infinity,
+    isShared: false,
     plan: () => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0),
     inFlight: () => inFlight,
     stop: () => {},
@@ -60,9 +62,9 @@ function told(options: Partial<ListeningHost> = {}) {
     next: () => listening.nextAt('key'),
     go: () => listening.noteGrant('key'),
     knowsUntil: () => listening.knowsUntil('key'),
-    leave: (calls: number) => {
+    leave: (calls: number, cost = 1) => {
       inFlight += calls;
-      for (let call = 0; call < calls; call++) listening.noteDeparture('key');
+      for (let call = 0; call < calls; call++) listening.noteDeparture('key', cost);
       return clock.monotonic();
     },
     answer: (left: number, remaining: number, more: Partial<ServerSignal> = {}) => {
@@ -176,8 +178,8 @@ describe('calls in flight', () => {
 
 describe('the next call of a quota of 64 that somebody else uses too', () => {
   /** Somebody else shows; then so many are left, and a call goes. `reset` is the time until there is more, in ms. */
-  async function shown(remaining: number, reset = 60_000) {
-    const one = told();
+  async function shown(remaining: number, reset = 60_000, options: Partial<ListeningHost> = {}) {
+    const one = told(options);
     const answer = (left: number) => one.answer(one.leave(1), left, { limit: 64, resetAt: one.clock.now() + reset });
     answer(63);
     answer(50);
@@ -210,6 +212,20 @@ describe('the next call of a quota of 64 that somebody else uses too', () => {
       expect(wait()).toBeCloseTo(59_995);
     },
   );
+
+  test('goes by the limits where tabs or processes of our own take from the same bucket', async () => {
+    const { next } = await shown(1, 60_000, { isShared: true });
+    expect(next()).toBeUndefined();
+  });
+
+  test('goes by the limits where calls of ours explain what is left, each as many as it counts for', async () => {
+    const { clock, leave, answer, next } = told();
+    for (let call = 0; call < 100; call++) {
+      answer(leave(1, 5), 60 - 5 * (call % 13), { limit: 65 });
+      await clock.advance(50);
+    }
+    expect(next()).toBeUndefined();
+  });
 
   test('waits for a sixteenth of the rate where calls are given back one by one', async () => {
     const { clock, wait, answer, go } = await shown(1, 100);
