@@ -237,7 +237,11 @@ export class Listening {
     if (heard.toldAt !== -Infinity && remaining < heard.left) {
       heard.shared = sharedFor(signal);
       heard.isSure = true;
-    } else if (!this.#host.isShared && signal.limit !== undefined && remaining < signal.limit - heard.own - heard.ownBefore) {
+    } else if (
+      !this.#host.isShared &&
+      signal.limit !== undefined &&
+      remaining < signal.limit - heard.own - heard.ownBefore
+    ) {
       // What was on its way when counting began may have counted for more than one call.
       const hasCounted = this.#host.clock.monotonic() - heard.since >= 2 * heard.limit * heard.spacing;
       heard.shared = hasCounted ? sharedFor(signal) : Math.max(heard.shared, signal.limit);
