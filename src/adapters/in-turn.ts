@@ -58,6 +58,8 @@ export async function sendInTurn<Answer>(
       link.noteArrival(grant);
       const heard = call.hear(grant, answer);
       const isRefused = typeof heard === 'boolean' ? heard : await heard;
+      // An abort in the meantime may leave an answer that cannot be read: that of Node's fetch, which was copied.
+      if (heard !== isRefused && signal?.aborted) throw signal.reason;
       if (!isRefused) call.settle?.(grant, answer);
       if (!isRefused || attempt >= retry || !call.canBeSentAgain()) return answer;
       refused = answer;

@@ -44,6 +44,8 @@ interface Turn {
   end(): void;
 }
 
+type HearAnswer = (response: Response, signal: AbortSignal) => Promise<void>;
+
 /** What stands for a call that no option looks at. */
 const unseen = {} as KyCall;
 
@@ -77,7 +79,7 @@ export class CallInTurn {
   #isFree = false;
   /** The status of the last answer if it refused the call for its quota. */
   #refusedWith: number | undefined;
-  #hearAnswer: ((response: Response) => Promise<void>) | undefined;
+  #hearAnswer: HearAnswer | undefined;
 
   constructor(line: KyLine, mayEndEarly: boolean) {
     this.#line = line;
@@ -120,7 +122,7 @@ export class CallInTurn {
     try {
       const hearAnswer = this.#depart(turn.grant);
       const response = await send(...args);
-      await hearAnswer(response);
+      await hearAnswer(response, (args[0] as Request).signal);
       return response;
     } finally {
       turn.end();
@@ -136,10 +138,10 @@ export class CallInTurn {
   }
 
   /** Hears the answer to an attempt that was seen to leave. */
-  async hearAnswer(response: Response): Promise<void> {
+  async hearAnswer({ request, response }: HookState): Promise<void> {
     const hearAnswer = this.#hearAnswer;
     this.#hearAnswer = undefined;
-    await hearAnswer?.(response);
+    await hearAnswer?.(response, request.signal);
   }
 
   /** Waits for the turn to send a refused call again; false if it is not to be sent again. */
@@ -199,16 +201,18 @@ export class CallInTurn {
     return { grant, end };
   }
 
-  #depart(grant: Grant): (response: Response) => Promise<void> {
+  #depart(grant: Grant): HearAnswer {
     const { throttle, link } = this.#line.line;
     const { options } = this.#line;
     const { key, settle } = this.#terms as CallTerms<Response>;
     const call = this.#call;
     link.noteDeparture(grant);
-    return async (response) => {
+    return async (response, signal) => {
       link.noteArrival(grant);
       const heard = hearResponse(link, key, grant, options, call, response);
       const isRefused = typeof heard === 'boolean' ? heard : await heard;
+      // As in sendInTurn.
+      if (heard !== isRefused && signal.aborted) throw signal.reason;
       this.#refusedWith = isRefused ? response.status : undefined;
       if (!isRefused) settle?.(throttle, grant, () => response.clone(), discardResponse);
     };

@@ -194,7 +194,7 @@ export function kyHooks(throttle: Throttle, options: KyHooksOptions = {}): KyHoo
     afterResponse: [
       async (...args) => {
         const state = stateOf(args);
-        await callOf(state).hearAnswer(state.response);
+        await callOf(state).hearAnswer(state);
       },
     ],
   };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { watch } from '../fake-fetch.ts';
-import { arrived, errorParts, pass, reason, refuse, type Stage, type Subject, setUp, T } from './subject.ts';
+import { arrived, type Call, errorParts, pass, reason, refuse, type Stage, type Subject, setUp, T } from './subject.ts';
 
 /** An abort ends the call at once, wherever it is, with the error that the bare client has for it. */
 export function itEndsOnAbort(subject: Subject, stage: Stage): void {
@@ -70,6 +70,21 @@ export function itEndsOnAbort(subject: Subject, stage: Stage): void {
     await expectOwnError(only);
   });
 
+  it.runIf(subject.holdsPlace !== false)('in the line for a place: leaves at once', async () => {
+    const { throttle, call } = setUp(subject, {}, { limits: { rate: 1, interval: 1, burst: 10 }, concurrency: 1 });
+    void throttle.run(() => new Promise(() => {}), { key: stage.origin });
+    const controller = new AbortController();
+    const only = watch(call({ url: stage.url, signal: controller.signal }));
+    await pass();
+    const { waiting, limits } = await throttle.status(stage.origin);
+    expect([only.state, waiting]).toEqual(['pending', 1]);
+    controller.abort(reason);
+    await pass();
+    expect(await throttle.status(stage.origin)).toMatchObject({ waiting: 0, limits });
+    expect(stage.arrivals.length).toBe(0);
+    await expectOwnError(only);
+  });
+
   it.runIf(subject.holdsPlace !== false)(
     'in flight: is the client’s to heed, and the place is free again',
     async () => {
@@ -87,6 +102,30 @@ export function itEndsOnAbort(subject: Subject, stage: Stage): void {
       await expectOwnError(first, true);
     },
   );
+
+  it('while the body of the answer is looked into: ends the call, and the place is free again', async () => {
+    const open: Stage['handle'] = (_, __, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).write('{"error":{');
+    };
+    async function abortAt(call: Call): Promise<unknown> {
+      const controller = new AbortController();
+      const only = watch(call({ url: stage.url, signal: controller.signal }));
+      await arrived(stage, 1);
+      await pass();
+      expect(only.state).toBe('pending');
+      controller.abort(reason);
+      await pass();
+      expect(only.state).toBe('rejected');
+      stage.arrivals.length = 0;
+      return errorParts(only.value);
+    }
+    stage.handle = open;
+    const plain = await abortAt(subject.make());
+    const dialect = { refusals: [{ body: ['error.code', 'maxlag'] }] } as const;
+    const { throttle, call } = setUp(subject, { dialect }, { concurrency: 1 });
+    expect(await abortAt(call)).toEqual(plain);
+    expect((await throttle.status(stage.origin)).inFlight).toBe(0);
+  });
 
   it.runIf(subject.repeats !== 'nothing')('between two tries: ends the wait at once', async () => {
     stage.handle = refuse(60);

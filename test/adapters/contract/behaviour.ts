@@ -25,6 +25,8 @@ export function itStaysAsItIs(subject: Subject, stage: Stage): void {
   itIsTheSame('GET', (url) => ({ url: `${url}/echo`, headers: { 'x-a': '1' } }), replied({ status: 200 }));
   itIsTheSame('HEAD', (url) => ({ url: `${url}/echo`, method: 'HEAD' }), replied({ status: 200, text: '' }));
   itIsTheSame('an empty body', (url) => ({ url: `${url}/status/204` }), replied({ status: 204, text: '' }));
+  itIsTheSame('an empty text', (url) => ({ url: `${url}/echo`, ...post('') }), replied({ status: 200 }));
+  itIsTheSame('a POST of nothing', (url) => ({ url: `${url}/echo`, method: 'POST' }), replied({ status: 200 }));
   itIsTheSame('a redirect', (url) => ({ url: `${url}/redirect/302` }), replied({ status: 200 }));
   for (const status of [307, 308])
     itIsTheSame(

@@ -80,35 +80,53 @@ export function itKeepsResponses(subject: Subject, respond: Respond, stage: Stag
     const textOf = ({ value }: { value?: Uint8Array | undefined }) => new TextDecoder().decode(value);
 
     it('comes chunk by chunk, and the connection is closed when it is let go of', async () => {
-      let closed = false;
+      let closed = 0;
+      let more = () => {};
       stage.handle = (_, __, response) => {
-        response.on('close', () => {
-          closed = true;
-        });
-        response.write('one', () => setTimeout(() => response.write('two'), 20));
+        response.on('close', () => closed++);
+        response.write('one');
+        more = () => response.write('two');
       };
-      const answer = await respond(throttledAtOnce())(stage.url);
-      const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
-      expect(textOf(await reader.read())).toBe('one');
-      expect(textOf(await reader.read())).toBe('two');
-      await reader.cancel();
-      while (!closed) await pass();
+      const plain = await expectEqual(async (send) => {
+        const before = closed;
+        const answer = await send(stage.url);
+        const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+        const first = textOf(await reader.read());
+        more();
+        const second = textOf(await reader.read());
+        await reader.cancel();
+        while (closed === before) await pass();
+        return [first, second];
+      });
+      expect(plain).toEqual(['one', 'two']);
     });
 
     it('goes out chunk by chunk', async () => {
-      const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-      const writer = writable.getWriter();
-      const chunks: string[] = [];
-      stage.see = (chunk) => chunks.push(chunk);
-      const init = { method: 'POST', body: readable, duplex: 'half' } as RequestInit;
-      const call = respond(throttledAtOnce())(stage.url, init);
-      for (const chunk of ['one', 'two']) {
-        await writer.write(new TextEncoder().encode(chunk));
-        while (chunks.at(-1) !== chunk) await pass();
-      }
-      await writer.close();
-      expect((await call).status).toBe(200);
+      const plain = await expectEqual(async (send) => {
+        const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+        const writer = writable.getWriter();
+        const chunks: string[] = [];
+        stage.see = (chunk) => chunks.push(chunk);
+        const call = send(stage.url, { method: 'POST', body: readable, duplex: 'half' } as RequestInit);
+        for (const chunk of ['one', 'two']) {
+          await writer.write(new TextEncoder().encode(chunk));
+          while (chunks.at(-1) !== chunk) await pass();
+        }
+        await writer.close();
+        return [(await call).status, chunks];
+      });
+      expect(plain).toEqual([200, ['one', 'two']]);
     });
+  });
+
+  it('leaves the copy of a Request to its caller', async () => {
+    const plain = await expectEqual(async (send) => {
+      const request = new Request(stage.url, post);
+      const copy = request.clone();
+      const { status } = await send(request);
+      return [status, stage.arrivals.at(-1)?.body, request.bodyUsed, copy.bodyUsed, await copy.text()];
+    });
+    expect(plain).toEqual([200, 'text', expect.any(Boolean), false, 'text']);
   });
 
   it('fails while the answer is read, as fetch does, when its signal aborts then', async () => {
