@@ -59,20 +59,20 @@ export class Fence {
     return number;
   }
 
-  /** Tells others that an item was written. Resolves when they will hear of it. */
-  async raise(item: string, number: number): Promise<void> {
-    const before = this.#posts.get(item);
+  /**
+   * Tells others that an item was written. Nobody has to wait for it: requests and releases of a page are dealt with in order, so
+   * whoever gets a lock that is let go after this finds the fence standing.
+   */
+  raise(item: string, number: number): void {
     this.#missed.delete(item);
-    await new Promise<void>((resolve) => {
-      const request = this.#locks.request(nameOf(item, number), { mode: 'shared' }, () => {
-        const stand = new Promise<void>((lower) => this.#note(item, number, lower));
-        resolve();
-        return stand;
-      });
-      // Without a fence the write may be seen late; it is kept all the same.
-      request.catch(() => resolve());
+    const request = this.#locks.request(nameOf(item, number), { mode: 'shared' }, () => {
+      const before = this.#posts.get(item);
+      const stand = new Promise<void>((lower) => this.#note(item, number, lower));
+      before?.lower();
+      return stand;
     });
-    before?.lower();
+    // Without a fence the write may be seen late; it is kept all the same.
+    request.catch(() => {});
   }
 
   /** Takes down what others do not need any more, before the page stops. */

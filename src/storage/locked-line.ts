@@ -60,20 +60,22 @@ export class LockedLine {
     this.#locks.close();
   }
 
-  /** Does the steps of an item until none waits. */
+  /** Does the steps of an item until none waits. Who asked is told when the lock is let go: others wait for it. */
   async #serve(item: string, here: () => number): Promise<void> {
     const line = this.#waiting.get(item) as Waiting[];
     while (line.length > 0) {
+      const outcomes: (() => void)[] = [];
       try {
-        await this.#locks.hold(`sluice ${item}`, (hold) => this.#pass(item, here, line, hold));
+        await this.#locks.hold(`sluice ${item}`, (hold) => this.#pass(item, here, line, hold, outcomes));
       } catch (error) {
         for (const { reject } of line.splice(0)) reject(error);
       }
+      for (const tell of outcomes) tell();
     }
     this.#waiting.delete(item);
   }
 
-  async #pass(item: string, here: () => number, line: Waiting[], hold: Hold): Promise<void> {
+  async #pass(item: string, here: () => number, line: Waiting[], hold: Hold, outcomes: (() => void)[]): Promise<void> {
     const askedAt = this.#clock.monotonic();
     let latest = await this.#fence.pass(item, here, () => hold.isLost);
     // What was asked long ago may be wrong by now. The browser tells of a robbery before it answers the next question.
@@ -83,12 +85,12 @@ export class LockedLine {
       try {
         written = step(latest) ?? written;
         latest = Math.max(latest, written ?? 0);
-        resolve();
+        outcomes.push(resolve);
       } catch (error) {
-        reject(error);
+        outcomes.push(() => reject(error));
       }
     }
+    if (written !== undefined) this.#fence.raise(item, written);
     hold.isDone = true;
-    if (written !== undefined) await this.#fence.raise(item, written);
   }
 }

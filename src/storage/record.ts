@@ -115,10 +115,13 @@ function storedGuard({ index, name, burst, emissionInterval, tat }: Guard): Stor
 /** Plans of limits that were read before, by their text and margin: a storage gives new objects each time. */
 const plans = new Map<string, Plan>();
 const mostPlans = 100;
+/** The limits that were read last: one step asks for their plan several times. */
+let latestRead: { readonly limits?: readonly Limit[]; readonly text?: string } = {};
 
 /** The same as `planOf`. */
 function planOfStored(limits: readonly Limit[], margin: number): Plan {
-  const text = `${margin} ${JSON.stringify(limits)}`;
+  if (latestRead.limits !== limits) latestRead = { limits, text: JSON.stringify(limits) };
+  const text = `${margin} ${latestRead.text}`;
   let plan = plans.get(text);
   if (plan === undefined) {
     plan = planOf(limits, margin);

@@ -142,9 +142,7 @@ export class WebLocks {
       wasGranted = true;
       granted?.();
       if (hold.isLost) return undefined;
-      endLook();
       looks = 0;
-      endLook = this.#looks.set(look);
       return new Promise((resolve, reject) => {
         release = resolve;
         section(hold).then(resolve, reject);
@@ -171,7 +169,10 @@ export class WebLocks {
     section: (hold: Hold) => Promise<void>,
   ): Promise<Attempt | undefined> {
     let attempt: Promise<Attempt> | undefined;
-    await this.#locks.request(`${name} robbed`, { ifAvailable: true }, async (lock) => {
+    const robbers = `${name} robbed`;
+    // Who froze as a robber is robbed of that.
+    const options = (await this.#holderOf(robbers))?.isFrozen ? { steal: true } : { ifAvailable: true };
+    const robbed = this.#locks.request(robbers, options, async (lock) => {
       if (lock === null) return;
       const now = await this.#holderOf(name);
       if (now?.clientId !== clientId || now?.isFrozen !== isFrozen) return;
@@ -179,6 +180,9 @@ export class WebLocks {
         attempt = this.#try(name, section, resolve);
         attempt.then(() => resolve());
       });
+    });
+    await robbed.catch((error) => {
+      if (!isAbort(error)) throw error;
     });
     return attempt;
   }

@@ -125,6 +125,23 @@ describe.each([1, 2, 3, 4])('a page that freezes in the very moment in which it 
     expect(browser.asked.steal).toBe(1);
   });
 
+  it('is robbed by the next even if another froze while it robbed it', async () => {
+    const { clock, browser, others, slots } = await withFrozen(4);
+    const [robber, ...rest] = others as [(typeof others)[0], ...typeof others];
+    const unlucky = robber.take();
+    while (!browser.heldNames.includes(`${name} robbed`)) await clock.advance(0.05);
+    robber.tab.page.dispatchEvent(new Event('freeze'));
+    robber.tab.freeze();
+    const taken = rest.map(({ take }) => take());
+    await clock.advance(500);
+    expect(taken.map(({ state }) => state)).toEqual(rest.map(() => 'fulfilled'));
+    robber.tab.thaw();
+    robber.tab.page.dispatchEvent(new Event('resume'));
+    await clock.advance(500);
+    expect(unlucky.state).toBe('fulfilled');
+    expect(conflictsIn(slots)).toBe(0);
+  });
+
   it('holds nothing that it could be robbed of while it still looks frozen to others', async () => {
     const { clock, browser, callers } = openTabs(1, seed);
     const [{ tab, take }] = callers as [(typeof callers)[0]];
