@@ -1,6 +1,6 @@
 import { type Browser, openTabs, type Tab } from '../test/browser/browser.ts';
 import { engines } from '../test/browser/engines.ts';
-import type { StoreName } from '../test/browser/page/stores.ts';
+import type { BareStep } from '../test/browser/page/bare.ts';
 import { startSite } from '../test/browser/site.ts';
 import { median, sideBySide } from './side-by-side.ts';
 
@@ -8,22 +8,26 @@ import { median, sideBySide } from './side-by-side.ts';
 
 const rounds = 15;
 const steps = 100;
-const stores: readonly StoreName[] = ['indexed-db', 'local-storage'];
-const least: Partial<Record<StoreName, string>> = {
-  'indexed-db': 'the same transaction',
-  'local-storage': 'the same lock and fence',
+const stores = ['indexed-db', 'local-storage'] as const;
+const bareSteps: Record<(typeof stores)[number], readonly BareStep[]> = {
+  'indexed-db': ['the same transaction'],
+  'local-storage': ['the same lock and fence', 'a lock and a fence that is waited for'],
 };
 
 /** Measures in all tabs at once. */
-async function compare(tabs: readonly Tab[], store: StoreName): Promise<string> {
-  const contenders = { bare: true, store: false };
-  const { bare = [], store: own = [] } = await sideBySide(contenders, rounds, async (isBare) => {
-    const times = await Promise.all(tabs.map((tab) => tab.call('roundTrip', { store, isBare, count: steps })));
+async function compare(tabs: readonly Tab[], store: (typeof stores)[number]): Promise<string> {
+  const contenders: Record<string, BareStep | undefined> = { store: undefined };
+  for (const step of bareSteps[store]) contenders[step] = step;
+  const { store: own = [], ...bare } = await sideBySide(contenders, rounds, async (bareStep) => {
+    const times = await Promise.all(tabs.map((tab) => tab.call('roundTrip', { store, bareStep, count: steps })));
     return times.reduce((sum, time) => sum + time, 0) / tabs.length;
   });
-  const ratio = median(own.map((ms, round) => ms / (bare[round] ?? ms)));
   const tabCount = tabs.length === 1 ? '1 tab' : `${tabs.length} tabs`;
-  return `    ${store.padEnd(14)} ${tabCount}  ${median(own).toFixed(2)} ms   ${ratio.toFixed(2)} x ${least[store]} (${median(bare).toFixed(2)} ms)`;
+  const ratios = Object.entries(bare).map(([step, times]) => {
+    const ratio = median(own.map((ms, round) => ms / (times[round] ?? ms)));
+    return `${ratio.toFixed(2)} x ${step} (${median(times).toFixed(2)} ms)`;
+  });
+  return `    ${store.padEnd(14)} ${tabCount.padEnd(6)}  ${median(own).toFixed(2)} ms   ${ratios.join(', ')}`;
 }
 
 async function measure(browser: Browser, url: string): Promise<void> {

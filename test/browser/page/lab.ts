@@ -9,7 +9,7 @@ import {
   throttleFetch,
 } from 'sluice';
 import { planOf } from '../../../src/core/limit.ts';
-import { bare } from './bare.ts';
+import { type BareStep, bare } from './bare.ts';
 import { faults, uses } from './faults.ts';
 import { makeStore, type StoreName } from './stores.ts';
 import type { WorkerReport } from './worker.ts';
@@ -74,7 +74,8 @@ export interface ReserveOptions {
 
 export interface RoundTripOptions {
   readonly store: StoreName;
-  readonly isBare: boolean;
+  /** The step to do instead of one of the store. */
+  readonly bareStep?: BareStep | undefined;
   readonly count: number;
 }
 
@@ -210,15 +211,15 @@ export const lab = {
   },
 
   /** How long a step takes on average, one after the other, in ms: one of the store itself or what it must do at least. */
-  async roundTrip({ store: name, isBare, count }: RoundTripOptions): Promise<number> {
+  async roundTrip({ store: name, bareStep, count }: RoundTripOptions): Promise<number> {
     const store = openStore(name);
     const plan = planOf({ rate: 1, interval: 1_000 }, 0);
     const take = () => store.take('round trip', { plan, costs: [1], ahead: Infinity });
-    const step = isBare ? bare[name] : take;
+    const step = bareStep === undefined ? take : bare[bareStep];
     // Opens what has to be opened.
-    await step?.();
+    await step();
     const begun = performance.now();
-    for (let done = 0; done < count; done++) await step?.();
+    for (let done = 0; done < count; done++) await step();
     return (performance.now() - begun) / count;
   },
 
