@@ -160,7 +160,11 @@ export class Listening {
     // He may take half of the quota until then.
     if (share > 0 && heard.left - 1 / (2 * share) > kept / 2) return wentAt + spacing / share;
     if (!isGradual) return until;
-    return Math.max(wentAt + spacing / leastShare(limit), refusedAt + restAfterRefusal * limit * spacing);
+    const { maxPause } = this.#host;
+    return Math.max(
+      wentAt + Math.min(spacing / leastShare(limit), maxPause),
+      refusedAt + Math.min(restAfterRefusal * limit * spacing, maxPause),
+    );
   }
 
   /** What was heard of a key that somebody else uses too, unless that is over and longer ago than a window. */
@@ -205,7 +209,10 @@ export class Listening {
     if (remaining === undefined || unit !== undefined) return;
     const now = clock.monotonic();
     const ms = Math.min(resetAt - clock.now(), maxPause);
-    heard.limit = Math.max(signal.limit ?? heard.limit, remaining);
+    // Where it does not tell its quota, what it says is left shows that, as far as the limits of the key go.
+    const plan = this.#host.plan(key);
+    const shown = Math.min(remaining, mostUntil(plan, Math.max(ms, ...plan.rules.map(({ limit }) => limit.interval))));
+    heard.limit = signal.limit === undefined ? Math.max(heard.limit, shown) : Math.max(signal.limit, remaining);
     this.#lookForOthers(heard, remaining, signal);
     if (heard.toldAt !== -Infinity && callLeft >= heard.until)
       heard.isGradual = remaining < heard.limit * (heard.isGradual ? 3 / 4 : 1 / 4);
@@ -218,7 +225,6 @@ export class Listening {
     const inFlight = Math.max(0, this.#host.inFlight(key) - 1);
     const left = Math.max(0, (counts ? remaining : heard.remaining) - inFlight);
     // Far from the end of it the limits are what counts, and so are small differences.
-    const plan = this.#host.plan(key);
     if (!holds && heard.shared === 0 && left >= mostUntil(plan, ms)) return;
     if (counts) {
       // Of two ends that are the same the earlier may be the one in the store.

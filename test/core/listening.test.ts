@@ -2,7 +2,7 @@ import { ManualClock } from 'sluice/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { tick } from '../../src/core/clock.ts';
 import { Events } from '../../src/core/events.ts';
-import { planOf, slidingWindow } from '../../src/core/limit.ts';
+import { planOf, quota, slidingWindow } from '../../src/core/limit.ts';
 import { Listening, type ListeningHost } from '../../src/core/listening.ts';
 import { Paces } from '../../src/core/pace.ts';
 import type { Ceiling } from '../../src/core/pool.ts';
@@ -243,6 +243,26 @@ describe('the next call of a quota of 64 that somebody else uses too', () => {
     go();
     listening.listen('key', leave(1), { ...refusal, resetAt: clock.now() + 10 });
     expect(wait()).toBeCloseTo(160);
+  });
+
+  test('waits for no longer where the server, which does not tell its quota, was wrong about it once', async () => {
+    const plan = () => planOf(quota({ limit: 64, interval: 640, margin: 0 }), 0);
+    const { clock, next, leave, answer, go } = told({ plan });
+    for (const remaining of [63, 50, 2 ** 53, 5, 3]) {
+      answer(leave(1), remaining, { resetAt: clock.now() + 100 });
+      await clock.advance(101);
+    }
+    go();
+    expect((next() as number) - clock.monotonic()).toBeCloseTo((16 * 640) / 59, 1);
+  });
+
+  test('waits for no longer than a server may stop a key, whatever it says its quota is', async () => {
+    const { clock, wait, leave, listening, go } = await shown(1, 10, { maxPause: 5_000 });
+    await clock.advance(40);
+    go();
+    const refusal = { throttled: true, buckets: [], ignored: [], remaining: 0, limit: 2 ** 53 };
+    listening.listen('key', leave(1), { ...refusal, resetAt: clock.now() + 10 });
+    expect(wait()).toBe(5_000);
   });
 
   test('goes by the limits again when nothing was told for a window', async () => {
