@@ -61,16 +61,17 @@ export class Deadlines {
   }
 
   #look(): void {
-    this.#timer = undefined;
     const now = this.#clock.monotonic();
     for (const deadline of this.#open) {
-      if (deadline.at > now) {
-        if (this.#timer === undefined) this.#setTimer(deadline.at - now);
-        return;
-      }
+      if (deadline.at > now) break;
       this.#open.delete(deadline);
       deadline.miss(now - deadline.at);
     }
+    // Only now, as whoever misses one may set another, which is not the first.
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const [first] = this.#open;
+    if (first !== undefined) this.#setTimer(first.at - now);
   }
 }
 

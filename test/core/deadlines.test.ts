@@ -83,3 +83,16 @@ it('keeps a process of Node open only while a deadline is open', () => {
   expect(timers.map((timer) => timer.hasRef())).toEqual([true]);
   for (const timer of timers) clearTimeout(timer);
 });
+
+it('one that is set while another is missed delays none that was set before', async () => {
+  const clock = new ManualClock();
+  const deadlines = new Deadlines(clock, 1_000);
+  const missed: number[] = [];
+  const start = clock.monotonic();
+  deadlines.set(() => deadlines.set(() => missed.push(clock.monotonic() - start)));
+  await clock.advance(400);
+  deadlines.set(() => missed.push(clock.monotonic() - start));
+  await clock.advance(5_000);
+  expect(missed).toEqual([1_400, 2_000]);
+  expect(clock.timers).toBe(0);
+});
