@@ -112,8 +112,7 @@ export class Listening {
         heard.refusals++;
         heard.refusedAt = clock.monotonic();
       }
-      heard.shared = sharedFor(signal);
-      heard.isSure = true;
+      this.#noteOthers(heard, sharedFor(signal), true);
       this.#host.stop(key, wait ?? backOff(heard.refusals, leastPause), true);
     } else {
       if (left >= heard.refusedAt) heard.refusals = 0;
@@ -169,7 +168,7 @@ export class Listening {
 
   /** What was heard of a key that somebody else uses too, unless that is over and longer ago than a window. */
   #heardBesideOthers(key: string): Heard | undefined {
-    const heard = this.#heard.size === 0 ? undefined : this.#heard.get(key);
+    const heard = this.#heard.get(key);
     if (heard === undefined || heard.shared === 0) return undefined;
     const { until, toldAt, limit, spacing } = heard;
     const now = this.#host.clock.monotonic();
@@ -241,8 +240,7 @@ export class Listening {
   /** Somebody else shows by less being left than our own calls explain, whatever they are counted in: all of them are off already. */
   #lookForOthers(heard: Heard, remaining: number, signal: ServerSignal): void {
     if (heard.toldAt !== -Infinity && remaining < heard.left) {
-      heard.shared = sharedFor(signal);
-      heard.isSure = true;
+      this.#noteOthers(heard, sharedFor(signal), true);
     } else if (
       !this.#host.isShared &&
       signal.limit !== undefined &&
@@ -250,9 +248,14 @@ export class Listening {
     ) {
       // What was on its way when counting began may have counted for more than one call.
       const hasCounted = this.#host.clock.monotonic() - heard.since >= 2 * heard.limit * heard.spacing;
-      heard.shared = hasCounted ? sharedFor(signal) : Math.max(heard.shared, signal.limit);
-      heard.isSure ||= hasCounted;
+      this.#noteOthers(heard, hasCounted ? sharedFor(signal) : Math.max(heard.shared, signal.limit), hasCounted);
     }
+  }
+
+  #noteOthers(heard: Heard, calls: number, isSure: boolean): void {
+    heard.shared = calls;
+    heard.isSure ||= isSure;
+    this.#host.paces.othersShow = true;
   }
 
   #of(key: string): Heard {

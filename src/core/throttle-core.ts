@@ -406,13 +406,15 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   pacedUntil(key: string): number | undefined {
-    const paced = this.paces.isIdle ? undefined : this.paces.nextAt(key, this.plan(key));
+    if (this.paces.isIdle) return undefined;
+    const paced = this.paces.nextAt(key, this.plan(key));
     const scarce = this.#listening.nextAt(key);
     return paced === undefined || scarce === undefined ? (paced ?? scarce) : Math.max(paced, scarce);
   }
 
   noteGrant(key: string): void {
-    if (!this.paces.isIdle) this.paces.noteGrant(key, this.clock.monotonic());
+    if (this.paces.isIdle) return;
+    this.paces.noteGrant(key, this.clock.monotonic());
     this.#listening.noteGrant(key);
   }
 
