@@ -12,8 +12,6 @@ export interface ListeningHost {
   readonly paces: Paces;
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
-  /** Whether tabs or processes of our own take from the same buckets: then nobody can tell their calls from those of others. */
-  readonly isShared: boolean;
   plan(key: string): Plan;
   /** Calls of this process that are on their way. */
   inFlight(key: string): number;
@@ -37,38 +35,16 @@ interface Heard {
   roundTrip: number;
   /** The time between calls at the rate of the limits then, in ms. */
   spacing: number;
-  /** The quota, as far as the server has told. */
-  limit: number;
   /** What was left less the calls that were or got on their way since. */
   left: number;
   until: number;
   /** For so many answered calls yet somebody else counts as using the quota too. */
   shared: number;
-  /** Whether it is sure to be somebody else, and not ourselves before this process began. */
-  isSure: boolean;
-  /** Whether the server gives calls back one by one: little was left when there was to be more. */
-  isGradual: boolean;
-  /** When this was first heard, and our calls since `countedFrom` and in the window before. */
-  readonly since: number;
-  countedFrom: number;
-  own: number;
-  ownBefore: number;
-  /** When the latest call was let go. */
-  wentAt: number;
 }
 
 /** The pause after a refusal that names no time: at first, and at most after many in a row, in ms. */
 const firstBackOff = 1_000;
 const longestBackOff = 60_000;
-
-/** Where somebody else uses the quota too, calls slow down as soon as less than this part of it is left. */
-const scarce = 1 / 8;
-
-/** What of the rate is left to calls that find out whether there is more again: one in 16 calls' time, or in an eighth of a window. */
-const leastShare = (limit: number): number => Math.min(1 / 16, 8 / limit);
-
-/** The part of a window for which none goes after a refusal where calls are given back one by one. */
-const restAfterRefusal = 1 / 4;
 
 /** So many keys are remembered before those that matter no more are forgotten. */
 const keysKept = 1_000;
@@ -112,7 +88,7 @@ export class Listening {
         heard.refusals++;
         heard.refusedAt = clock.monotonic();
       }
-      this.#noteOthers(heard, sharedFor(signal), true);
+      heard.shared = sharedFor(signal);
       this.#host.stop(key, wait ?? backOff(heard.refusals, leastPause), true);
     } else {
       if (left >= heard.refusedAt) heard.refusals = 0;
@@ -136,49 +112,12 @@ export class Listening {
    * until our next ones arrive; at the end ours go one by one, so that one at most is refused.
    */
   mostInFlight(key: string): number {
-    const heard = this.#heardBesideOthers(key);
-    if (heard === undefined) return Infinity;
+    const heard = this.#heard.get(key);
+    if (heard === undefined || heard.shared === 0) return Infinity;
     const now = this.#host.clock.monotonic();
-    if (heard.until <= now && !heard.isGradual) return 1;
+    if (heard.until <= now) return Infinity;
     const stale = now - heard.toldAt + 2 * heard.roundTrip;
     return Math.max(1, heard.remaining - 1 - Math.ceil(stale / heard.spacing));
-  }
-
-  /**
-   * When the next call may go where somebody else uses the quota too, on the monotonic clock; undefined where the limits say so.
-   * The less is left, the slower: so it stays above what his calls may differ by, which goes with the root of the quota.
-   */
-  nextAt(key: string): number | undefined {
-    const heard = this.#host.isShared ? undefined : this.#heardBesideOthers(key);
-    if (heard === undefined || !heard.isSure) return undefined;
-    const { until, isGradual, limit, spacing, wentAt, refusedAt } = heard;
-    // A window that has ended is full again.
-    if (!isGradual && until <= this.#host.clock.monotonic()) return undefined;
-    const kept = Math.sqrt(limit) / 2;
-    const share = Math.min(1, (heard.left - kept) / (scarce * limit));
-    // He may take half of the quota until then.
-    if (share > 0 && heard.left - 1 / (2 * share) > kept / 2) return wentAt + spacing / share;
-    if (!isGradual) return until;
-    const { maxPause } = this.#host;
-    return Math.max(
-      wentAt + Math.min(spacing / leastShare(limit), maxPause),
-      refusedAt + Math.min(restAfterRefusal * limit * spacing, maxPause),
-    );
-  }
-
-  /** What was heard of a key that somebody else uses too, unless that is over and longer ago than a window. */
-  #heardBesideOthers(key: string): Heard | undefined {
-    const heard = this.#heard.get(key);
-    if (heard === undefined || heard.shared === 0) return undefined;
-    const { until, toldAt, limit, spacing } = heard;
-    const now = this.#host.clock.monotonic();
-    return until > now || now - toldAt < limit * spacing ? heard : undefined;
-  }
-
-  /** Notes that a call is let go. */
-  noteGrant(key: string): void {
-    const heard = this.#heardBesideOthers(key);
-    if (heard !== undefined) heard.wentAt = this.#host.clock.monotonic();
   }
 
   /** Forgets what was heard of a key. */
@@ -189,42 +128,28 @@ export class Listening {
   /** Notes that a call leaves, which takes `calls` of what is left. */
   noteDeparture(key: string, calls: number): void {
     const heard = this.#heard.get(key);
-    if (heard === undefined) return;
-    heard.left -= calls;
-    const now = this.#host.clock.monotonic();
-    const window = heard.limit * heard.spacing;
-    if (now - heard.countedFrom >= window) {
-      heard.ownBefore = now - heard.countedFrom < 2 * window ? heard.own : 0;
-      heard.own = 0;
-      heard.countedFrom = now;
-    }
-    heard.own += calls;
+    if (heard !== undefined) heard.left -= calls;
   }
 
   #noteLeft(key: string, heard: Heard, callLeft: number, signal: ServerSignal): void {
     const { clock, maxPause } = this.#host;
-    // A reset that is over by the time the answer is here is none.
-    const { remaining, resetAt = clock.now(), unit } = signal;
-    if (remaining === undefined || unit !== undefined) return;
+    const { remaining, resetAt, unit } = signal;
+    if (remaining === undefined || resetAt === undefined || unit !== undefined) return;
     const now = clock.monotonic();
     const ms = Math.min(resetAt - clock.now(), maxPause);
-    // Where it does not tell its quota, what it says is left shows that, as far as the limits of the key go.
-    const plan = this.#host.plan(key);
-    const shown = Math.min(remaining, mostUntil(plan, Math.max(ms, ...plan.rules.map(({ limit }) => limit.interval))));
-    heard.limit = signal.limit === undefined ? Math.max(heard.limit, shown) : Math.max(signal.limit, remaining);
-    this.#lookForOthers(heard, remaining, signal);
-    if (heard.toldAt !== -Infinity && callLeft >= heard.until)
-      heard.isGradual = remaining < heard.limit * (heard.isGradual ? 3 / 4 : 1 / 4);
-    if (ms <= 0 && heard.shared === 0) return;
+    if (ms <= 0) return;
     const holds = heard.until > now;
     const isSame = holds && Math.abs(heard.until - now - ms) <= sameInstant;
+    // All calls of our own are off already.
+    if (holds && remaining < heard.left) heard.shared = sharedFor(signal);
     // Of answers whose calls were on their way together nobody knows which is newer: the one counts that leaves less.
     const isNewer = !holds || callLeft >= heard.toldAt;
     const counts = isNewer || remaining <= heard.remaining;
     const inFlight = Math.max(0, this.#host.inFlight(key) - 1);
     const left = Math.max(0, (counts ? remaining : heard.remaining) - inFlight);
     // Far from the end of it the limits are what counts, and so are small differences.
-    if (!holds && heard.shared === 0 && left >= mostUntil(plan, ms)) return;
+    const plan = this.#host.plan(key);
+    if (!holds && left >= mostUntil(plan, ms)) return;
     if (counts) {
       // Of two ends that are the same the earlier may be the one in the store.
       const until = isSame ? Math.min(heard.until, now + ms) : now + ms;
@@ -234,53 +159,23 @@ export class Listening {
     if (isClose) return;
     const isNewest = isNewer || left > heard.left;
     heard.left = left;
-    if (heard.until > now) this.#host.ceil(key, { remaining: left, ms: heard.until - now, isNewest });
-  }
-
-  /** Somebody else shows by less being left than our own calls explain, whatever they are counted in: all of them are off already. */
-  #lookForOthers(heard: Heard, remaining: number, signal: ServerSignal): void {
-    if (heard.toldAt !== -Infinity && remaining < heard.left) {
-      this.#noteOthers(heard, sharedFor(signal), true);
-    } else if (
-      !this.#host.isShared &&
-      signal.limit !== undefined &&
-      remaining < signal.limit - heard.own - heard.ownBefore
-    ) {
-      // What was on its way when counting began may have counted for more than one call.
-      const hasCounted = this.#host.clock.monotonic() - heard.since >= 2 * heard.limit * heard.spacing;
-      this.#noteOthers(heard, hasCounted ? sharedFor(signal) : Math.max(heard.shared, signal.limit), hasCounted);
-    }
-  }
-
-  #noteOthers(heard: Heard, calls: number, isSure: boolean): void {
-    heard.shared = calls;
-    heard.isSure ||= isSure;
-    this.#host.paces.othersShow = true;
+    this.#host.ceil(key, { remaining: left, ms: heard.until - now, isNewest });
   }
 
   #of(key: string): Heard {
     let heard = this.#heard.get(key);
     if (heard === undefined) {
       if (this.#heard.size >= this.#mostKeys) this.#forgetOld();
-      const now = this.#host.clock.monotonic();
       heard = {
         refusals: 0,
         refusedAt: -Infinity,
         remaining: Infinity,
         toldAt: -Infinity,
         roundTrip: 0,
-        spacing: spacing(this.#host.plan(key)),
-        limit: 0,
+        spacing: 1,
         left: Infinity,
         until: -Infinity,
         shared: 0,
-        isSure: false,
-        isGradual: false,
-        since: now,
-        countedFrom: now,
-        own: this.#host.inFlight(key),
-        ownBefore: 0,
-        wentAt: -Infinity,
       };
       this.#heard.set(key, heard);
     }

@@ -29,12 +29,9 @@ const keysKept = 1_000;
 export class Paces {
   readonly #paces = new Map<string, Pace>();
 
-  /** Whether somebody else was seen to use the quota of any key. */
-  othersShow = false;
-
   /** Whether no key at all is held to anything. */
   get isIdle(): boolean {
-    return this.#paces.size === 0 && !this.othersShow;
+    return this.#paces.size === 0;
   }
 
   /** Notes that the server refused calls of a key, once for all that were on their way together. */

@@ -281,10 +281,6 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     }
   }
 
-  get isShared(): boolean {
-    return this.store.shared;
-  }
-
   inFlight(key: string): number {
     return this.#lanes.get(key)?.inFlight ?? 0;
   }
@@ -406,16 +402,11 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   pacedUntil(key: string): number | undefined {
-    if (this.paces.isIdle) return undefined;
-    const paced = this.paces.nextAt(key, this.plan(key));
-    const scarce = this.#listening.nextAt(key);
-    return paced === undefined || scarce === undefined ? (paced ?? scarce) : Math.max(paced, scarce);
+    return this.paces.isIdle ? undefined : this.paces.nextAt(key, this.plan(key));
   }
 
   noteGrant(key: string): void {
-    if (this.paces.isIdle) return;
-    this.paces.noteGrant(key, this.clock.monotonic());
-    this.#listening.noteGrant(key);
+    if (!this.paces.isIdle) this.paces.noteGrant(key, this.clock.monotonic());
   }
 
   notePause(key: string, ms: number): void {

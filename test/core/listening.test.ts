@@ -2,7 +2,7 @@ import { ManualClock } from 'sluice/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { tick } from '../../src/core/clock.ts';
 import { Events } from '../../src/core/events.ts';
-import { planOf, quota, slidingWindow } from '../../src/core/limit.ts';
+import { planOf, slidingWindow } from '../../src/core/limit.ts';
 import { Listening, type ListeningHost } from '../../src/core/listening.ts';
 import { Paces } from '../../src/core/pace.ts';
 import type { Ceiling } from '../../src/core/pool.ts';
@@ -20,7 +20,6 @@ function setUp() {
     events: new Events(),
     paces: new Paces(),
     maxPause: Infinity,
-    isShared: false,
     plan: () => planOf({ rate: 1, interval: 1 }, 0),
     inFlight: () => 1,
     stop: (_key, ms) => void stops.push(ms),
@@ -45,7 +44,6 @@ function told(options: Partial<ListeningHost> = {}) {
     events: new Events(),
     paces: new Paces(),
     maxPause: Infinity,
-    isShared: false,
     plan: () => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0),
     inFlight: () => inFlight,
     stop: () => {},
@@ -59,8 +57,6 @@ function told(options: Partial<ListeningHost> = {}) {
     listening,
     ceilings,
     most: () => listening.mostInFlight('key'),
-    next: () => listening.nextAt('key'),
-    go: () => listening.noteGrant('key'),
     knowsUntil: () => listening.knowsUntil('key'),
     leave: (calls: number, cost = 1) => {
       inFlight += calls;
@@ -143,6 +139,12 @@ describe('calls in flight', () => {
     expect(most()).toBe(Infinity);
   });
 
+  test('are as many as there are limits where calls explain what is left, each by as much as it counts for', async () => {
+    const { leave, answer, most } = told();
+    for (let remaining = 60; remaining > 0; remaining -= 5) answer(leave(1, 5), remaining);
+    expect(most()).toBe(Infinity);
+  });
+
   test.each([
     ['less is left than calls of ours explain', 17, {}],
     ['a call is refused', 18, { throttled: true }],
@@ -173,102 +175,6 @@ describe('calls in flight', () => {
     expect(most()).toBe(19);
     answer(leave(1), 20, more);
     expect(most()).toBe(Infinity);
-  });
-});
-
-describe('the next call of a quota of 64 that somebody else uses too', () => {
-  /** Somebody else shows; then so many are left, and a call goes. `reset` is the time until there is more, in ms. */
-  async function shown(remaining: number, reset = 60_000, options: Partial<ListeningHost> = {}) {
-    const one = told(options);
-    const answer = (left: number) => one.answer(one.leave(1), left, { limit: 64, resetAt: one.clock.now() + reset });
-    answer(63);
-    answer(50);
-    await one.clock.advance(5);
-    answer(remaining);
-    one.go();
-    return { ...one, wait: () => (one.next() ?? -Infinity) - one.clock.monotonic(), answer };
-  }
-
-  test('goes by the limits where nobody has shown', () => {
-    const { answer, leave, next } = told();
-    answer(leave(1), 63, { limit: 64 });
-    expect(next()).toBeUndefined();
-  });
-
-  test.each([
-    [50, 10],
-    [12, 10],
-    [8, 20],
-    [6, 40],
-  ])('with %s left goes after %s ms, at the rate of the limits or slower', async (left, ms) => {
-    const { wait } = await shown(left);
-    expect(wait()).toBeCloseTo(ms);
-  });
-
-  test.each([5, 4, 0])(
-    'with %s left, which somebody else may take meanwhile, goes when there is more',
-    async (left) => {
-      const { wait } = await shown(left);
-      expect(wait()).toBeCloseTo(59_995);
-    },
-  );
-
-  test('goes by the limits where tabs or processes of our own take from the same bucket', async () => {
-    const { next } = await shown(1, 60_000, { isShared: true });
-    expect(next()).toBeUndefined();
-  });
-
-  test('goes by the limits where calls of ours explain what is left, each as many as it counts for', async () => {
-    const { clock, leave, answer, next } = told();
-    for (let call = 0; call < 100; call++) {
-      answer(leave(1, 5), 60 - 5 * (call % 13), { limit: 65 });
-      await clock.advance(50);
-    }
-    expect(next()).toBeUndefined();
-  });
-
-  test('waits for a sixteenth of the rate where calls are given back one by one', async () => {
-    const { clock, wait, answer, go } = await shown(1, 100);
-    await clock.advance(101);
-    expect(wait()).toBe(-Infinity);
-    answer(3);
-    go();
-    expect(wait()).toBeCloseTo(160);
-  });
-
-  test('waits for a quarter of a window after a refusal there', async () => {
-    const { clock, wait, leave, listening, go } = await shown(1, 10);
-    await clock.advance(40);
-    const refusal = { throttled: true, buckets: [], ignored: [], remaining: 0, limit: 64 };
-    go();
-    listening.listen('key', leave(1), { ...refusal, resetAt: clock.now() + 10 });
-    expect(wait()).toBeCloseTo(160);
-  });
-
-  test('waits for no longer where the server, which does not tell its quota, was wrong about it once', async () => {
-    const plan = () => planOf(quota({ limit: 64, interval: 640, margin: 0 }), 0);
-    const { clock, next, leave, answer, go } = told({ plan });
-    for (const remaining of [63, 50, 2 ** 53, 5, 3]) {
-      answer(leave(1), remaining, { resetAt: clock.now() + 100 });
-      await clock.advance(101);
-    }
-    go();
-    expect((next() as number) - clock.monotonic()).toBeCloseTo((16 * 640) / 59, 1);
-  });
-
-  test('waits for no longer than a server may stop a key, whatever it says its quota is', async () => {
-    const { clock, wait, leave, listening, go } = await shown(1, 10, { maxPause: 5_000 });
-    await clock.advance(40);
-    go();
-    const refusal = { throttled: true, buckets: [], ignored: [], remaining: 0, limit: 2 ** 53 };
-    listening.listen('key', leave(1), { ...refusal, resetAt: clock.now() + 10 });
-    expect(wait()).toBe(5_000);
-  });
-
-  test('goes by the limits again when nothing was told for a window', async () => {
-    const { clock, next } = await shown(8, 10);
-    await clock.advance(640);
-    expect(next()).toBeUndefined();
   });
 });
 

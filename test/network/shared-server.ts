@@ -3,7 +3,7 @@ import { numbersFrom } from './jittery-server.ts';
 
 /** How a server counts, what it tells, and who else uses it up. */
 export interface SharedServerOptions {
-  readonly counts: 'fixed-window' | 'sliding-window' | 'token-bucket' | 'leaky-bucket';
+  readonly counts: 'fixed-window' | 'sliding-window' | 'token-bucket';
   readonly tells: 'ratelimit' | 'x-ratelimit' | 'nothing';
   readonly limit: number;
   /** Length of its window in ms. */
@@ -19,15 +19,8 @@ export interface SharedServer {
   readonly fetch: typeof fetch;
   /** Calls of ours that were taken. */
   taken: number;
-  readonly refused: Refused[];
-}
-
-/** A call of ours that was refused. Instants in ms on the clock's monotonic scale. */
-export interface Refused {
-  readonly leftAt: number;
-  readonly at: number;
-  /** When the client hears of it. */
-  heardAt: number;
+  /** When it refused calls of ours, in ms on the clock's monotonic scale. */
+  readonly refusedAt: number[];
 }
 
 /** A server in virtual time whose quota a foreign client eats half of. */
@@ -60,18 +53,15 @@ export function sharedServer(clock: ManualClock, options: SharedServerOptions): 
   if (foreign !== 'none') live();
   const server: SharedServer = {
     taken: 0,
-    refused: [],
+    refusedAt: [],
     fetch: (async () => {
-      const leftAt = clock.monotonic();
       await travel();
       const now = clock.monotonic();
       const isTaken = counter.take(now);
-      const refused = { leftAt, at: now, heardAt: Infinity };
       if (isTaken) server.taken++;
-      else server.refused.push(refused);
+      else server.refusedAt.push(now);
       const headers = headersAt(now);
       await travel();
-      refused.heardAt = clock.monotonic();
       return new Response(null, { status: isTaken ? 200 : 429, headers });
     }) as typeof fetch,
   };
@@ -99,8 +89,24 @@ const counters: Readonly<Record<SharedServerOptions['counts'], (limit: number, i
       (now) => now - interval + Number.EPSILON * now,
       (now, oldest = now) => oldest + interval,
     ),
-  'token-bucket': (limit, interval) => bucket(limit, interval, (left) => limit - left),
-  'leaky-bucket': (limit, interval) => bucket(limit, interval, (left) => Math.floor(left) + 1 - left),
+  'token-bucket': (limit, interval) => {
+    let level = limit;
+    let at = 0;
+    const fill = (now: number) => {
+      level = Math.min(limit, level + ((now - at) * limit) / interval);
+      at = now;
+      return level;
+    };
+    return {
+      left: fill,
+      resetAt: (now) => now + ((limit - fill(now)) * interval) / limit,
+      take: (now) => {
+        const isTaken = fill(now) >= 1;
+        if (isTaken) level--;
+        return isTaken;
+      },
+    };
+  },
 };
 
 function windowed(
@@ -120,26 +126,6 @@ function windowed(
       if (left(now) <= 0) return false;
       calls.push(now);
       return true;
-    },
-  };
-}
-
-/** A bucket that refills evenly. `missing` is how much it tells the time of: all that is not there, or the rest of the next call. */
-function bucket(limit: number, interval: number, missing: (left: number) => number): Counter {
-  let level = limit;
-  let at = 0;
-  const fill = (now: number) => {
-    level = Math.min(limit, level + ((now - at) * limit) / interval);
-    at = now;
-    return level;
-  };
-  return {
-    left: fill,
-    resetAt: (now) => now + (missing(fill(now)) * interval) / limit,
-    take: (now) => {
-      const isTaken = fill(now) >= 1;
-      if (isTaken) level--;
-      return isTaken;
     },
   };
 }
