@@ -11,7 +11,7 @@ interface Asked {
 }
 
 /** The most buckets that one call of the script sees to: the server does nothing else meanwhile. */
-const mostTogether = 32;
+const mostTogether = 16;
 
 /** Runs of different buckets that are asked for in the same instant, in one call of the script. */
 export class RunsTogether {

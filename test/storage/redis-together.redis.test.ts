@@ -50,11 +50,11 @@ const takeEach = (store: BucketStore, keys: readonly string[]) =>
 const keys = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}-${index}`);
 
 describe('buckets asked for together', () => {
-  test('are asked for in one call of the script, 32 at the most', async () => {
+  test('are asked for in one call of the script, 16 at the most', async () => {
     const { calls, ...rest } = client(false);
     const store = redisStore({ ...rest });
     expect(await takeEach(store, keys(70, 'many'))).toEqual(keys(70, '').map(() => 1));
-    expect(calls).toEqual([32, 32, 6]);
+    expect(calls).toEqual([16, 16, 16, 16, 6]);
     expect(await takeEach(store, ['many-0'])).toEqual([1]);
     expect(calls.at(-1)).toBe(1);
   });
