@@ -43,8 +43,6 @@ export class Attempt {
   #chunks: Uint8Array[] | undefined;
   /** Says that the body has come, or that it is not to be looked into. */
   #bodyCame: ((isReadable: boolean) => void) | undefined;
-  #isEnded = false;
-  #isDropped = false;
 
   constructor(owner: Owner, to: UndiciHandler, sifting: Sifting) {
     this.#owner = owner;
@@ -68,20 +66,12 @@ export class Attempt {
     this.#resume?.();
   }
 
-  /** Forgets what was kept. */
-  drop(): void {
-    this.#isDropped = true;
-    this.#kept = [];
-    if (!this.#isEnded) this.abort?.();
-  }
-
   /** For undici 6. */
   get older(): UndiciHandler {
     const to = this.#to;
     return {
       onConnect: (abort, context) => this.#connected(abort, context),
       onResponseStarted: () => to.onResponseStarted?.(),
-      onUpgrade: (...args) => to.onUpgrade?.(...args),
       onBodySent: (...args) => to.onBodySent?.(...args),
       onRequestSent: () => to.onRequestSent?.(),
       onHeaders: (status, headers, resume, statusText) => {
@@ -118,7 +108,6 @@ export class Attempt {
         this.#connected((reason) => own.abort(reason), context);
       },
       onResponseStarted: () => to.onResponseStarted?.(),
-      onRequestUpgrade: (_, ...args) => to.onRequestUpgrade?.(controller, ...args),
       onResponseStart: (_, status, headers, statusText) => {
         if (status < 200) return to.onResponseStart?.(controller, status, headers, statusText);
         this.#hear({ status, headers });
@@ -138,7 +127,7 @@ export class Attempt {
     this.abort = abort;
     const { signal } = this.#owner;
     if (signal.aborted) abort(signal.reason);
-    else if (!this.#isDropped) this.#owner.begin(context);
+    else this.#owner.begin(context);
   }
 
   #hear(answer: Answered): void {
@@ -156,7 +145,6 @@ export class Attempt {
   }
 
   #tell(event: () => boolean, chunk?: Uint8Array): boolean {
-    if (this.#isDropped) return true;
     if (this.#kept === undefined) return event();
     this.#kept.push(event);
     if (chunk === undefined) return true;
@@ -174,7 +162,6 @@ export class Attempt {
   }
 
   #end(event: () => void): void {
-    this.#isEnded = true;
     this.#tell(() => {
       event();
       return true;

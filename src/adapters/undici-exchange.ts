@@ -8,7 +8,8 @@ import type { Abort, Controller, Dispatch, UndiciHandler, UndiciRequest } from '
  */
 class WaitSignal implements Pick<AbortSignal, 'aborted' | 'reason'> {
   aborted = false;
-  reason: unknown;
+  /** Null before the abort, as that of undici's controllers is. */
+  reason: unknown = null;
   readonly #listeners = new Set<() => void>();
 
   addEventListener(_: 'abort', listener: () => void): void {
@@ -99,9 +100,9 @@ export class Exchange {
     this.fail(this.signal.reason);
   }
 
-  /** Frees the connection of what was kept: nobody will read it. */
+  /** Frees the connection of what was kept: nobody will read it. If all of it has come, undici takes no notice. */
   discard(): void {
-    this.#attempt?.drop();
+    this.#attempt?.abort?.();
     this.#attempt = undefined;
   }
 
@@ -127,8 +128,7 @@ class ExchangeController implements Controller {
   }
 
   get reason(): unknown {
-    const { aborted, reason } = this.#exchange.signal;
-    return aborted ? reason : null;
+    return this.#exchange.signal.reason;
   }
 
   get paused(): boolean {

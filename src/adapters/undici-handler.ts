@@ -32,11 +32,9 @@ export interface UndiciHandler {
   onData?(chunk: Uint8Array): boolean;
   onComplete?(trailers: unknown): void;
   onError?(error: unknown): void;
-  onUpgrade?(status: number, headers: unknown, socket: unknown): void;
   onBodySent?(size: number, total: number): void;
   onRequestSent?(): void;
   onRequestStart?(controller: Controller, context?: unknown): void;
-  onRequestUpgrade?(controller: Controller, status: number, headers: HeaderRecord, socket: unknown): void;
   onResponseStart?(controller: Controller, status: number, headers: HeaderRecord, statusText?: string): void;
   onResponseData?(controller: Controller, chunk: Uint8Array): void;
   onResponseEnd?(controller: Controller, trailers: unknown): void;

@@ -73,7 +73,7 @@ export function throttleInterceptor(
       const sifting: Sifting = {
         isRefusal: (answer) => {
           signal = signalOf(link, options, answer);
-          return mayRepeat && signal.throttled;
+          return signal.throttled;
         },
         looksIntoBody: looksIntoBody(options),
       };

@@ -115,6 +115,8 @@ describe.each(versions)('undici %s', (_, undici) => {
     await clock.advance(5 * T);
     const answer = await call;
     expect([answer.statusCode, await answer.body.text(), count.calls]).toEqual([200, 'done', 2]);
+    // A refusal that was read to its end leaves its connection to the next try.
+    expect(new Set(server.seen.slice(-2).map(({ port }) => port)).size).toBe(1);
   });
 
   it.each<[string, ThrottleInterceptorOptions, object]>([
