@@ -90,7 +90,8 @@ interface Move {
   readonly reject: (error: unknown) => void;
 }
 
-const never = () => {};
+/** What a waiter's promise has not replaced yet. */
+const unset = () => {};
 
 /** The most calls that one store operation carries. */
 const mostPerPass = 1024;
@@ -241,7 +242,7 @@ export class Lane {
       since,
       deadline,
       holdsPlace: request.holdsPlace,
-      resolve: never,
+      resolve: unset,
       signal: request.signal,
       onAbort: undefined,
       rank: undefined,

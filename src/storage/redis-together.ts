@@ -52,11 +52,7 @@ export class RunsTogether {
   }
 
   #send(asked: readonly Pick<Asked, 'key' | 'run'>[]): Promise<unknown> {
-    const [
-      {
-        run: { limits },
-      },
-    ] = asked as [Asked];
+    const { limits } = (asked[0] as Asked).run;
     const areSame = asked.every(({ run }) => run.limits === limits);
     const numbers = `[${asked.map(({ run }) => run.numbers).join(',')}]`;
     return this.#call(

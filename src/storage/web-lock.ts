@@ -76,7 +76,7 @@ export class WebLocks {
       if (hold.isDone) return;
       if (error !== undefined && !hold.isLost) throw error;
       const holder: Holder | undefined = wasGranted ? undefined : await this.#holderOf(name);
-      isStuck = holder !== undefined && (holder.isFrozen || holder.clientId === seen?.clientId);
+      isStuck = holder !== undefined && (holder.isFrozen || (seen !== undefined && holder.clientId === seen.clientId));
       seen = holder;
     }
     throw new Error(`The Web Lock ${shown(name)} could not be held within ${patience} ms.`);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { type BucketStore, slidingWindow } from 'sluice';
 import { redisStore } from 'sluice/redis';
@@ -8,15 +7,11 @@ import type { Receipt } from '../../src/core/store.ts';
 import { redisScript, redisScriptHash } from '../../src/storage/redis-script.ts';
 import { playBeside } from './redis-history.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
-
-const sha1 = (text: string) => createHash('sha1').update(text).digest('hex');
+import { sha1, timedHash, timedScript } from './redis-timed.ts';
 
 const steps = Number(process.env.SLUICE_STEPS ?? 100_000);
 const stepsPerHistory = 250;
 const atOnce = 40;
-
-/** The script with the instant taken from one more key, so that time is the test's. */
-const timed = redisScript.replace(/local now = .*/, 'local now = tonumber(table.remove(KEYS))');
 
 let server: RedisServer;
 let redis: Redis;
@@ -24,7 +19,7 @@ let redis: Redis;
 beforeAll(async () => {
   server = await startRedis();
   redis = new Redis(server.port);
-  await redis.script('LOAD', timed);
+  await redis.script('LOAD', timedScript);
 });
 afterAll(async () => {
   redis.disconnect();
@@ -33,16 +28,15 @@ afterAll(async () => {
 
 /** A store whose server shows the time that `now` gives. */
 function storeAt(now: () => number): BucketStore {
-  const hash = sha1(timed);
   return redisStore({
     eval: () => Promise.reject(new Error('never here')),
-    evalsha: (_: string, [key = '']: string[], args: string[]) => redis.evalsha(hash, 2, key, `${now()}`, ...args),
+    evalsha: (_: string, [key = '']: string[], args: string[]) => redis.evalsha(timedHash, 2, key, `${now()}`, ...args),
   });
 }
 
 test('the script is known by its SHA-1', () => {
   expect(redisScriptHash).toBe(sha1(redisScript));
-  expect(timed).not.toBe(redisScript);
+  expect(timedScript).not.toBe(redisScript);
 });
 
 describe('random histories', () => {

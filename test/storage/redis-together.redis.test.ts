@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { redisStore } from 'sluice/redis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -6,13 +5,9 @@ import { newBucket } from '../../src/core/bucket.ts';
 import { planOf } from '../../src/core/limit.ts';
 import { take } from '../../src/core/operations.ts';
 import type { BucketStore } from '../../src/core/store.ts';
-import { redisScript } from '../../src/storage/redis-script.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
+import { timedHash, timedScript } from './redis-timed.ts';
 import { dice } from './storages.ts';
-
-/** The script with the instant taken from one more key, so that time is the test's. */
-const timed = redisScript.replace(/local now = .*/, 'local now = tonumber(table.remove(KEYS))');
-const hash = createHash('sha1').update(timed).digest('hex');
 
 let server: RedisServer;
 let redis: Redis;
@@ -21,7 +16,7 @@ let now: number;
 beforeAll(async () => {
   server = await startRedis();
   redis = new Redis(server.port);
-  await redis.script('LOAD', timed);
+  await redis.script('LOAD', timedScript);
 });
 beforeEach(() => {
   now = 1.8e12;
@@ -38,7 +33,7 @@ function client(isCluster: boolean, refuses: (keys: number) => Error | undefined
     calls.push(count);
     const error = refuses(count);
     if (error !== undefined) return Promise.reject(error);
-    return redis.evalsha(hash, count + 1, ...rest.slice(0, count), `${now}`, ...rest.slice(count));
+    return redis.evalsha(timedHash, count + 1, ...rest.slice(0, count), `${now}`, ...rest.slice(count));
   };
   return { calls, isCluster, defineCommand: () => {}, evalsha, eval: () => Promise.reject(new Error('never here')) };
 }
