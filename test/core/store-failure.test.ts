@@ -318,3 +318,14 @@ describe('an answer that comes after the 5 seconds', () => {
     expect(call.state).toBe('fulfilled');
   });
 });
+
+test('closing ends what a hanging store was asked outside the lines, and leaves no timer', async () => {
+  const { clock, throttle, state } = setup('hangs');
+  state.isDown = true;
+  const asked = outcomeOf(throttle.status(), clock);
+  await clock.advance(10);
+  expect(asked.state).toBe('pending');
+  await throttle.close();
+  await clock.advance(0);
+  expect([asked.state, clock.timers]).toEqual(['fulfilled', 0]);
+});
