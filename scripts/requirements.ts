@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** A program that npm does not bring and that some test files need. */
 export interface Requirement {
@@ -9,7 +10,10 @@ export interface Requirement {
   readonly suffix: string;
   /** The command that is looked for on the PATH. */
   readonly command: string;
+  /** One package, or those to unpack, with spaces between. */
   readonly debianPackage: string;
+  /** The Debian release whose version is asked for. It is unpacked under `node_modules`, and not looked for on the PATH. */
+  readonly release?: string;
   /** Holds the path of the program. Set by the test run for the tests to read; set by hand, it is used as it is. */
   readonly variable: string;
 }
@@ -28,6 +32,15 @@ export const requirements: readonly Requirement[] = [
     command: 'valkey-server',
     debianPackage: 'valkey-server',
     variable: 'SLUICE_VALKEY',
+  },
+  {
+    // The oldest of the versions that we name which Debian still keeps.
+    name: 'redis 7.0',
+    suffix: '.redis.test.ts',
+    command: 'redis-server',
+    debianPackage: 'redis-server redis-tools',
+    release: 'bookworm',
+    variable: 'SLUICE_REDIS_7',
   },
   {
     name: 'chromium',
@@ -73,11 +86,15 @@ export function requiredBy(files: readonly string[], table: readonly Requirement
   return table.filter(({ suffix }) => files.some((file) => file.endsWith(suffix)));
 }
 
-/** Finds the program, in its variable first, then on the PATH. */
-export function find({ command, variable }: Requirement, env: NodeJS.ProcessEnv = process.env): string | undefined {
+/** Finds the program: in its variable first, then on the PATH, or where its release was unpacked. */
+export function find(
+  { command, variable, release }: Requirement,
+  env: NodeJS.ProcessEnv = process.env,
+): string | undefined {
   const named = env[variable];
   if (named) return existsSync(named) ? named : undefined;
-  return (env.PATH ?? '')
+  const path = release === undefined ? (env.PATH ?? '') : join(folderOf(release), 'usr/bin');
+  return path
     .split(delimiter)
     .map((folder) => join(folder, command))
     .find(isExecutable);
@@ -86,20 +103,63 @@ export function find({ command, variable }: Requirement, env: NodeJS.ProcessEnv 
 /** Installs the packages of what is missing, where that can be done without asking: on Debian, as root. */
 export function install(missing: readonly Requirement[]): void {
   if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return;
-  const packages = missing.map(({ debianPackage }) => debianPackage);
-  console.log(`Installing ${packages.join(', ')} with apt-get.`);
-  const apt = (...args: string[]) =>
-    spawnSync('apt-get', args, {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-  apt('update');
-  apt('install', '-y', '--no-install-recommends', ...packages);
+  apt(['update']);
+  const own = missing.filter(({ release }) => release === undefined).map(({ debianPackage }) => debianPackage);
+  if (own.length > 0) {
+    console.log(`Installing ${own.join(', ')} with apt-get.`);
+    apt(['install', '-y', '--no-install-recommends', ...own]);
+  }
+  for (const { debianPackage, release } of missing) {
+    if (release !== undefined) unpack(debianPackage.split(' '), release);
+  }
 }
 
 /** Says how to get what is missing, in one line. */
-export function advice({ name, command, debianPackage, variable }: Requirement): string {
+export function advice({ name, command, debianPackage, release, variable }: Requirement): string {
+  if (release !== undefined) {
+    return `${name}: needs ${command} of Debian ${release}, which the test run fetches as root on Debian. Elsewhere, or once it is no longer there: put the path of such a ${command} in ${variable}.`;
+  }
   return `${name}: needs ${command}. On Debian: apt-get install ${debianPackage}. Elsewhere: put ${command} on the PATH, or its path in ${variable}.`;
+}
+
+function folderOf(release: string): string {
+  return fileURLToPath(new URL(`../node_modules/.cache/sluice/${release}`, import.meta.url));
+}
+
+/** Unpacks packages of another release, with its security updates alone, whose list is short. The system stays as it is. */
+function unpack(packages: readonly string[], release: string): void {
+  console.log(`Unpacking ${packages.join(', ')} of ${release} under node_modules.`);
+  const format = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'];
+  const mirror = apt(format, { stdio: 'pipe' })
+    .stdout.toString()
+    .split('\n')
+    .find((uri) => uri.includes('-security'));
+  const folder = folderOf(release);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(folder, 'lists/partial'), { recursive: true });
+  const key = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  writeFileSync(join(folder, 'sources.list'), `deb [signed-by=${key}] ${mirror} ${release}-security main\n`);
+  const options = [
+    `Dir::Etc::SourceList=${folder}/sources.list`,
+    'Dir::Etc::SourceParts=/dev/null',
+    `Dir::State::Lists=${folder}/lists`,
+    `Dir::Cache=${folder}`,
+    'Dir::State::Status=/dev/null',
+    'APT::Sandbox::User=root',
+  ].flatMap((option) => ['-o', option]);
+  apt([...options, 'update']);
+  apt([...options, 'download', ...packages], { cwd: folder });
+  for (const file of readdirSync(folder).filter((file) => file.endsWith('.deb'))) {
+    spawnSync('dpkg-deb', ['-x', file, '.'], { cwd: folder, stdio: 'inherit' });
+  }
+}
+
+function apt(args: readonly string[], options: SpawnSyncOptions = {}) {
+  return spawnSync('apt-get', args, {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    ...options,
+  });
 }
 
 function isExecutable(path: string): boolean {

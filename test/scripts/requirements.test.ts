@@ -22,7 +22,11 @@ describe('requiredBy', () => {
   });
 
   test('asks for Redis when a file needs it', () => {
-    expect(requiredBy(['test/storage/redis.redis.test.ts']).map(({ name }) => name)).toEqual(['redis', 'valkey']);
+    expect(requiredBy(['test/storage/redis.redis.test.ts']).map(({ name }) => name)).toEqual([
+      'redis',
+      'valkey',
+      'redis 7.0',
+    ]);
   });
 });
 
@@ -44,10 +48,16 @@ describe('find', () => {
   test('finds nothing on an empty PATH', () => {
     expect(find(node, {})).toBeUndefined();
   });
+
+  test('does not take the program on the PATH for that of another release', () => {
+    const old: Requirement = { ...node, release: 'none' };
+    expect(find(old, { PATH: nodeFolder })).toBeUndefined();
+    expect(find(old, { PATH: nodeFolder, SLUICE_NODE: import.meta.filename })).toBe(import.meta.filename);
+  });
 });
 
 test.each(requirements)('says how to enable $name', (requirement) => {
   const line = advice(requirement);
-  expect(line).toContain(`apt-get install ${requirement.debianPackage}`);
+  expect(line).toContain(requirement.release ?? `apt-get install ${requirement.debianPackage}`);
   expect(line).toContain(requirement.variable);
 });

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { find, requirements } from '../../scripts/requirements.ts';
 
 /** A Redis of a test's own, on a free port of this machine. */
 export interface RedisServer {
@@ -18,6 +19,14 @@ export interface RedisServer {
   /** Kills it and removes what it saved. */
   close(): Promise<void>;
 }
+
+/** The name and the path of each kind and version of server that was found. */
+export const programs: readonly (readonly [name: string, path: string])[] = requirements
+  .filter(({ suffix }) => suffix === '.redis.test.ts')
+  .flatMap((requirement) => {
+    const path = find(requirement);
+    return path === undefined ? [] : [[requirement.name, path] as const];
+  });
 
 const program = process.env.SLUICE_REDIS ?? 'redis-server';
 
