@@ -9,7 +9,6 @@ const { happyDOM } = globalThis as unknown as { happyDOM: { setURL(url: string):
 
 adapterContract({
   name: 'axios, xhr adapter',
-  sendsStreams: false,
   // The XMLHttpRequest of happy-dom knows no timeout.
   hasTimeout: false,
   make: (throttled) => {

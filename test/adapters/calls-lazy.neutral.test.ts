@@ -2,6 +2,7 @@ import { createThrottle, type ThrottleCallsOptions, throttleCalls } from 'sluice
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
 import { watch } from './fake-fetch.ts';
+import { countListeners } from './listeners.ts';
 
 const T = 1000;
 const reason = new Error('changed my mind');
@@ -74,7 +75,7 @@ class Database {
     })(() => new Query(this.sent, name));
   }
 
-  async *pages(count: number): AsyncGenerator<number, string> {
+  async *pages(count: number, _signal?: AbortSignal): AsyncGenerator<number, string> {
     for (let page = 1; page <= count; page++) {
       this.sent.push(`page ${page}`);
       if (page === this.failAt) throw Object.assign(new Error('no'), { status: 429 });
@@ -262,5 +263,21 @@ describe('pages', () => {
     await expect(database.pages(2).next()).rejects.toMatchObject({ status: 429 });
     expect(plain.sent).toEqual(['page 1']);
     expect((await throttle.status()).pausedUntil).toBeGreaterThan(0);
+  });
+
+  it('that wait end with the reason of an abort, and nothing is asked for', async () => {
+    const { clock, database, plain, throttle } = setUp({ methods: ['pages'] });
+    const controller = new AbortController();
+    const listeners = countListeners(controller.signal);
+    const pages = database.pages(3, controller.signal);
+    await pages.next();
+    const second = watch(pages.next());
+    await clock.advance(T / 2);
+    expect([second.state, listeners()]).toEqual(['pending', 1]);
+    controller.abort(reason);
+    await clock.advance(0);
+    expect(second).toEqual({ state: 'rejected', value: reason });
+    expect([plain.sent, clock.timers, listeners()]).toEqual([['page 1'], 0, 0]);
+    expect((await throttle.status()).limits[0]?.resetAfter).toBe(T / 2);
   });
 });

@@ -2,36 +2,48 @@ import ky1 from 'ky';
 import ky2 from 'ky-2';
 import { kyHooks, throttleKy } from 'sluice/ky';
 import { adapterContract } from './contract/contract.ts';
-import { respondingSubject, type Subject } from './contract/subject.ts';
+import { respondingSubject, type Subject, type Throttled } from './contract/subject.ts';
 
-const throttled = (name: string, ky: typeof ky1): Subject =>
-  respondingSubject(
+type Ky = typeof ky1;
+
+const sender =
+  (ky: Ky): typeof fetch =>
+  (input, init) =>
+    ky(input as Request, init as object);
+
+/** Retries a GET once, after a 500. */
+const once = (delay: number) => ({ limit: 1, delay: () => delay });
+
+const throttled = (name: string, ky: Ky): Subject => {
+  const create = (throttled: Throttled | undefined, options: object) => {
+    const plain = ky.create(options);
+    return throttled === undefined ? plain : throttleKy(plain, throttled.throttle, throttled.options);
+  };
+  return respondingSubject(name, (throttled, own = fetch) => sender(create(throttled, { fetch: own })), {
+    hasTimeout: true,
+    retrying: (delay, throttled) => sender(create(throttled, { retry: once(delay) })),
+  });
+};
+
+const hooked = (name: string, ky: Ky): Subject => {
+  const create = (throttled: Throttled | undefined, options: object) => {
+    const { retry: _, ...rest } = throttled?.options ?? {};
+    return ky.create({ ...options, ...(throttled && { hooks: kyHooks(throttled.throttle, rest) }) });
+  };
+  return respondingSubject(
     name,
-    (throttled, own = fetch) => {
-      const plain = ky.create({ fetch: own });
-      const send = throttled === undefined ? plain : throttleKy(plain, throttled.throttle, throttled.options);
-      return (input, init) => send(input as Request, init as object);
+    // Ky's own retries wait for as long as it likes.
+    (throttled, own = fetch) => sender(create(throttled, { fetch: own, retry: 0 })),
+    {
+      hasTimeout: true,
+      repeats: 'nothing',
+      holdsPlace: false,
+      retrying: (delay, throttled) => sender(create(throttled, { retry: once(delay) })),
     },
-    { hasTimeout: true },
   );
+};
 
-const hooked = (name: string, ky: typeof ky1): Subject =>
-  respondingSubject(
-    name,
-    (throttled, own = fetch) => {
-      const { retry: _, ...options } = throttled?.options ?? {};
-      // Ky's own retries wait for as long as it likes.
-      const send = ky.create({
-        fetch: own,
-        retry: 0,
-        ...(throttled && { hooks: kyHooks(throttled.throttle, options) }),
-      });
-      return (input, init) => send(input as Request, init as object);
-    },
-    { hasTimeout: true, repeats: 'nothing', holdsPlace: false },
-  );
-
-const second = ky2 as unknown as typeof ky1;
+const second = ky2 as unknown as Ky;
 adapterContract(throttled('ky 1', ky1));
 adapterContract(throttled('ky 2', second));
 adapterContract(hooked('kyHooks of ky 1', ky1));

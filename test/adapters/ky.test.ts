@@ -1,6 +1,6 @@
 import ky1, { type Hooks, type Options } from 'ky';
 import ky2 from 'ky-2';
-import { createThrottle, QueueFullError, type ThrottleOptions, WaitTooLongError } from 'sluice';
+import { createThrottle, QueueFullError, type Throttle, type ThrottleOptions, WaitTooLongError } from 'sluice';
 import { kyHooks, type ThrottleKyOptions, throttleKy } from 'sluice/ky';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, vi } from 'vitest';
@@ -22,6 +22,59 @@ function throttleOn(options: Partial<ThrottleOptions> = {}) {
 
 async function remaining(throttle: ReturnType<typeof createThrottle>) {
   return (await throttle.status(stage.origin)).limits[0]?.remaining;
+}
+
+const steps: string[] = [];
+
+/** Hooks that note in `steps` that they were called. */
+function noting(name: string): Hooks {
+  const note =
+    (event: string) =>
+    (...args: unknown[]) => {
+      steps.push(`${name} ${event}`);
+      return args[0] as never;
+    };
+  return {
+    beforeRequest: [() => void note('request')()],
+    beforeRetry: [() => void note('retry')()],
+    afterResponse: [() => void note('response')()],
+    // Ky 2 tells in one object what ky 1 tells in several arguments.
+    beforeError: [
+      (first: unknown) => note('error')(first instanceof Error ? first : (first as { error: Error }).error),
+    ] as never,
+  };
+}
+
+/** The hooks that a call runs through which fails twice, for its second try too. */
+async function stepsOf(api: Ky): Promise<string[]> {
+  steps.length = 0;
+  stage.handle = (_, __, response) => response.writeHead(500).end();
+  const call = api.get(stage.url, { hooks: noting('call'), retry: { limit: 1, delay: () => 1 } });
+  await expect(call).rejects.toMatchObject({ response: { status: 500 } });
+  return [...steps];
+}
+
+/** The same for a throttled instance, and after which hooks its turns were. */
+async function stepsWith(make: (throttle: Throttle, key: () => string) => Ky) {
+  const turns: unknown[] = [];
+  const key = () => {
+    turns.push(steps.at(-1));
+    return 'key';
+  };
+  const throttled = await stepsOf(make(throttleOn(wide).throttle, key));
+  return { throttled, turns };
+}
+
+/** What is seen of a long body on its way to the server and back. */
+async function progressOf(api: Ky) {
+  const progress: number[] = [];
+  const onUploadProgress = ({ transferredBytes }: { transferredBytes: number }) => progress.push(transferredBytes);
+  const onDownloadProgress = ({ percent }: { percent: number }) => progress.push(percent);
+  const body = 'x'.repeat(200_000);
+  const answer = await api
+    .post(`${stage.origin}/echo`, { body, onUploadProgress, onDownloadProgress })
+    .json<{ body: string }>();
+  return [answer.body.length, progress[0], progress.at(-1)];
 }
 
 describe.each(versions)('throttleKy with %s', (_, ky) => {
@@ -63,24 +116,13 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
   });
 
   it('waits after all hooks, those of the call too, and runs them in the same order', async () => {
-    async function trace(throttled: boolean) {
-      const steps: string[] = [];
-      const hooks = (name: string) => ({
-        beforeRequest: [() => void steps.push(`${name} request`)],
-        afterResponse: [() => void steps.push(`${name} response`)],
-      });
-      const key = () => {
-        steps.push('turn');
-        return 'key';
-      };
-      const instance = ky.extend({ hooks: hooks('instance') });
-      const sender = throttled ? setUp({ key }, wide, instance).api : instance;
-      await sender.get(stage.url, { hooks: hooks('call') });
-      return steps;
-    }
-    const plain = await trace(false);
-    expect(plain).toEqual(['instance request', 'call request', 'instance response', 'call response']);
-    expect(await trace(true)).toEqual([...plain.slice(0, 2), 'turn', ...plain.slice(2)]);
+    const instance = ky.extend({ hooks: noting('instance') });
+    const plain = await stepsOf(instance);
+    const kinds = ['request', 'response', 'retry', 'error'];
+    expect(new Set(plain)).toEqual(new Set(kinds.flatMap((kind) => [`instance ${kind}`, `call ${kind}`])));
+    const { throttled, turns } = await stepsWith((throttle, key) => throttleKy(instance, throttle, { key }));
+    expect(throttled).toEqual(plain);
+    expect(turns).toEqual(['call request', 'call retry']);
   });
 
   it('sends nothing and takes nothing where a hook answers or throws', async () => {
@@ -214,18 +256,7 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
   });
 
   it('keeps json and progress as they are', async () => {
-    const { api } = setUp({}, wide);
-    async function seen(sender: Ky) {
-      const progress: number[] = [];
-      const onUploadProgress = ({ transferredBytes }: { transferredBytes: number }) => progress.push(transferredBytes);
-      const onDownloadProgress = ({ percent }: { percent: number }) => progress.push(percent);
-      const body = 'x'.repeat(200_000);
-      const answer = await sender
-        .post(`${stage.origin}/echo`, { body, onUploadProgress, onDownloadProgress })
-        .json<{ body: string }>();
-      return [answer.body.length, progress[0], progress.at(-1)];
-    }
-    expect(await seen(api)).toEqual(await seen(ky));
+    expect(await progressOf(setUp({}, wide).api)).toEqual(await progressOf(ky));
   });
 
   describe('an answer', () => {
@@ -334,6 +365,23 @@ describe.each(versions)('kyHooks with %s', (_, ky) => {
     await pass();
     expect(call.value).toBe(reason);
     expect([(await throttle.status(stage.origin)).waiting, clock.timers, stage.arrivals.length]).toEqual([0, 0, 0]);
+  });
+
+  it('waits where its hooks stand among others, which run in the same order', async () => {
+    const ends = (middle: Hooks) =>
+      ky
+        .extend({ hooks: noting('first') })
+        .extend({ hooks: middle })
+        .extend({ hooks: noting('last') });
+    const plain = await stepsOf(ends({}));
+    const { throttled, turns } = await stepsWith((throttle, key) => ends(kyHooks(throttle, { key })));
+    expect(throttled).toEqual(plain);
+    expect(turns).toEqual(['first request', 'first retry']);
+  });
+
+  it('keeps json and progress as they are', async () => {
+    const { throttle } = throttleOn(wide);
+    expect(await progressOf(ky.extend({ hooks: kyHooks(throttle) }))).toEqual(await progressOf(ky));
   });
 
   it('settles with a copy of the answer', async () => {

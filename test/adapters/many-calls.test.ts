@@ -11,6 +11,7 @@ import { throttleInterceptor } from 'sluice/undici';
 import * as undici7 from 'undici';
 import * as undici6 from 'undici-6';
 import { describe, expect, it } from 'vitest';
+import { countListeners } from './listeners.ts';
 
 const url = 'https://a.example/';
 const answer = async () => new Response('ok');
@@ -95,21 +96,6 @@ function undiciClient(undici: typeof undici7, throttle?: Throttle): Send {
   const bare = new Answering();
   const dispatcher = throttle ? bare.compose(throttleInterceptor(throttle)) : bare;
   return async (signal) => (await undici.request(url, { dispatcher, signal })).body.dump();
-}
-
-/** Counts the listeners that are on a signal. */
-function countListeners(signal: AbortSignal): () => number {
-  const listeners = new Set<unknown>();
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners.add(args[1]);
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners.delete(args[1]);
-    removeEventListener.apply(signal, args);
-  };
-  return () => listeners.size;
 }
 
 const calls = 10_000;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,7 +21,7 @@ export interface TestServer {
 }
 
 /**
- * Starts a server on 127.0.0.1 that tells what it got (`/echo`), answers with a status (`/status/204`), redirects
+ * Starts a server on 127.0.0.1 that tells what it got (`/echo`, of long bodies `/digest`), answers with a status (`/status/204`), redirects
  * (`/redirect/302`, to `/echo`), cuts the connection (`/cut`, `/cut-body`) or does what it is told (`/own`).
  */
 export async function startServer(own: Handler = (_, response) => response.end()): Promise<TestServer> {
@@ -32,6 +33,7 @@ export async function startServer(own: Handler = (_, response) => response.end()
     response.sendDate = false;
     response.setHeader('x-answer', 'yes');
     if (what === 'echo') void echo(request, response);
+    else if (what === 'digest') void digest(request, response);
     else if (what === 'status') response.writeHead(Number(status)).end();
     else if (what === 'redirect') response.writeHead(Number(status), { location: '/echo' }).end();
     else if (what === 'cut') request.socket.destroy();
@@ -66,4 +68,16 @@ async function echo(request: IncomingMessage, response: ServerResponse): Promise
   const { method, url } = request;
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify({ method, url, headers: headers.sort(), body }));
+}
+
+/** Answers with the headers of what the server got, and what tells its body from others. */
+async function digest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const hash = createHash('sha1');
+  let size = 0;
+  for await (const chunk of request) {
+    hash.update(chunk);
+    size += chunk.length;
+  }
+  const { method, headers } = request;
+  response.end(JSON.stringify({ method, headers, size, hash: hash.digest('hex') }));
 }

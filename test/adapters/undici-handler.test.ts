@@ -2,6 +2,7 @@ import { createThrottle } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { type ThrottleInterceptorOptions, throttleInterceptor } from 'sluice/undici';
 import { describe, expect, it, vi } from 'vitest';
+import { Exchange } from '../../src/adapters/undici-exchange.ts';
 
 const T = 1000;
 const reason = new Error('changed my mind');
@@ -211,5 +212,15 @@ describe('a request', () => {
     change(headers as never);
     await clock.advance(T);
     expect(sent[2]?.options.headers).toEqual(make());
+  });
+
+  it('tells an abort to those who listen to its signal still, once', () => {
+    const exchange = new Exchange(() => true, request, {});
+    const [stays, goes] = [vi.fn(), vi.fn()];
+    for (const listener of [stays, goes]) exchange.signal.addEventListener('abort', listener);
+    exchange.signal.removeEventListener('abort', goes);
+    exchange.abort(reason);
+    exchange.abort(new Error('other'));
+    expect([stays.mock.calls.length, goes.mock.calls.length, exchange.signal.reason]).toEqual([1, 0, reason]);
   });
 });

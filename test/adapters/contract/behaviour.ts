@@ -1,6 +1,6 @@
 import { createThrottle } from 'sluice';
 import { expect, it } from 'vitest';
-import { arrived, type Message, outcomeOf, type Stage, type Subject, setUp, T } from './subject.ts';
+import { arrived, type Message, outcomeOf, type Reply, type Stage, type Subject, setUp, T } from './subject.ts';
 
 /** The client behaves as if no throttle were there. */
 export function itStaysAsItIs(subject: Subject, stage: Stage): void {
@@ -28,6 +28,11 @@ export function itStaysAsItIs(subject: Subject, stage: Stage): void {
   itIsTheSame('an empty text', (url) => ({ url: `${url}/echo`, ...post('') }), replied({ status: 200 }));
   itIsTheSame('a POST of nothing', (url) => ({ url: `${url}/echo`, method: 'POST' }), replied({ status: 200 }));
   itIsTheSame('a redirect', (url) => ({ url: `${url}/redirect/302` }), replied({ status: 200 }));
+  itIsTheSame(
+    'a POST through 303',
+    (url) => ({ url: `${url}/redirect/303`, ...post('text') }),
+    replied({ status: 200 }),
+  );
   for (const status of [307, 308])
     itIsTheSame(
       `a body through ${status}`,
@@ -40,8 +45,8 @@ export function itStaysAsItIs(subject: Subject, stage: Stage): void {
     itIsTheSame(`${method} with a text`, (url) => ({ url: `${url}/echo`, method, body: 'text' }));
   itIsTheSame(
     '10 MB to send',
-    (url) => ({ url: `${url}/echo`, ...post('x'.repeat(10_000_000)) }),
-    replied({ status: 200 }),
+    (url) => ({ url: `${url}/digest`, ...post('x'.repeat(10_000_000)) }),
+    ({ reply: { text } }: { reply: Reply }) => expect(JSON.parse(text)).toMatchObject({ size: 10_000_000 }),
   );
   itIsTheSame('a connection that is cut', (url) => ({ url: `${url}/cut`, ...post('text') }), failed);
   itIsTheSame('an answer that is cut', (url) => ({ url: `${url}/cut-body`, ...post('text') }), failed);

@@ -4,6 +4,7 @@ import { itStaysAsItIs } from './behaviour.ts';
 import { itTakesTheOptions } from './options.ts';
 import { itSendsRefusedCallsAgain } from './refusal.ts';
 import { itKeepsResponses } from './responses.ts';
+import { itStreams } from './streams.ts';
 import { type Subject, useStage } from './subject.ts';
 
 /**
@@ -17,7 +18,18 @@ export function adapterContract(subject: Subject): void {
     describe('a refused call', () => itSendsRefusedCallsAgain(subject, stage));
     describe('an abort', () => itEndsOnAbort(subject, stage));
     describe('the client', () => itStaysAsItIs(subject, stage));
-    const { respond } = subject;
+    const { respond, stream } = subject;
+    if (stream) describe('a stream', () => itStreams(stream, stage));
     if (respond) describe('a Response', () => itKeepsResponses(subject, respond, stage));
+  });
+}
+
+/** The part of it that needs no options: for calls that answers and errors are wrapped for. */
+export function clientContract(subject: Subject): void {
+  describe(`client contract: ${subject.name}`, () => {
+    const stage = useStage();
+    describe('an abort', () => itEndsOnAbort(subject, stage));
+    describe('the client', () => itStaysAsItIs(subject, stage));
+    if (subject.stream) describe('a stream', () => itStreams(subject.stream as never, stage));
   });
 }

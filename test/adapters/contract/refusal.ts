@@ -160,7 +160,7 @@ export function itSendsRefusedCallsAgain(subject: Subject, stage: Stage): void {
     });
   });
 
-  it.runIf(subject.sendsStreams)('a stream goes back to the caller with the answer', async () => {
+  it.runIf(subject.stream)('a stream goes back to the caller with the answer', async () => {
     stage.handle = refuse(60);
     const { clock, call } = setUp(subject);
     const body = new Blob(['content']).stream();

@@ -1,5 +1,5 @@
 import { createThrottle } from 'sluice';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { errorParts, pass, type Respond, type Stage, type Subject, setUp, T } from './subject.ts';
 
 class OwnRequest extends Request {
@@ -61,7 +61,8 @@ export function itKeepsResponses(subject: Subject, respond: Respond, stage: Stag
   it.each<[string, string, RequestInit]>([
     ['a redirect that was followed', '/redirect/302', {}],
     ['a redirect that is for the caller', '/redirect/302', { redirect: 'manual' }],
-    ['a redirect that is an error', '/redirect/302', { redirect: 'error' }],
+    // A POST: the network errors of others are tried again by some clients, after a while.
+    ['a redirect that is an error', '/redirect/302', { redirect: 'error', method: 'POST' }],
     ['what has no body', '/status/204', {}],
     ['an answer to HEAD', '/echo', { method: 'HEAD' }],
     ['an error', '/status/418', {}],
@@ -73,49 +74,6 @@ export function itKeepsResponses(subject: Subject, respond: Respond, stage: Stag
       const copy = answer.clone();
       const texts = [await copy.text(), await answer.text()];
       return { ...parts, isOurs: answer instanceof Response, headers: [...answer.headers], texts };
-    });
-  });
-
-  describe('a stream', () => {
-    const textOf = ({ value }: { value?: Uint8Array | undefined }) => new TextDecoder().decode(value);
-
-    it('comes chunk by chunk, and the connection is closed when it is let go of', async () => {
-      let closed = 0;
-      let more = () => {};
-      stage.handle = (_, __, response) => {
-        response.on('close', () => closed++);
-        response.write('one');
-        more = () => response.write('two');
-      };
-      const plain = await expectEqual(async (send) => {
-        const before = closed;
-        const answer = await send(stage.url);
-        const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
-        const first = textOf(await reader.read());
-        more();
-        const second = textOf(await reader.read());
-        await reader.cancel();
-        while (closed === before) await pass();
-        return [first, second];
-      });
-      expect(plain).toEqual(['one', 'two']);
-    });
-
-    it('goes out chunk by chunk', async () => {
-      const plain = await expectEqual(async (send) => {
-        const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-        const writer = writable.getWriter();
-        const chunks: string[] = [];
-        stage.see = (chunk) => chunks.push(chunk);
-        const call = send(stage.url, { method: 'POST', body: readable, duplex: 'half' } as RequestInit);
-        for (const chunk of ['one', 'two']) {
-          await writer.write(new TextEncoder().encode(chunk));
-          while (chunks.at(-1) !== chunk) await pass();
-        }
-        await writer.close();
-        return [(await call).status, chunks];
-      });
-      expect(plain).toEqual([200, ['one', 'two']]);
     });
   });
 

@@ -37,6 +37,9 @@ export interface Throttled {
   readonly options: AnyOptions;
 }
 
+/** The body of an answer; whoever breaks off lets go of it. */
+export type Chunks = AsyncIterable<Uint8Array>;
+
 /** Makes a way to send what fetch takes, through `own` in place of the global fetch. */
 export type Respond = (throttled?: Throttled, own?: typeof fetch) => typeof fetch;
 
@@ -47,8 +50,13 @@ export interface Subject {
   make(throttled?: Throttled): Call;
   /** For clients that answer with a Response. */
   readonly respond?: Respond;
-  /** Whether the client can send a ReadableStream. */
-  readonly sendsStreams: boolean;
+  /** For clients that send and give streams: posts chunks as they come, and gives those of the answer as they come. */
+  readonly stream?: (throttled?: Throttled) => (url: string, body: ReadableStream<Uint8Array>) => Promise<Chunks>;
+  /**
+   * For clients that can send a call again by themselves: makes one that does so once, after a 500.
+   * @param delay how long it waits before, in ms
+   */
+  readonly retrying?: (delay: number, throttled?: Throttled) => Call;
   /** Whether the client has a timeout of its own. */
   readonly hasTimeout: boolean;
   /** What the adapter sends again after a refusal. Left out: all that can be sent again. */
@@ -61,19 +69,32 @@ export interface Subject {
 export function respondingSubject(
   name: string,
   respond: Respond,
-  more: Pick<Subject, 'hasTimeout' | 'repeats' | 'holdsPlace'>,
+  {
+    retrying,
+    ...more
+  }: Pick<Subject, 'hasTimeout' | 'repeats' | 'holdsPlace'> & {
+    /** As that of the subject. */
+    readonly retrying?: (delay: number, throttled?: Throttled) => typeof fetch;
+  },
 ): Subject {
+  const callBy =
+    (send: typeof fetch): Call =>
+    async ({ url, ...init }) => {
+      const response = await send(url, { ...init, duplex: 'half' } as RequestInit);
+      return { status: response.status, text: await response.text() };
+    };
   return {
     name,
     respond,
-    sendsStreams: true,
-    make: (throttled) => {
+    make: (throttled) => callBy(respond(throttled)),
+    stream: (throttled) => {
       const send = respond(throttled);
-      return async ({ url, ...init }) => {
-        const response = await send(url, { ...init, duplex: 'half' } as RequestInit);
-        return { status: response.status, text: await response.text() };
+      return async (url, body) => {
+        const answer = await send(url, { method: 'POST', body, duplex: 'half' } as RequestInit);
+        return answer.body as unknown as Chunks;
       };
     },
+    ...(retrying && { retrying: (delay, throttled) => callBy(retrying(delay, throttled)) }),
     ...more,
   };
 }
