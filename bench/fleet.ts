@@ -10,7 +10,7 @@ const perSecond200 = { limit: 200, interval: 1_000 };
 const fleets: readonly Pick<FleetOptions, 'server' | 'limits'>[] = [
   {
     server: { algorithm: 'sliding-window', burst: 1, ...perSecond200 },
-    limits: quota({ ...perSecond200, burst: 2, margin: 20 }),
+    limits: quota({ ...perSecond200, burst: 1 }),
   },
   {
     // As much margin as there is tolerance for: it costs nothing of the rate.

@@ -46,7 +46,7 @@ export class CallGrant implements Grant, Receipt {
   }
 
   /** The instant of the grant on the clock's monotonic scale, in ms. */
-  protected get monotonic(): number {
+  get monotonic(): number {
     return this.slot;
   }
 
@@ -99,7 +99,7 @@ export class ReceiptGrant extends HeldGrant {
     this.since = monotonic;
   }
 
-  protected override get monotonic(): number {
+  override get monotonic(): number {
     return this.since;
   }
 

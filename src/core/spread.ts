@@ -20,9 +20,9 @@ const generation = 500;
 const shrinking = 0.01;
 
 /**
- * Follows how much round trips differ, and says what margin keeps calls apart that the network bunches up. A call that takes
- * long may have been long on its way to the server, and the next one short: then they arrive closer together than they left, by
- * no more than their round trips differ.
+ * Follows how much calls differ in the time from their slot to their answer, and says what margin keeps those apart that timers and
+ * the network bunch up. A call that takes long may have reached the server late, and the next one at once: then they arrive
+ * closer together than their slots are, by no more than these times differ.
  */
 export class Spread {
   #count = 0;
@@ -34,7 +34,7 @@ export class Spread {
   #told = firstMargin;
 
   /**
-   * Notes one round trip, in ms: from sending a call over a connection in use to the first of its answer.
+   * Notes one round trip, in ms: from the slot of a call over a connection in use to the first of its answer.
    * @returns the margin
    */
   note(roundTrip: number): number {

@@ -363,18 +363,20 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   #noteArrival(grant: Grant): void {
     this.#answeredAt = this.clock.monotonic();
-    const roundTrip = this.#answeredAt - (departureOf(grant) ?? this.#answeredAt);
-    if ((grant as HeldGrant).isCold) this.#countFromAnswer(grant, roundTrip);
-    else if (this.#spread !== undefined) this.#plans.margin = this.#spread.note(roundTrip);
+    // From its slot on: a call that left late collides with later ones as one does that was long on its way.
+    const { monotonic, isCold } = grant as HeldGrant;
+    const later = this.#answeredAt - monotonic;
+    if (isCold) this.#countFromAnswer(grant, later);
+    else if (this.#spread !== undefined) this.#plans.margin = this.#spread.note(later);
   }
 
   /** Counts a call from its answer on: it reached the server no later. */
-  #countFromAnswer(grant: Grant, roundTrip: number): void {
+  #countFromAnswer(grant: Grant, later: number): void {
     const receipt = this.#receiptOf(grant);
     if (receipt === undefined || this.#closed !== undefined) return;
-    this.#receipts.set(grant, postponedReceipt(receipt, roundTrip));
+    this.#receipts.set(grant, postponedReceipt(receipt, later));
     // What the store does not take is told by its own event.
-    this.#move(grant.key, () => this.store.postpone(grant.key, receipt, roundTrip)).catch(() => {});
+    this.#move(grant.key, () => this.store.postpone(grant.key, receipt, later)).catch(() => {});
   }
 
   #receiptOf(grant: Grant): Receipt | undefined {

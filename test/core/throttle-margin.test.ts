@@ -1,7 +1,8 @@
-import { createThrottle, type ThrottleOptions, throttleFetch } from 'sluice';
+import { createThrottle, memoryStore, type ThrottleOptions, throttleFetch } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import { outcomeOf } from './outcome.ts';
+import { slowStore } from './slow-store.ts';
 
 const limits = { rate: 1, interval: 100 };
 const url = 'https://api.example.com/';
@@ -76,6 +77,24 @@ describe("a margin of 'auto'", () => {
     await clock.advance(60_000);
     await call(fetch, 1);
     expect(await margin()).toBe(before);
+  });
+
+  test('covers calls of a shared store that leave late after their slots, not round trips alone', async () => {
+    let timers = 0;
+    class SometimesLate extends ManualClock {
+      override setTimeout(callback: () => void, ms: number): unknown {
+        return super.setTimeout(callback, ms > 50 && timers++ % 3 === 0 ? ms + 9.9 : ms);
+      }
+    }
+    const clock = new SometimesLate();
+    const { store } = slowStore(memoryStore({ clock }), clock);
+    const throttle = createThrottle({ limits, clock, store });
+    const fetch = throttleFetch(throttle, { fetch: async () => new Response() });
+    const calls = Array.from({ length: 800 }, () => outcomeOf(fetch(url), clock));
+    for (let step = 0; step < 1_000; step++) await clock.advance(100);
+    expect(calls.filter(({ state }) => state === 'fulfilled')).toHaveLength(800);
+    // Round trips alone ask for the least: 8.
+    expect((await throttle.status()).margin).toBeGreaterThanOrEqual(10);
   });
 
   test('is kept by limits of a key own', async () => {

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => redis.close());
 
 const quotas: readonly { algorithm: AlgorithmName; burst: number; limits: Limit }[] = [
-  { algorithm: 'sliding-window', burst: 1, limits: quota({ limit: 200, interval: 1_000, burst: 2, margin: 20 }) },
+  { algorithm: 'sliding-window', burst: 1, limits: quota({ limit: 200, interval: 1_000, burst: 1 }) },
   // As much margin as there is tolerance for: it costs nothing of the rate.
   { algorithm: 'leaky-bucket', burst: 10, limits: { rate: 200, interval: 1_000, burst: 10, margin: 40 } },
 ];
@@ -40,7 +40,7 @@ function judge({ busy }: FleetRun, context: TestContext, check: () => void): voi
 }
 
 test.for(quotas)(
-  '8 processes, the clocks of two an hour off, are refused next to nothing by a $algorithm and share it evenly',
+  '8 processes, the clocks of two an hour off, are refused nothing by a $algorithm and share it evenly',
   {
     timeout: 90_000,
     retry,
@@ -53,8 +53,7 @@ test.for(quotas)(
     console.log(`${rest.algorithm}: ${(used * 100).toFixed(1)} % used, fairness ${fairness(log).toFixed(3)}`);
     expect(log).toHaveLength(processes * calls);
     judge(run, context, () => {
-      // What timers and the network of one busy machine do to 8 processes is no fault of the bucket: `npm run bench -- fleet` measures.
-      expect(log.filter(({ accepted }) => !accepted).length).toBeLessThanOrEqual(log.length / 100);
+      expect(log.filter(({ accepted }) => !accepted)).toHaveLength(0);
       expect(fairness(log)).toBeGreaterThanOrEqual(0.95);
     });
   },
