@@ -106,7 +106,7 @@ export const openWeather: PresetWithLimits = /* @__PURE__ */ withLimits({
   countsBy: 'key',
   limits: [[60, 60_000]],
   source: 'https://openweathermap.org/price',
-  confidence: 'memory',
+  confidence: 'secondhand',
 });
 
 /** Semantic Scholar with a key. */

@@ -24,7 +24,7 @@ export const reddit: PresetWithLimits = /* @__PURE__ */ withLimits({
   countsBy: 'OAuth client',
   limits: [[100, 60_000]],
   source: 'https://support.reddithelp.com/hc/en-us/articles/16160319875092-Reddit-Data-API-Wiki',
-  confidence: 'memory',
+  confidence: 'secondhand',
 });
 
 /** Mastodon, as servers are delivered. */
