@@ -17,12 +17,13 @@ export interface Clock {
   readonly timerSource?: TimerSource;
 }
 
-// The global one is behind a getter in Node, which costs as much as reading it.
-const { performance } = globalThis;
+// The global one is behind a getter in Node, which costs as much as reading it. Under another name, as bundlers may make a `var` of
+// it: in the classic script of a worker one named `performance` would stand before the platform's.
+const steady = globalThis.performance;
 
 const plainTimers: Timers = {
   timerSource: 'plain',
-  monotonic: () => performance.now(),
+  monotonic: () => steady.now(),
   setTimeout: (callback, ms) => setTimeout(callback, platformDelay(ms)),
   clearTimeout: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
 };
@@ -39,7 +40,7 @@ function timersHere(): Timers {
 /** The clock of this machine. In a page its timers go on while that is hidden: see docs/pages.md. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  monotonic: () => steady.now(),
   setTimeout: (callback, ms) => timersHere().setTimeout(callback, ms),
   clearTimeout: (handle) => timersHere().clearTimeout(handle),
   get timerSource() {
