@@ -139,6 +139,12 @@ function createAlgorithm({ algorithm, limit, interval, burst, countRejected }: Q
 
 function respond(response: ServerResponse, status: number, body: object): void {
   const json = JSON.stringify(body);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) });
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(json),
+    // For pages of other origins.
+    'access-control-allow-origin': '*',
+    'access-control-expose-headers': 'retry-after',
+  });
   response.end(json);
 }
