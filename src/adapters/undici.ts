@@ -68,7 +68,7 @@ export function throttleInterceptor(
       const terms = termsOf(options, call, origin === unknownOrigin ? 'default' : origin);
       const exchange = new Exchange(dispatch, copyOf(request), handler);
       exchange.begin();
-      const mayRepeat = terms.retry > 0 && canBeSentAgain(request);
+      const mayRepeat = canBeSentAgain(request);
       let signal: ServerSignal | undefined;
       const sifting: Sifting = {
         isRefusal: (answer) => {
@@ -106,16 +106,20 @@ const unknownOrigin = 'http://origin.invalid';
 const unseen = {} as UndiciCall;
 
 /** Reads where a request goes; undefined if it is not ours to hold back: a tunnel, an upgrade, or what undici will refuse. */
-function originOf({ origin = unknownOrigin, path, method, upgrade }: UndiciRequest): string | undefined {
+function originOf(request: UndiciRequest): string | undefined {
+  const { path, method, upgrade } = request;
   if (typeof path !== 'string' || typeof method !== 'string' || method === 'CONNECT' || upgrade) return undefined;
-  // Most paths are no more than that; others may be whole URLs.
-  if (typeof origin === 'string' && /^\/(?![/\\])/.test(path)) return placeOf(`${origin}${path}`)?.origin;
-  return URL.canParse(path, origin) ? new URL(path, origin).origin : undefined;
+  return placeOf(urlOf(request))?.origin;
+}
+
+/** Puts origin and path together as undici does: what begins with two slashes is a path too. It may be a whole URL, for a proxy. */
+function urlOf({ origin = unknownOrigin, path }: UndiciRequest): string {
+  if (!path.startsWith('/')) return path;
+  return `${typeof origin === 'string' ? origin.replace(/\/$/, '') : origin?.origin}${path}`;
 }
 
 function callOf(request: UndiciRequest): UndiciCall {
-  const { origin = unknownOrigin, path, method } = request;
-  return { url: new URL(path, origin), method: method.toUpperCase(), request };
+  return { url: new URL(urlOf(request)), method: request.method.toUpperCase(), request };
 }
 
 /** Copies what the caller may change while the request waits. Buffers are left as they are. */

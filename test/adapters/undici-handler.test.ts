@@ -187,6 +187,61 @@ describe('a request', () => {
     expect(sent.length).toBe(2);
   });
 
+  it.each<[string, object, string, string]>([
+    ['a path', {}, 'https://a.example', 'https://a.example/'],
+    ['an origin that is a URL', { origin: new URL('https://a.example'), path: '/x' }, 'https://a.example', '/x'],
+    ['an origin with a slash', { origin: 'https://a.example/', path: '/x' }, 'https://a.example', '/x'],
+    ['a path of two slashes', { path: '//b.example/x' }, 'https://a.example', '//b.example/x'],
+    ['a whole URL, for a proxy', { path: 'https://b.example/x' }, 'https://b.example', 'https://b.example/x'],
+    ['no origin', { origin: undefined, path: '/x' }, 'default', 'http://origin.invalid/x'],
+  ])('goes by where it is sent to: %s', async (_, more, key, url) => {
+    const seen: unknown[] = [];
+    const { clock, throttle, send } = setUp({
+      cost: (call) => {
+        seen.push([call.url.href, call.method]);
+        return 2;
+      },
+    });
+    send({ ...request, method: 'get', ...more }, listener(newer).handler);
+    await clock.advance(0);
+    expect(seen).toEqual([[url.startsWith('/') ? `https://a.example${url}` : url, 'GET']]);
+    expect((await throttle.status(key)).limits[0]?.remaining).toBe(0);
+  });
+
+  it('whose answer is too long to be looked into is handed over at once', async () => {
+    const { clock, sent, send } = setUp({ dialect: { refusals: [{ body: ['code', 'no'] }] } });
+    for (const [size, isAtOnce] of [
+      [1_000_001, true],
+      [1_000, false],
+    ] as const) {
+      const { handler, names } = listener(newer);
+      send(request, handler);
+      await clock.advance(0);
+      const own = controllerOf();
+      const ours = sent.at(-1)?.handler as Handler;
+      ours.onRequestStart?.(own);
+      ours.onResponseStart?.(own, 200, { 'content-type': 'application/json', 'content-length': `${size}` }, 'OK');
+      expect(names().includes('onResponseStart')).toBe(isAtOnce);
+    }
+  });
+
+  it('that is aborted when its refusal is heard of is told of the abort, not of the refusal', async () => {
+    let abort = () => {};
+    const { clock, sent, send } = setUp({ retry: 0, onSignal: () => abort() });
+    const { handler, heard, names } = listener(newer);
+    send(request, handler);
+    const controller = heard[0]?.[1] as Seen;
+    abort = () => controller.abort(reason);
+    await clock.advance(0);
+    const own = controllerOf();
+    const ours = sent[0]?.handler as Handler;
+    ours.onRequestStart?.(own);
+    ours.onResponseStart?.(own, 429, {}, 'no');
+    await clock.advance(0);
+    expect(names()).toEqual(['onRequestStart', 'onRequestStart', 'onResponseError']);
+    expect(heard.at(-1)?.[2]).toBe(reason);
+  });
+
   it('fails once if the dispatcher throws, and frees its place', async () => {
     const clock = new ManualClock();
     const throttle = createThrottle({ limits: { rate: 1, interval: T }, margin: 0, clock, concurrency: 1 });

@@ -1,4 +1,5 @@
 import { PassThrough, Readable, Writable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import { createThrottle, type Limit, type ThrottleOptions } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { type ThrottleInterceptorOptions, throttleInterceptor } from 'sluice/undici';
@@ -136,6 +137,26 @@ describe.each(versions)('undici %s', (_, undici) => {
     refuse(9, 'x'.repeat(size));
     const answer = await fetch('/own');
     expect([answer.status, (await answer.text()).length]).toEqual([429, size]);
+  });
+
+  it('sends a refused file again', async () => {
+    const { clock, request, throttle } = setUp();
+    const count = refuse(1);
+    const call = request('/own', { method: 'POST', body: new File(['content'], 'name.txt') });
+    while ((await throttle.status(server.url)).pausedUntil === undefined) await pass();
+    await clock.advance(5 * T);
+    expect([await (await call).body.text(), count.calls]).toEqual(['done', 2]);
+  });
+
+  it('looks into what is packed under another name', async () => {
+    const refusals = [{ body: ['code', 'no'] }] as const;
+    const { request, throttle } = setUp({ retry: 0, dialect: { refusals } });
+    own = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'X-GZip' });
+      response.end(gzipSync('{"code":"no"}'));
+    };
+    await (await request('/own')).body.dump();
+    expect((await throttle.status(server.url)).pausedUntil).toBeGreaterThan(0);
   });
 
   it('frees the connection of a refused answer that nobody will read, however long it is', async () => {
