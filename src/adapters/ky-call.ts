@@ -192,7 +192,6 @@ export class CallInTurn {
     const end = () => {
       if (isOver) return;
       isOver = true;
-      signal.removeEventListener('abort', end);
       link.leave(grant);
     };
     signal.addEventListener('abort', end);

@@ -73,8 +73,6 @@ export function throttleServiceWorker(
 }
 
 function isCallElsewhere({ location: { origin } }: ServiceWorkerScope): (call: FetchCall) => boolean {
-  return ({ url, input }) => {
-    const { mode, destination } = input as Request;
-    return url.origin !== origin && mode !== 'navigate' && destination === '';
-  };
+  // Navigations and assets say what they are for.
+  return ({ url, input }) => url.origin !== origin && (input as Request).destination === '';
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import axios, { AxiosError, type AxiosInstance, type AxiosResponse, CanceledError } from 'axios';
 import axiosRetry from 'axios-retry';
 import { createThrottle, isThrottleError, type ThrottleOptions } from 'sluice';
@@ -160,6 +160,21 @@ describe('interceptors', () => {
     await call;
   });
 
+  it('that throw after ours, and let the same config go again, let it count once', async () => {
+    const { instance, eject, ...set } = setUp({}, { limits: { rate: 1, interval: T, burst: 5 } });
+    eject();
+    let isBroken = true;
+    instance.interceptors.request.use((config) => {
+      if (isBroken) throw Object.assign(new RangeError('no token'), { config });
+      return config;
+    });
+    throttleAxios(instance, set.throttle);
+    const { config } = await instance.get(stage.url).catch((error: AxiosError) => error);
+    isBroken = false;
+    await instance(config ?? {});
+    expect(await remaining(set)).toBe(4);
+  });
+
   it('that send a call again send it through the line', async () => {
     stage.handle = (index, _, response) => response.writeHead(index === 0 ? 401 : 200).end();
     const { instance, clock } = setUp();
@@ -177,6 +192,26 @@ describe('eject', () => {
     const { instance, eject, ...set } = setUp();
     eject();
     await Promise.all([1, 2, 3].map(() => instance.get(stage.url)));
+    expect(await remaining(set)).toBe(1);
+  });
+
+  it('lets a call through that an interceptor after ours still holds', async () => {
+    const { instance, eject, ...set } = setUp();
+    eject();
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    instance.interceptors.request.use(async (config) => {
+      await held;
+      return config;
+    });
+    const door = throttleAxios(instance, set.throttle);
+    const call = instance.get(stage.url);
+    await pass();
+    door.eject();
+    goOn();
+    await call;
     expect(await remaining(set)).toBe(1);
   });
 
@@ -267,6 +302,17 @@ describe('cancelling', () => {
     expect(call.value).toBeInstanceOf(CanceledError);
     expect(axios.isCancel(call.value)).toBe(true);
   });
+
+  it('by a signal that aborts while axios makes the request ready ends the wait at once, beside a cancelToken', async () => {
+    const { instance, throttle } = setUp();
+    await throttle.wait(stage.origin);
+    const controller = new AbortController();
+    const transformRequest = () => controller.abort();
+    const { token } = axios.CancelToken.source();
+    const call = watch(instance.get(stage.url, { cancelToken: token, signal: controller.signal, transformRequest }));
+    await pass();
+    expect(call.value).toBeInstanceOf(CanceledError);
+  });
 });
 
 describe('retries', () => {
@@ -284,7 +330,7 @@ describe('retries', () => {
     expect(stage.arrivals.length).toBe(3);
   });
 
-  it('let go of the stream of a refused answer', async () => {
+  it.each(['http', 'fetch'])('let go of the stream of a refused answer: %s adapter', async (adapter) => {
     const closed: Promise<unknown>[] = [];
     stage.handle = (index, _, response) => {
       if (index > 0) {
@@ -295,12 +341,20 @@ describe('retries', () => {
       response.writeHead(429, { 'retry-after': '1' }).write('no');
     };
     const { instance, clock } = setUp();
-    const call = instance.get(stage.url, { responseType: 'stream' });
+    const call = instance.get(stage.url, { adapter, responseType: 'stream' });
     await arrived(stage, 1);
     await clock.advance(T);
-    const [chunk] = await once((await call).data as Readable, 'data');
-    expect(String(chunk)).toBe('ok');
+    const chunks: string[] = [];
+    for await (const chunk of (await call).data) chunks.push(Buffer.from(chunk).toString());
+    expect(chunks).toEqual(['ok']);
     await closed[0];
+  });
+
+  it.each(['http', 'fetch'])('look into the buffers that the caller asked for: %s adapter', async (adapter) => {
+    stage.handle = (_, __, response) => response.setHeader('content-type', 'application/json').end('{"code":"no"}');
+    const { instance, throttle } = setUp({ retry: 0, dialect: { refusals: [{ body: ['code', 'no'] }] } });
+    await instance.get(stage.url, { adapter, responseType: 'arraybuffer' });
+    expect((await throttle.status(stage.origin)).pausedUntil).toBeGreaterThan(0);
   });
 
   it('send the same headers', async () => {

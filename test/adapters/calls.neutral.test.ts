@@ -26,6 +26,22 @@ const refusal = (more: object = {}) => Object.assign(new Error('slow down'), { s
 const never = () => new Promise<string>(() => {});
 
 describe('a throttled function', () => {
+  it('tells nothing of the network: the margin stays, however long its calls take', async () => {
+    const limits = { rate: 1, interval: 1, burst: 100 };
+    const set = setUp(
+      (_, index) => new Promise((done) => set.clock.setTimeout(() => done('ok'), index % 2 === 0 ? 1 : 90)),
+      {},
+      { margin: 'auto', limits },
+    ) as ReturnType<typeof setUp>;
+    const { margin } = await set.throttle.status();
+    for (let count = 0; count < 4; count++) {
+      const call = set.call();
+      await set.clock.advance(100);
+      await call;
+    }
+    expect((await set.throttle.status()).margin).toBe(margin);
+  });
+
   it('is called in its turn, with its arguments and its this', async () => {
     const clock = new ManualClock();
     const throttle = createThrottle({ limits: even, margin: 0, clock });

@@ -137,6 +137,17 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
     expect([inFlight, limits[0]?.remaining, stage.arrivals.length]).toEqual([0, 1, 0]);
   });
 
+  it('takes nothing for a request whose body a hook has read: it fails as without the throttle', async () => {
+    const { api, throttle } = setUp();
+    const read = async (first: unknown) => {
+      await (first instanceof Request ? first : (first as { request: Request }).request).text();
+    };
+    const options = { body: 'text', hooks: { beforeRequest: [read] as never } };
+    const ends = [ky, api].map((sender) => sender.post(stage.url, options).then(String, String));
+    expect(await ends[1]).toBe(await ends[0]);
+    expect(await remaining(throttle)).toBe(1);
+  });
+
   it('throttles a call for which a hook makes a new Request', async () => {
     const { api, throttle, clock } = setUp({}, { concurrency: 1 });
     const replace = (first: unknown) => {
@@ -199,18 +210,27 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
     expect(stage.arrivals.length).toBe(1);
   });
 
-  it('frees the place of a call that ky ends in the moment in which its turn comes', async () => {
-    const { api, clock, throttle } = setUp({}, { concurrency: 1 });
-    await throttle.wait(stage.origin);
-    // Ky 1 has no such timeout.
-    const call = watch(api.get(stage.url, { totalTimeout: 20 } as Options).text());
-    await vi.waitFor(async () => expect((await throttle.status(stage.origin)).waiting).toBe(1), { interval: 1 });
-    const started = performance.now();
-    while (performance.now() - started < 25);
-    await clock.advance(T);
-    await vi.waitFor(() => expect(call.state).not.toBe('pending'));
-    expect((await throttle.status(stage.origin)).inFlight).toBe(0);
-  });
+  // Ky 1 has no such timeout.
+  it.each<[string, object]>([
+    ['of the call', { totalTimeout: 20 }],
+    [
+      'of a hook',
+      { hooks: { init: [(options: { totalTimeout?: number }) => void Object.assign(options, { totalTimeout: 20 })] } },
+    ],
+  ])(
+    'frees the place of a call that ky ends in the moment in which its turn comes, by a timeout %s',
+    async (_, options) => {
+      const { api, clock, throttle } = setUp({}, { concurrency: 1 });
+      await throttle.wait(stage.origin);
+      const call = watch(api.get(stage.url, options as Options).text());
+      await vi.waitFor(async () => expect((await throttle.status(stage.origin)).waiting).toBe(1), { interval: 1 });
+      const started = performance.now();
+      while (performance.now() - started < 25);
+      await clock.advance(T);
+      await vi.waitFor(() => expect(call.state).not.toBe('pending'));
+      expect((await throttle.status(stage.origin)).inFlight).toBe(0);
+    },
+  );
 
   it('sends a refused call no more often than ky’s retry.limit allows', async () => {
     stage.handle = refuse(1);

@@ -77,6 +77,19 @@ describe('the requests of all pages', () => {
     expect(sent.length).toBe(0);
   });
 
+  it.each<[string, Request, boolean]>([
+    ['another scheme', requestOf('blob:https://app.example/1'), false],
+    ['what only the cache may answer', requestOf(api, {}, { cache: 'only-if-cached', mode: 'no-cors' }), false],
+    [
+      'what the cache may answer for its own origin',
+      requestOf(api, {}, { cache: 'only-if-cached', mode: 'same-origin' }),
+      true,
+    ],
+  ])('are sent if a worker may, whatever match says: %s', (_, request, isSent) => {
+    const { dispatch } = setUp({ match: () => true });
+    expect(dispatch(request).answer !== undefined).toBe(isSent);
+  });
+
   it('are picked by match alone if there is one', () => {
     const { dispatch } = setUp({ match: ({ url }) => url.pathname.startsWith('/api') });
     expect(dispatch(requestOf(`${origin}/api/items`)).answer).toBeDefined();
