@@ -2,9 +2,11 @@ import { createThrottle, type Limit, type ThrottleCallsOptions, throttleCalls } 
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
 import { watch } from './fake-fetch.ts';
+import { countListeners } from './listeners.ts';
 
 const T = 1000;
 const even: Limit = { rate: 1, interval: T };
+const reason = new Error('changed my mind');
 
 /** A promise as SDKs make them: what is read of it decides what it reads of the answer. */
 class AnswerPromise extends Promise<string> {
@@ -83,7 +85,7 @@ class Client {
     return new Client(name);
   }
 
-  create(): AnswerPromise {
+  create(_options?: { readonly signal?: AbortSignal }): AnswerPromise {
     this.note('create', []);
     const made = new AnswerPromise((resolve) => resolve('answer'));
     this.made.push(made);
@@ -286,6 +288,27 @@ describe('what a method gives', () => {
     const items: string[] = [];
     for await (const item of client.create()) items.push(item);
     expect(items).toEqual(['answer 1', 'item 2']);
+  });
+
+  it.each<[string, (made: AnswerPromise) => Promise<unknown>[]]>([
+    ['is awaited', (made) => [made]],
+    ['is iterated', (made) => [made[Symbol.asyncIterator]().next()]],
+    ['one of its methods is called', (made) => [made.withResponse()]],
+    ['all are done', (made) => [made.size(), made, made.withResponse(), made[Symbol.asyncIterator]().next()]],
+  ])('ends with the reason of an abort that comes while the call waits, when it %s', async (_, ask) => {
+    const { client, clock, plain, throttle } = setUp({ methods: ['create'] });
+    await throttle.wait();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const listeners = countListeners(signal);
+    const asked = ask(client.create({ signal })).map(watch);
+    await clock.advance(T / 2);
+    expect(asked.every(({ state }) => state === 'pending')).toBe(true);
+    controller.abort(reason);
+    await clock.advance(0);
+    expect(asked).toEqual(asked.map(() => ({ state: 'rejected', value: reason })));
+    expect([plain.sent, clock.timers, listeners()]).toEqual([[], 0, 0]);
+    expect((await throttle.status()).limits[0]?.resetAfter).toBe(T / 2);
   });
 
   it('is a promise for the rest', async () => {

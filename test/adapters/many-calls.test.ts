@@ -59,6 +59,20 @@ const clients: Record<string, (throttle?: Throttle) => Send> = {
     const send = throttle ? throttleCalls(answer as typeof fetch, throttle, { key }) : (answer as typeof fetch);
     return (signal) => send(url, { signal });
   },
+  'throttleCalls of queries': (throttle) => {
+    // biome-ignore lint/suspicious/noThenProperty: it is what is tested
+    const query = (_: AbortSignal) => ({ then: (done: (answer: Response) => unknown) => answer().then(done) });
+    const options = { key: 'https://a.example', lazy: ['**'] };
+    const send = throttle ? throttleCalls(query, throttle, options) : query;
+    return async (signal) => send(signal);
+  },
+  'throttleCalls of pages': (throttle) => {
+    const pages = async function* (_: AbortSignal) {
+      yield answer();
+    };
+    const send = throttle ? throttleCalls(pages, throttle, { key: 'https://a.example' }) : pages;
+    return (signal) => send(signal).next();
+  },
   'undici 6': (throttle) => undiciClient(undici6 as unknown as typeof undici7, throttle),
   'undici 7': (throttle) => undiciClient(undici7, throttle),
   'service worker': (throttle) => {
