@@ -27,7 +27,21 @@ beforeAll(async () => {
     while (!(await admin.cluster('INFO')).includes('cluster_state:ok')) await sleep(50);
     while (!(await admin.cluster('INFO')).includes('cluster_known_nodes:3')) await sleep(50);
   }
+  for (const admin of admins) await hearsAll(admin);
 }, 30_000);
+
+/** Waits until news from every node reach this one: some links are made later than the nodes know each other. */
+async function hearsAll(node: Redis): Promise<void> {
+  const listener = node.duplicate();
+  const heard = new Set<string>();
+  listener.on('message', (_, from) => heard.add(from));
+  await listener.subscribe('ready');
+  while (heard.size < admins.length) {
+    for (const [from, admin] of admins.entries()) await admin.publish('ready', `${from}`);
+    await sleep(20);
+  }
+  listener.disconnect();
+}
 
 afterAll(async () => {
   for (const admin of admins) admin.disconnect();
