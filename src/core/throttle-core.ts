@@ -448,9 +448,9 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   /** Grants a call of cost 1 that may go at once, in as few steps as there are; undefined if it has to go the long way. */
   #grantNow(key: string, holdsPlace: boolean): CallGrant | undefined {
-    if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
     const { store, clock } = this;
     if (store.bucket === undefined || this.#closed !== undefined || typeof key !== 'string') return undefined;
+    if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
     if (this.#pauses.size > 0 && this.#pauses.has(key)) return undefined;
     if (this.pacedUntil(key) !== undefined) return undefined;
     const now = wholeTicks(clock.monotonic());
