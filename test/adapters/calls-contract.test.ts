@@ -27,7 +27,7 @@ adapterContract(
     'throttleCalls of fetch',
     (throttled, own = fetch) =>
       throttled === undefined ? own : throttleCalls(own, throttled.throttle, optionsOf(throttled.options)),
-    { hasTimeout: false },
+    { hasTimeout: false, seesRoundTrips: false },
   ),
 );
 
@@ -61,7 +61,7 @@ adapterContract(
       const sdk = throttled === undefined ? plain : throttleCalls(plain, throttled.throttle, options);
       return async (...args) => sdk.query(...args);
     },
-    { hasTimeout: false },
+    { hasTimeout: false, seesRoundTrips: false },
   ),
 );
 

@@ -63,6 +63,8 @@ class Query implements PromiseLike<string> {
 class Database {
   readonly sent: string[] = [];
   failAt = 0;
+  /** Generators that have ended. */
+  ended = 0;
 
   from(table: string): Query {
     return new Query(this.sent, table);
@@ -76,12 +78,16 @@ class Database {
   }
 
   async *pages(count: number, _signal?: AbortSignal): AsyncGenerator<number, string> {
-    for (let page = 1; page <= count; page++) {
-      this.sent.push(`page ${page}`);
-      if (page === this.failAt) throw Object.assign(new Error('no'), { status: 429 });
-      yield page;
+    try {
+      for (let page = 1; page <= count; page++) {
+        this.sent.push(`page ${page}`);
+        if (page === this.failAt) throw Object.assign(new Error('no'), { status: 429 });
+        yield page;
+      }
+      return 'end';
+    } finally {
+      this.ended++;
     }
-    return 'end';
   }
 
   paginate(count: number): AsyncIterable<number> {
@@ -194,6 +200,16 @@ describe('a query', () => {
     expect(plain.sent.length).toBe(2);
   });
 
+  it('that was sent already, and is a promise, goes straight through', async () => {
+    const clock = new ManualClock();
+    const throttle = createThrottle({ limits: { rate: 1, interval: T }, margin: 0, clock });
+    const sent = Promise.resolve('rows');
+    const from = throttleCalls(() => sent, throttle, { lazy: ['**'] });
+    expect(from()).toBe(sent);
+    expect(await from()).toBe('rows');
+    expect((await throttle.status()).limits[0]?.remaining).toBe(1);
+  });
+
   it('may be found below a namespace', async () => {
     const clock = new ManualClock();
     const throttle = createThrottle({ limits: { rate: 1, interval: T }, margin: 0, clock });
@@ -241,11 +257,14 @@ describe('pages', () => {
     expect((await throttle.status()).limits[0]?.remaining).toBe(1);
   });
 
-  it('send nothing that nobody asks for', async () => {
-    const { database, plain, clock } = setUp({ methods: ['pages'] });
-    for await (const _ of database.pages(9)) break;
+  it.each<[string, ThrottleCallsOptions<Database>, (database: Database) => AsyncIterable<number>]>([
+    ['of a generator function', { methods: ['pages'] }, (database) => database.pages(9)],
+    ['of a lazy method', { lazy: ['paginate'] }, (database) => database.paginate(9)],
+  ])('%s send nothing that nobody asks for, and are told when nobody does any more', async (_, options, open) => {
+    const { database, plain, clock } = setUp(options);
+    for await (const _ of open(database)) break;
     await clock.advance(9 * T);
-    expect(plain.sent).toEqual(['page 1']);
+    expect([plain.sent, plain.ended]).toEqual([['page 1'], 1]);
   });
 
   it('can be asked for by hand, and give what the generator returns', async () => {

@@ -98,6 +98,12 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
     expect(await remaining(throttle)).toBe(2);
   });
 
+  it('keeps its options in what extend gives', async () => {
+    const { api, throttle } = setUp({ key: 'own' });
+    await api.extend({}).get(stage.url);
+    expect((await throttle.status('own')).limits[0]?.remaining).toBe(0);
+  });
+
   it('throttles an instance of create, and leaves the instance itself as it was', async () => {
     const instance = ky.create({ headers: { 'x-a': '1' } });
     const { api, throttle } = setUp({}, {}, instance);

@@ -126,6 +126,26 @@ export function itTakesTheOptions(subject: Subject, stage: Stage): void {
     },
   );
 
+  it.runIf(subject.seesRoundTrips !== false)('keeps a margin of `auto` by the round trips that it sees', async () => {
+    const { clock, throttle, call } = setUp(
+      subject,
+      {},
+      { margin: 'auto', limits: { rate: 1, interval: 1, burst: 100 } },
+    );
+    const { margin } = await throttle.status(stage.origin);
+    const answers: (() => void)[] = [];
+    stage.handle = (_, __, response) => answers.push(() => response.end('ok'));
+    // What the first takes is no measure: it goes over a new connection.
+    for (const [index, ms] of [0, 1, 90].entries()) {
+      const reply = call({ url: stage.url });
+      await arrived(stage, index + 1);
+      await clock.advance(ms);
+      answers[index]?.();
+      await reply;
+    }
+    expect((await throttle.status(stage.origin)).margin).toBeGreaterThan(margin);
+  });
+
   it.each<[string, unknown, string]>([
     ['key', 5, 'Expected `key` to be a string or a function, got `5`.'],
     ['cost', -1, 'Expected `cost` to be a number of at least 0, got `-1`.'],

@@ -63,6 +63,8 @@ export interface Subject {
   readonly repeats?: 'what has no body' | 'nothing';
   /** Whether a call holds its place until it is answered. Left out: yes. */
   readonly holdsPlace?: boolean;
+  /** Whether how long a call takes tells of the network. Left out: yes. */
+  readonly seesRoundTrips?: boolean;
 }
 
 /** A client that answers with a Response. */
@@ -72,7 +74,7 @@ export function respondingSubject(
   {
     retrying,
     ...more
-  }: Pick<Subject, 'hasTimeout' | 'repeats' | 'holdsPlace'> & {
+  }: Pick<Subject, 'hasTimeout' | 'repeats' | 'holdsPlace' | 'seesRoundTrips'> & {
     /** As that of the subject. */
     readonly retrying?: (delay: number, throttled?: Throttled) => typeof fetch;
   },
