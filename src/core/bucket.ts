@@ -144,12 +144,8 @@ export function restsAt({ plan, gate, tats, windows, guards = [], pool }: Bucket
  * where a limit changed.
  */
 export function adapt(bucket: Bucket, plan: Plan, now: number): void {
-  if (bucket.own !== undefined && bucket.own.margin !== plan.margin) {
-    bucket.own = planOf(
-      bucket.own.rules.map((rule) => rule.limit),
-      plan.margin,
-    );
-  }
+  if (bucket.own !== undefined && bucket.own.margin !== plan.margin)
+    bucket.own = planOf(bucket.own.limits, plan.margin);
   const next = bucket.own ?? plan;
   if (bucket.plan === next) return;
   if (!samePlan(bucket.plan, next)) change(bucket, next, now);

@@ -166,6 +166,8 @@ export const longAgo: number = -longest;
 /** The limits of one key, made ready. */
 export interface Plan {
   readonly rules: readonly Rule[];
+  /** What they were made of. */
+  readonly limits: readonly Limit[];
   /** What limits without a margin of their own keep in hand, in ms. */
   readonly margin: number;
   /** Per rule the tat of a bucket at rest. */
@@ -195,6 +197,7 @@ export function planOf(limits: Limit | readonly Limit[], margin: number): Plan {
   const inTicks = first.emissionInterval % tick === 0 && first.tolerance % tick === 0;
   return {
     rules,
+    limits: rules.map((rule) => rule.limit),
     margin,
     only: leaky && rules.length === 1 && inTicks ? first : undefined,
     atRest: rules.map(() => longAgo),
@@ -226,10 +229,18 @@ function ruleOf(limit: Limit, defaultMargin: number): Rule {
   };
 }
 
+const fields = ['kind', 'rate', 'interval', 'burst', 'margin', 'name'] as const;
+
 /** Only what we know of a limit: the user's object may hold what cannot be stored, and may change. */
-function copyOf({ kind, rate, interval, burst, margin, name }: Limit): Limit {
-  const fields = Object.entries({ kind, rate, interval, burst, margin, name });
-  return Object.fromEntries(fields.filter(([, value]) => value !== undefined)) as unknown as Limit;
+function copyOf(limit: Limit): Limit {
+  const entries = fields.map((field) => [field, limit[field]]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as unknown as Limit;
+}
+
+/** Whether limits say the very same as those that a plan was made of, so that nothing is wrong with them. */
+export function isMadeOf({ limits }: Plan, others: readonly Limit[]): boolean {
+  if (limits.length !== others.length) return false;
+  return limits.every((limit, index) => fields.every((field) => limit[field] === others[index]?.[field]));
 }
 
 /**

@@ -29,10 +29,9 @@ export class Database {
   readonly #dbName: string;
   readonly #storeName: string;
   #clock: Clock = systemClock;
+  /** Of the attempts in flight. */
   #deadlines = new Deadlines(systemClock, attemptPatience);
   #connection: Connection | undefined;
-  /** Ends each attempt in flight, if it can still be ended. */
-  readonly #attempts = new Set<(reason: Error) => void>();
   /** Set while the page is away. */
   #absence: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #unfollow: (() => void) | undefined;
@@ -56,7 +55,10 @@ export class Database {
     if (this.#connection !== undefined) this.#drop(this.#connection);
   }
 
-  /** Does `work` in a transaction of its own. What `work` has done is done over if the transaction has to be repeated. */
+  /**
+   * Does `work`, an update, in a transaction of its own, and answers when that is complete. What `work` has done is done over if
+   * the transaction has to be repeated.
+   */
   readonly use: UseStore = async (mode, work) => {
     this.#unfollow ??= followPage({ leave: () => this.#leave(), comeBack: () => this.#comeBack() });
     const since = this.#clock.monotonic();
@@ -77,39 +79,32 @@ export class Database {
     const connection = this.#connect();
     return new Promise((resolve, reject) => {
       let transaction: IDBTransaction | undefined;
-      let failure: unknown;
-      let isOver = false;
-      const end = (settle: () => void) => {
-        if (isOver) return;
-        isOver = true;
-        meet();
-        this.#attempts.delete(giveUp);
-        settle();
-      };
+      let isGivenUp = false;
       const fail = (error: unknown) => {
+        meet();
+        isGivenUp = true;
         this.#drop(connection);
-        end(() => reject(error));
+        reject(error);
       };
-      const giveUp = (reason: Error) => {
-        // One that is being committed will tell how it ended: to try again now could count a call twice.
-        if (transaction === undefined || isAborted(transaction)) fail(reason);
-      };
-      const begin = async (): Promise<T | undefined> => {
+      const begin = async () => {
         const database = connection.database ?? (await connection.opening);
-        if (isOver) return undefined;
-        transaction = database.transaction(this.#storeName, mode, { durability: 'relaxed' });
-        transaction.addEventListener('error', ({ target }) => {
-          failure ??= (target as IDBRequest).error;
-        });
-        return work(leanStore(transaction.objectStore(this.#storeName)));
+        if (isGivenUp) return;
+        const begun = database.transaction(this.#storeName, mode, { durability: 'relaxed' });
+        transaction = begun;
+        begun.oncomplete = () => {
+          meet();
+          resolve(undefined as T);
+        };
+        // It tells nothing but null if it was aborted on our own wish, or somebody else's.
+        begun.onabort = () => fail(begun.error ?? named('AbortError', 'The transaction was aborted.'));
+        await work(leanStore(begun.objectStore(this.#storeName)));
       };
-      const meet = this.#deadlines.set(() => giveUp(this.#tooLong(transaction)));
-      this.#attempts.add(giveUp);
-      begin().then(
-        (value) => end(() => resolve(value as T)),
-        // A transaction tells nothing but null before it is aborted, and after it was on our own wish.
-        (error) => fail(error ?? failure ?? transaction?.error ?? named('AbortError', 'The transaction was aborted.')),
-      );
+      const meet = this.#deadlines.set(() => {
+        // One that is being committed will tell how it ended: to try again now could count a call twice.
+        if (transaction !== undefined && !isAborted(transaction)) return;
+        fail(this.#absence === undefined ? this.#tooLong(transaction) : pageLeft);
+      });
+      begin().catch(fail);
     });
   }
 
@@ -148,7 +143,7 @@ export class Database {
       end = resolve;
     });
     this.#absence = { over, end };
-    for (const giveUp of this.#attempts) giveUp(pageLeft);
+    this.#deadlines.missAll();
     if (this.#connection !== undefined) this.#drop(this.#connection);
   }
 
@@ -182,13 +177,12 @@ function isAborted(transaction: IDBTransaction): boolean {
 
 /**
  * The part of an object store that an update needs. It writes nothing if nothing changed, keeps no undefined values, and commits
- * at once, which frees the store for the others a little earlier.
+ * at once, which frees the store for the others a little earlier. How the transaction ends it does not tell: who has begun it sees.
  */
 function leanStore(store: IDBObjectStore): IDBObjectStore {
-  const { transaction } = store;
   let reading: IDBRequest;
   const lean = {
-    transaction,
+    transaction: {},
     get: (key: IDBValidKey): IDBRequest => {
       reading = store.get(key);
       return reading;
@@ -198,7 +192,7 @@ function leanStore(store: IDBObjectStore): IDBObjectStore {
         if (value === undefined) store.delete(key);
         else store.put(value, key);
       }
-      transaction.commit?.();
+      store.transaction.commit?.();
     },
   };
   return lean as unknown as IDBObjectStore;

@@ -211,8 +211,8 @@ class KeyValueStore implements BucketStore {
       const fresh = held === undefined ? textOf(bucket) : '';
       answer = operation(bucket, now);
       if (terms.looks) return stored;
-      const before = () => (held === undefined ? fresh : textOfRecord(held.record));
-      if (!held?.differs && !hasTaken(answer) && textOf(bucket) === before()) return stored;
+      if (!held?.differs && !hasTaken(answer) && textOf(bucket) === (held ? textOfRecord(held.record) : fresh))
+        return stored;
       const { birth = drawn(), seq = 0, rests = longAgo } = held?.record ?? {};
       const stamp = { birth, seq: seq + 1, writer: this.#writer };
       const restedAt = Math.max(rests, held?.besides?.rests ?? longAgo, restsAt(bucket));
@@ -275,15 +275,14 @@ class KeyValueStore implements BucketStore {
     }
   }
 
-  /** Passes on that others have changed a key, or any of those known. */
+  /** Passes on that others have changed a key, or any of those known, or that something is wrong. */
   #hear(key: string | undefined, trouble: unknown): void {
     for (const changed of key === undefined ? [...this.#known.keys()] : [key])
       for (const listener of this.#listeners) listener({ key: changed, trouble });
   }
 
   #tell(key: string): void {
-    const trouble = new Error(`The value at key ${shown(key)} is no bucket of this version; it counts as none.`);
-    for (const listener of this.#listeners) listener({ key, trouble });
+    this.#hear(key, new Error(`The value at key ${shown(key)} is no bucket of this version; it counts as none.`));
   }
 
   /** Looks at the next few records and forgets those long at rest, here and in the storage. */
@@ -334,18 +333,16 @@ function hasTaken(answer: unknown): boolean {
 /** A number that no other process draws. */
 const drawn = (): number => Math.floor(Math.random() * 2 ** 48);
 
-/** Takes the time that went by off what a caller has to wait. */
+type Timed = TakeAnswer & Standing;
+
+/** Takes the time that went by off what a caller has to wait. The answer is ours alone until it is given. */
 function sooner<T>(answer: T, elapsed: number): T {
-  if (typeof answer !== 'object' || answer === null || elapsed <= 0) return answer;
   const left = (ms: number) => Math.max(0, ms - elapsed);
-  const { wait, pausedFor, limits, ...rest } = answer as Partial<TakeAnswer & Standing>;
-  return {
-    ...rest,
-    // A slot that has passed by now must not look as if it came just now.
-    ...(wait === undefined ? undefined : { wait: rest.reserved === undefined ? left(wait) : wait - elapsed }),
-    ...(pausedFor === undefined ? undefined : { pausedFor: left(pausedFor) }),
-    ...(limits === undefined
-      ? undefined
-      : { limits: limits.map((limit) => ({ ...limit, resetAfter: left(limit.resetAfter) })) }),
-  } as T;
+  const given = (answer ?? {}) as { -readonly [Field in keyof Timed]?: Timed[Field] };
+  const { wait, pausedFor, limits, reserved } = given;
+  // A slot that has passed by now must not look as if it came just now.
+  if (wait !== undefined) given.wait = reserved === undefined ? left(wait) : wait - elapsed;
+  if (pausedFor !== undefined) given.pausedFor = left(pausedFor);
+  if (limits !== undefined) given.limits = limits.map((limit) => ({ ...limit, resetAfter: left(limit.resetAfter) }));
+  return answer;
 }

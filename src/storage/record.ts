@@ -1,6 +1,6 @@
-import { type Bucket, newBucket } from '../core/bucket.ts';
+import type { Bucket } from '../core/bucket.ts';
 import type { Guard } from '../core/change.ts';
-import { type Limit, longAgo, type Plan, planOf } from '../core/limit.ts';
+import { isMadeOf, type Limit, longAgo, type Plan, planOf } from '../core/limit.ts';
 import type { Pool } from '../core/pool.ts';
 import { mostMarks } from '../core/window.ts';
 
@@ -29,6 +29,10 @@ interface Content {
   /** Limits of the key's own. */
   readonly own?: readonly Limit[];
 }
+
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
+/** What may be anything, but has the fields of something. */
+type Unchecked<T> = { readonly [Field in keyof T]?: unknown };
 
 interface StoredWindow {
   readonly times: readonly number[];
@@ -60,74 +64,48 @@ const furthest = 2 ** 41;
 const latest = 2 ** 43;
 
 /** Makes a record of a bucket. */
-export function recordOf(bucket: Bucket, stamp: Stamp, seen: number, rests: number): BucketRecord {
-  const content = contentOf(bucket);
-  const { gate, tats, pool } = content;
-  const bounded = (instant: number) => Math.min(instant, seen + furthest);
-  return {
-    v: 1,
-    ...stamp,
-    seen,
-    rests: bounded(rests),
-    ...content,
-    gate: bounded(gate),
-    tats: tats.map(bounded),
-    ...(pool === undefined ? undefined : { pool: { left: bounded(pool.left), until: bounded(pool.until) } }),
-  };
+export function recordOf(bucket: Bucket, { birth, seq, writer }: Stamp, seen: number, rests: number): BucketRecord {
+  const end = seen + furthest;
+  return { v: 1, birth, seq, writer, seen, rests: Math.min(rests, end), ...contentOf(bucket, end) };
 }
 
 /** All that is stored of a bucket as text: two buckets with the same are the same. */
-export const textOf = (bucket: Bucket): string => JSON.stringify(contentOf(bucket));
+export const textOf = (bucket: Bucket): string => textOfRecord(contentOf(bucket, Infinity));
 
 /** The same of the bucket that a record is of. */
-export function textOfRecord({
-  gate,
-  limits,
-  tats,
-  windows,
-  guards,
-  pool,
-  latest,
-  refunds,
-  own,
-}: BucketRecord): string {
+export function textOfRecord({ gate, limits, tats, windows, guards, pool, latest, refunds, own }: Content): string {
   return JSON.stringify({ gate, limits, tats, windows, guards, pool, latest, refunds, own });
 }
 
-function contentOf({ gate, plan, tats, windows, guards, pool, latest, refunds, own }: Bucket): Content {
-  return {
-    gate,
-    limits: plan.rules.map(({ limit }) => limit),
-    tats: [...tats],
-    ...(windows === undefined ? undefined : { windows: windows.map((window) => window ?? null) }),
-    ...(guards === undefined ? undefined : { guards: guards.map(storedGuard) }),
-    ...(pool === undefined ? undefined : { pool: { ...pool } }),
-    latest,
-    ...(refunds === undefined ? undefined : { refunds: [...refunds] }),
-    ...(own === undefined ? undefined : { own: own.rules.map(({ limit }) => limit) }),
-  };
+/** @param end no instant of it is later */
+function contentOf(bucket: Bucket, end: number): Content {
+  const { gate, plan, tats, windows, guards, pool, latest, refunds, own } = bucket;
+  const bounded = (instant: number) => Math.min(instant, end);
+  const content: Writable<Content> = { gate: bounded(gate), limits: plan.limits, tats: tats.map(bounded), latest };
+  // What is not there is left out: JSON would do so, a structured clone would not.
+  if (windows !== undefined) content.windows = windows.map((window) => window ?? null);
+  if (guards !== undefined) content.guards = guards.map(storedGuard);
+  if (pool !== undefined) content.pool = { left: bounded(pool.left), until: bounded(pool.until) };
+  if (refunds !== undefined) content.refunds = refunds.slice();
+  if (own !== undefined) content.own = own.limits;
+  return content;
 }
 
 function storedGuard({ index, name, burst, emissionInterval, tat }: Guard): StoredGuard {
   return { index, burst, emissionInterval, tat, ...(name === undefined ? undefined : { name }) };
 }
 
-/** Plans of limits that were read before, by their text and margin: a storage gives new objects each time. */
-const plans = new Map<string, Plan>();
+/** Plans of limits that were read before: a storage gives new objects each time. */
+const plans: Plan[] = [];
 const mostPlans = 100;
-/** The limits that were read last: one step asks for their plan several times. */
-let latestRead: { readonly limits?: readonly Limit[]; readonly text?: string } = {};
 
 /** The same as `planOf`. */
 function planOfStored(limits: readonly Limit[], margin: number): Plan {
-  if (latestRead.limits !== limits) latestRead = { limits, text: JSON.stringify(limits) };
-  const text = `${margin} ${latestRead.text}`;
-  let plan = plans.get(text);
-  if (plan === undefined) {
-    plan = planOf(limits, margin);
-    if (plans.size >= mostPlans) plans.clear();
-    plans.set(text, plan);
-  }
+  const known = plans.find((plan) => plan.margin === margin && isMadeOf(plan, limits));
+  if (known !== undefined) return known;
+  const plan = planOf(limits, margin);
+  if (plans.length >= mostPlans) plans.length = 0;
+  plans.push(plan);
   return plan;
 }
 
@@ -135,17 +113,18 @@ function planOfStored(limits: readonly Limit[], margin: number): Plan {
 export function bucketOf(record: BucketRecord, margin: number): Bucket {
   const { limits, own, gate, tats, windows, guards, pool, latest, refunds } = record;
   return {
-    ...newBucket(planOfStored(limits, margin)),
-    own: own === undefined ? undefined : planOfStored(own, margin),
+    // In the order of a new bucket, which makes them alike to the engine.
+    plan: planOfStored(limits, margin),
     gate,
-    tats: [...tats],
-    windows: windows?.map((window) =>
-      window === null ? undefined : { times: [...window.times], costs: [...window.costs], free: window.free },
-    ),
-    guards: guards?.map(({ name, ...rest }) => ({ name, ...rest })),
+    tats: tats.slice(),
+    guards: guards?.map((guard) => ({ name: undefined, ...guard })),
     pool,
+    refunds: refunds?.slice(),
+    own: own && planOfStored(own, margin),
+    windows: windows?.map((window) =>
+      window ? { times: window.times.slice(), costs: window.costs.slice(), free: window.free } : undefined,
+    ),
     latest,
-    refunds: refunds && [...refunds],
   };
 }
 
@@ -181,50 +160,55 @@ export function moved(record: BucketRecord, ms: number): BucketRecord {
 /** Whether a stored value is a record of this version, in every part. */
 export function isRecord(stored: unknown): stored is BucketRecord {
   if (typeof stored !== 'object' || stored === null) return false;
-  const fields = stored as Record<string, unknown>;
-  const { v, birth, seq, writer, seen, rests, gate, latest: reserved } = fields;
-  const { limits, tats, windows, guards, pool, refunds, own } = fields;
-  if (v !== 1 || !areNumbers([birth, writer]) || !Number.isSafeInteger(seq) || !areInstants([seen], latest))
-    return false;
-  const end = (seen as number) + 2 * furthest;
-  if (!areInstants([rests, gate, reserved], end)) return false;
-  if (!areLimits(limits) || (own !== undefined && !areLimits(own))) return false;
-  if (!areInstants(tats, end) || tats.length !== limits.length) return false;
-  if (refunds !== undefined && !(areNumbers(refunds) && refunds.length === limits.length)) return false;
+  const record = stored as Unchecked<BucketRecord>;
+  const { seen, tats, windows, guards, pool, refunds, own } = record;
+  if (record.v !== 1 || !areNumbers([record.birth, record.writer]) || !Number.isSafeInteger(record.seq)) return false;
+  if (!isInstant(seen, latest)) return false;
+  const end = seen + 2 * furthest;
+  if (!areInstants([record.rests, record.gate, record.latest], end)) return false;
+  const plan = planIn(record.limits);
+  if (plan === undefined || (own !== undefined && planIn(own) === undefined)) return false;
+  const count = plan.limits.length;
+  if (!areInstants(tats, end) || tats.length !== count) return false;
+  if (refunds !== undefined && !(areNumbers(refunds) && refunds.length === count)) return false;
   if (guards !== undefined && !(Array.isArray(guards) && guards.every((guard) => isGuard(guard, end)))) return false;
   if (pool !== undefined && !isPool(pool, end)) return false;
-  const windowed = limits.map(({ kind }) => kind === 'sliding-window');
-  if (windows === undefined) return !windowed.includes(true);
+  if (windows === undefined) return plan.leaky;
   return (
     Array.isArray(windows) &&
-    windows.length === limits.length &&
-    windowed.every((has, index) => (has ? isWindow(windows[index], end) : windows[index] === null))
+    windows.length === count &&
+    plan.rules.every(({ window }, index) => (window > 0 ? isWindow(windows[index], end) : windows[index] === null))
   );
 }
 
-function areNumbers(values: unknown): values is number[] {
-  return Array.isArray(values) && values.every((value) => Number.isFinite(value));
+/** Whether a value is an instant that a bucket can reckon with, not after `end`. */
+function isInstant(value: unknown, end: number): value is number {
+  return typeof value === 'number' && value >= -latest && value <= end;
 }
 
-/** Whether all values are instants that a bucket can reckon with, none after `end`. */
 function areInstants(values: unknown, end: number): values is number[] {
-  return areNumbers(values) && values.every((value) => value >= -latest && value <= end);
+  return Array.isArray(values) && values.every((value) => isInstant(value, end));
 }
 
-function areLimits(values: unknown): values is Limit[] {
+function areNumbers(values: unknown): values is number[] {
+  return Array.isArray(values) && values.every(Number.isFinite);
+}
+
+/** The plan of stored limits; undefined if they are none. */
+function planIn(limits: unknown): Plan | undefined {
   try {
-    return Array.isArray(values) && planOfStored(values, 0).rules.length > 0;
+    return Array.isArray(limits) ? planOfStored(limits, 0) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
 function isWindow(value: unknown, end: number): boolean {
-  const { times, costs, free } = (value ?? {}) as Record<string, unknown>;
+  const { times, costs, free } = (value ?? {}) as Unchecked<StoredWindow>;
   return (
     areInstants(times, end) &&
     areNumbers(costs) &&
-    areInstants([free], end) &&
+    isInstant(free, end) &&
     times.length === costs.length &&
     times.length <= mostMarks &&
     costs.every((cost) => cost > 0) &&
@@ -233,14 +217,14 @@ function isWindow(value: unknown, end: number): boolean {
 }
 
 function isPool(value: unknown, end: number): boolean {
-  const { left, until } = (value ?? {}) as Record<string, unknown>;
-  return areNumbers([left]) && (left as number) >= 0 && areInstants([until], end);
+  const { left, until } = (value ?? {}) as Unchecked<Pool>;
+  return areNumbers([left]) && (left as number) >= 0 && isInstant(until, end);
 }
 
 function isGuard(value: unknown, end: number): boolean {
-  const { index, burst, emissionInterval, tat, name } = (value ?? {}) as Record<string, unknown>;
+  const { index, burst, emissionInterval, tat, name } = (value ?? {}) as Unchecked<StoredGuard>;
   const named = Number.isInteger(index) && (name === undefined || typeof name === 'string');
-  return named && areInstants([tat], end) && areNumbers([burst, emissionInterval]) && (emissionInterval as number) > 0;
+  return named && isInstant(tat, end) && areNumbers([burst, emissionInterval]) && (emissionInterval as number) > 0;
 }
 
 /** How many more marks the windows of a record may get. */

@@ -39,7 +39,7 @@ export class KnownBuckets {
     const ms = back < -jump ? back : 0;
     const later = (instant: number) => (instant === longAgo ? longAgo : instant + ms);
     const { birth, seq, rests, gate, latest, hasOwn, tats, refunds, pool } = told;
-    const limits = limitsText(plan.rules.map(({ limit }) => limit));
+    const limits = limitsText(plan.limits);
     const moved = windows?.map(
       (window) => window && { ...window, times: window.times.map(later), free: later(window.free) },
     );

@@ -25,7 +25,7 @@ function textsOf(plan: Plan): PlanTexts {
   const known = knownTexts.get(plan);
   if (known !== undefined) return known;
   const { rules, margin, leaky } = plan;
-  const limits = limitsText(rules.map(({ limit }) => limit));
+  const limits = limitsText(plan.limits);
   const one = leaky && rules.length === 1 ? chargeText(rules[0] as Rule, margin, 1) : undefined;
   const texts = { limits, plan: JSON.stringify({ limits, margin }), one };
   knownTexts.set(plan, texts);

@@ -163,7 +163,7 @@ class RedisStore implements BucketStore {
   }
 
   async override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Promise<void> {
-    const own = limits === undefined ? undefined : planOf(limits, plan.margin).rules.map(({ limit }) => limit);
+    const own = limits === undefined ? undefined : planOf(limits, plan.margin).limits;
     const given = own === undefined ? '' : `,"own":${JSON.stringify(limitsText(own))}`;
     await this.#do('override', key, { plan, fields: `"plan":${planText(plan)}${given}`, tells: true });
   }
