@@ -167,6 +167,18 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
     expect((await throttle.status(stage.origin)).inFlight).toBe(0);
   });
 
+  it('throttles a retry for which a hook makes a new Request, though the first try went straight through', async () => {
+    stage.handle = (index, __, response) => response.writeHead(index === 0 ? 500 : 200).end('ok');
+    const { api, throttle, clock } = setUp({ match: ({ request }) => request.headers.has('x-again') });
+    await throttle.wait(stage.origin);
+    const replace = ({ request }: { request: Request }) => new Request(request, { headers: { 'x-again': '1' } });
+    const call = api(stage.url, { retry: { limit: 1, delay: () => 1 }, hooks: { beforeRetry: [replace] } }).text();
+    await arrived(stage, 1);
+    expect((await throttle.status(stage.origin)).waiting).toBe(1);
+    await clock.advance(T);
+    expect(await call).toBe('ok');
+  });
+
   it('sends through the fetch that the instance or the call has', async () => {
     const own = vi.fn(async () => new Response('own'));
     const { api, clock } = setUp({}, wide, ky.create({ fetch: own }));
