@@ -1,11 +1,9 @@
 // The least that a store must do for a step that no other tab undoes, done by hand and without any arithmetic: what a round trip
 // of the store is held against.
 
-let steps = 0;
-
-/** Much the same as a record, another one each time: browsers skip the write of a text that is there already. */
-function nextRecord(): unknown {
-  const seq = ++steps;
+/** Much the same as a record, made of the one before, and another one each time: browsers skip the write of a text that is there. */
+function nextRecord(before: unknown): unknown {
+  const seq = ((before as { seq?: number } | undefined)?.seq ?? 0) + 1;
   return {
     v: 1,
     birth: 2 ** 47,
@@ -37,8 +35,9 @@ async function bareTransaction(): Promise<void> {
   const transaction = (await database).transaction('values', 'readwrite', { durability: 'relaxed' });
   const values = transaction.objectStore('values');
   await new Promise<void>((resolve, reject) => {
-    values.get('bare').onsuccess = () => {
-      values.put(nextRecord(), 'bare');
+    const request = values.get('bare');
+    request.onsuccess = () => {
+      values.put(nextRecord(request.result), 'bare');
       transaction.commit();
     };
     transaction.oncomplete = () => resolve();
@@ -50,8 +49,9 @@ const width = 512;
 const digits = 16;
 const fence = 'bare written ';
 
-/** The number of the write that can be read now. */
-const numberHere = (): number => Number(localStorage.getItem('bare')?.slice(0, digits) ?? 0);
+/** The text that can be read now, and the number of the write that it comes from. */
+const textHere = (): string => localStorage.getItem('bare') ?? `${'0'.repeat(digits)} {}`;
+const numberHere = (): number => Number(textHere().slice(0, digits));
 
 /** The number of the latest write, which its writer has put up as the name of a lock. */
 async function latestNumber(): Promise<number> {
@@ -88,9 +88,10 @@ async function bareFence(waits: boolean): Promise<void> {
   await navigator.locks.request('bare', async () => {
     const latest = await latestNumber();
     while (numberHere() < latest) await turn();
-    const number = numberHere() + 1;
-    const text = `${String(number).padStart(digits, '0')} ${JSON.stringify(nextRecord())}`;
-    localStorage.setItem('bare', text.padEnd(width));
+    const before = textHere();
+    const number = Number(before.slice(0, digits)) + 1;
+    const text = JSON.stringify(nextRecord(JSON.parse(before.slice(digits))));
+    localStorage.setItem('bare', `${String(number).padStart(digits, '0')} ${text}`.padEnd(width));
     const raised = raise(number);
     // Without this too it stands before the next one has the lock: a page's requests and releases are dealt with in order.
     if (waits) await raised;
