@@ -192,6 +192,8 @@ export class CallInTurn {
     const end = () => {
       if (isOver) return;
       isOver = true;
+      // Browsers keep a signal that follows the caller's, and all that its listeners hold, as long as the caller's lives.
+      signal.removeEventListener('abort', end);
       link.leave(grant);
     };
     signal.addEventListener('abort', end);

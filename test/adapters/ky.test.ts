@@ -6,6 +6,7 @@ import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { arrived, even, pass, reason, refuse, refuseFirst, T, useStage } from './contract/subject.ts';
 import { watch } from './fake-fetch.ts';
+import { countListeners } from './listeners.ts';
 
 const stage = useStage();
 type Ky = typeof ky1;
@@ -177,6 +178,18 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
     expect((await throttle.status(stage.origin)).waiting).toBe(1);
     await clock.advance(T);
     expect(await call).toBe('ok');
+  });
+
+  it('leaves no listener on the signal of a retry', async () => {
+    const answers = [new Response(null, { status: 500 }), new Response('ok')];
+    const { api } = setUp({}, wide, ky.create({ fetch: async () => answers.shift() as Response }));
+    let listeners = () => -1;
+    const count = ({ request }: { request: Request }) => {
+      listeners = countListeners(request.signal);
+    };
+    const call = api(stage.url, { retry: { limit: 1, delay: () => 1 }, hooks: { beforeRetry: [count] } });
+    expect(await call.text()).toBe('ok');
+    expect(listeners()).toBe(0);
   });
 
   it('sends through the fetch that the instance or the call has', async () => {
