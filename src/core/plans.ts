@@ -69,9 +69,8 @@ export class Plans {
     if (typeof limits === 'function' || limits === 'server') return undefined;
     if (typeof limits === 'string') outOfRange('limits', "a limit, a list of limits, a function or 'server'", limits);
     if (!Array.isArray(limits)) checkOptions('limits', limits);
-    const { rules } = planOf(limits, this.#margin);
     // A list of our own: nobody else changes it.
-    this.#own = rules.map(({ limit }) => limit);
+    this.#own = planOf(limits, this.#margin).limits;
     return this.#made(this.#own);
   }
 

@@ -58,7 +58,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   readonly #maxWait: number;
   readonly maxPause: number;
   readonly #plans: Plans;
-  /** How much round trips differ; undefined unless the margin is `'auto'` and calls go over a network. */
+  /** How much the times from slot to answer differ; undefined unless the margin is `'auto'` and calls go over a network. */
   #spread: Spread | undefined;
   readonly #autoMargin: boolean;
   readonly #lanes = new Map<string, Lane>();
@@ -233,7 +233,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   async setLimits(key: string, limits: Limit | readonly Limit[] | undefined): Promise<void> {
     this.#checkOpen();
     checkKey(key);
-    const own = limits === undefined ? undefined : planOf(limits, 0).rules.map(({ limit }) => limit);
+    const own = limits === undefined ? undefined : planOf(limits, 0).limits;
     await this.#move(key, () => this.store.override(key, own, this.plan(key)));
   }
 
