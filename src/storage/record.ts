@@ -101,8 +101,7 @@ const mostPlans = 100;
 
 /** The same as `planOf`. */
 function planOfStored(limits: readonly Limit[], margin: number): Plan {
-  const known = plans.find((plan) => plan.margin === margin && isMadeOf(plan, limits));
-  if (known !== undefined) return known;
+  for (const plan of plans) if (plan.margin === margin && isMadeOf(plan, limits)) return plan;
   const plan = planOf(limits, margin);
   if (plans.length >= mostPlans) plans.length = 0;
   plans.push(plan);
