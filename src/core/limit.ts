@@ -185,7 +185,8 @@ export interface Plan {
  * @param margin what limits without a margin of their own keep in hand, in ms
  */
 export function planOf(limits: Limit | readonly Limit[], margin: number): Plan {
-  const list = Array.isArray(limits) ? (limits as readonly Limit[]) : [limits as Limit];
+  // A copy has no holes, which `map` and `every` would pass over.
+  const list = Array.isArray(limits) ? [...(limits as readonly Limit[])] : [limits as Limit];
   if (list.length === 0) outOfRange('limits', 'at least one limit', list);
   const path = (index: number) => (Array.isArray(limits) ? `limits[${index}]` : 'limits');
   const rules = list.map((limit, index) => ruleOf(checkLimit(path(index), limit), margin));

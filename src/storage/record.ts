@@ -170,7 +170,7 @@ export function isRecord(stored: unknown): stored is BucketRecord {
   const count = plan.limits.length;
   if (!areInstants(tats, end) || tats.length !== count) return false;
   if (refunds !== undefined && !(areNumbers(refunds) && refunds.length === count)) return false;
-  if (guards !== undefined && !(Array.isArray(guards) && guards.every((guard) => isGuard(guard, end)))) return false;
+  if (guards !== undefined && !isList(guards, (guard) => isGuard(guard, end))) return false;
   if (pool !== undefined && !isPool(pool, end)) return false;
   if (windows === undefined) return plan.leaky;
   return (
@@ -186,11 +186,16 @@ function isInstant(value: unknown, end: number): value is number {
 }
 
 function areInstants(values: unknown, end: number): values is number[] {
-  return Array.isArray(values) && values.every((value) => isInstant(value, end));
+  return isList(values, (value) => isInstant(value, end));
 }
 
 function areNumbers(values: unknown): values is number[] {
-  return Array.isArray(values) && values.every(Number.isFinite);
+  return isList(values, Number.isFinite);
+}
+
+/** Whether a value is a list of what `is` takes. A structured clone keeps holes, which `every` would pass over. */
+function isList(value: unknown, is: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.findIndex((item) => !is(item)) < 0;
 }
 
 /** The plan of stored limits; undefined if they are none. */

@@ -28,6 +28,13 @@ function full(): Bucket {
   return bucket;
 }
 
+/** The same list without its second item. */
+function holed(list: readonly unknown[]): unknown[] {
+  const copy = [...list];
+  delete copy[1];
+  return copy;
+}
+
 const whole = recordOf(full(), stamp, 1001, 70_000);
 
 describe('a record', () => {
@@ -150,6 +157,12 @@ describe('isRecord', () => {
     ['a guard that leaks nothing', { guards: [{ index: 0, burst: 1, emissionInterval: 0, tat: 5 }] }],
     ['a guard far off', { guards: [{ index: 0, burst: 1, emissionInterval: 1, tat: 1e300 }] }],
     ['a guard with a number for a name', { guards: [{ index: 0, burst: 1, emissionInterval: 1, tat: 5, name: 5 }] }],
+    ['limits with a hole', { limits: holed(limits) }],
+    ['tats with a hole', { tats: holed(whole.tats) }],
+    ['refunds with a hole', { refunds: holed([1, 1]) }],
+    ['marks with a hole', inWindow({ times: holed([5, 6]), costs: [1, 1] })],
+    ['costs with a hole', inWindow({ times: [5, 6], costs: holed([1, 1]) })],
+    ['guards with a hole', { guards: holed(whole.guards as unknown[]) }],
     ['limits of its own that are none', { own: [] }],
     ['wrong limits of its own', { own: [{ rate: 0, interval: 1 }] }],
   ])('refuses %s', (_, part) => {
