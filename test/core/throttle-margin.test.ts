@@ -120,6 +120,27 @@ describe("a margin of 'auto'", () => {
   });
 });
 
+test('a call over a new connection that left late after its slot counts from its answer on', async () => {
+  class Late extends ManualClock {
+    override setTimeout(callback: () => void, ms: number): unknown {
+      return super.setTimeout(callback, ms > 50 ? ms + 9 : ms);
+    }
+  }
+  const clock = new Late();
+  const { store } = slowStore(memoryStore({ clock }), clock);
+  const throttle = createThrottle({ limits, margin: 0, clock, store });
+  const answer = async () => {
+    await new Promise<void>((resolve) => clock.setTimeout(resolve, 50));
+    return new Response();
+  };
+  await throttle.wait(new URL(url).origin);
+  const call = outcomeOf(throttleFetch(throttle, { fetch: answer })(url), clock);
+  await clock.advance(109);
+  await clock.advance(50);
+  expect(call.state).toBe('fulfilled');
+  expect((await throttle.status(new URL(url).origin)).limits[0]?.resetAfter).toBe(100);
+});
+
 describe('a margin in ms', () => {
   test.each([0, 20, 500])('of %i stays, whatever the network does', async (kept) => {
     const { network, attach, margin, call } = setup({ margin: kept });

@@ -30,6 +30,18 @@ describe('a page that is left', () => {
     expect(await store.peek('key', plan)).toMatchObject({ limits: [{ remaining: 1 }] });
   });
 
+  it('does what it was asked, once, however often it was left meanwhile', async () => {
+    const { send, store, taking } = await leftAmid('pagehide');
+    for (let time = 0; time < 3; time++) {
+      send('pageshow');
+      for (let turn = 0; turn < 5; turn++) await undefined;
+      send('pagehide');
+    }
+    send('pageshow');
+    expect(await taking).toMatchObject({ granted: { length: 1 } });
+    expect(await store.peek('key', plan)).toMatchObject({ limits: [{ remaining: 2 }] });
+  });
+
   it('keeps nobody from deleting the database', async () => {
     const { send, dbName, store, taking } = await leftAmid('freeze');
     await resultOf(indexedDB.deleteDatabase(dbName));

@@ -236,7 +236,7 @@ describe('keyValueStore', () => {
     });
   });
 
-  it('waits no less than nothing, however late it answers', async () => {
+  it('waits no less than nothing, however late it answers, and tells how long ago a slot has passed', async () => {
     const clock = new ManualClock();
     const slow: KeyValueStorage = {
       name: 'slow',
@@ -248,6 +248,7 @@ describe('keyValueStore', () => {
     const store = keyValueStore(slow, { clock });
     const short = planOf({ rate: 1, interval: 100 }, 0);
     expect(await store.take('key', { plan: short, costs: [1, 1], ahead: 0 })).toMatchObject({ wait: 0 });
+    expect(await store.take('other', { plan: short, costs: [1, 1], ahead: Infinity })).toMatchObject({ wait: -400 });
   });
 
   describe('a value that is no bucket', () => {
