@@ -99,11 +99,12 @@ describe("a margin of 'auto'", () => {
 
   test('is kept by limits of a key own', async () => {
     const { throttle, attach } = setup();
+    await throttle.setLimits('before', { ...limits, burst: 10 });
     attach();
     await throttle.setLimits('own', { ...limits, burst: 10 });
     await throttle.setLimits('exact', { ...limits, burst: 10, margin: 0 });
     const remaining = async (key: string) => (await throttle.status(key)).limits[0]?.remaining;
-    expect([await remaining('own'), await remaining('exact')]).toEqual([9, 10]);
+    expect([await remaining('before'), await remaining('own'), await remaining('exact')]).toEqual([9, 9, 10]);
   });
 
   test('that changes meanwhile lets no waiting call go early, and loses none', async () => {

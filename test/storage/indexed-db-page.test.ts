@@ -1,6 +1,6 @@
 import { createThrottle, type TakeRequest, type ThrottleEvents } from 'sluice';
 import { indexedDbStore } from 'sluice/indexed-db';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { planOf } from '../../src/core/limit.ts';
 import { DatabaseClock, hang, newName, resultOf, turns, watchTransactions } from './databases.ts';
 import { fakePage } from './fake-page.ts';
@@ -48,6 +48,19 @@ describe('a page that is left', () => {
     send('resume');
     await taking;
     expect(await store.peek('key', plan)).toMatchObject({ limits: [{ remaining: 2 }] });
+  });
+
+  it('lets go of its connection though nothing is under way', async () => {
+    const send = fakePage(onTestFinished);
+    const store = indexedDbStore({ dbName: newName(), clock: new DatabaseClock() });
+    await store.peek('key', plan);
+    const close = vi.spyOn(IDBDatabase.prototype, 'close');
+    onTestFinished(() => close.mockRestore());
+    send('freeze');
+    await turns();
+    expect(close).toHaveBeenCalledOnce();
+    send('resume');
+    expect(await store.take('key', call)).toMatchObject({ granted: { length: 1 } });
   });
 
   it('follows the page no more once it is closed, and lets go of what waits', async () => {
