@@ -133,7 +133,9 @@ function unpack(packages: readonly string[], release: string): void {
   const mirror = apt(format, { stdio: 'pipe' })
     .stdout.toString()
     .split('\n')
-    .find((uri) => uri.includes('-security'));
+    .find((uri) => uri.includes('debian-security'));
+  // Not Debian itself: its keys would not fit.
+  if (mirror === undefined) return;
   const folder = folderOf(release);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'lists/partial'), { recursive: true });

@@ -364,10 +364,13 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   #noteArrival(grant: Grant): void {
     this.#answeredAt = this.clock.monotonic();
     // From its slot on: a call that left late collides with later ones as one does that was long on its way.
-    const { monotonic, isCold } = grant as HeldGrant;
-    const later = this.#answeredAt - monotonic;
-    if (isCold) this.#countFromAnswer(grant, later);
-    else if (this.#spread !== undefined) this.#plans.margin = this.#spread.note(later);
+    const { monotonic, departedAt = monotonic, isCold } = grant as HeldGrant;
+    if (isCold) this.#countFromAnswer(grant, this.#answeredAt - monotonic);
+    else if (this.#spread !== undefined) {
+      // What a user's hook does before the call leaves is no business of the network's.
+      const since = Math.max(monotonic, departedAt - this.lateness);
+      this.#plans.margin = this.#spread.note(this.#answeredAt - since);
+    }
   }
 
   /** Counts a call from its answer on: it reached the server no later. */

@@ -25,6 +25,12 @@ const throttled = (name: string, ky: Ky): Subject => {
   });
 };
 
+/**
+ * Whether an abort while ky waits to send again leaves a rejection that nobody handles: ky 1 with any `afterResponse` hook, on
+ * Node before 24. It comes from the copy of the answer that the hook was given.
+ */
+const breaksOnAbort = (ky: Ky): boolean => ky === ky1 && Number(process.versions.node.split('.')[0]) < 24;
+
 const hooked = (name: string, ky: Ky): Subject => {
   const create = (throttled: Throttled | undefined, options: object) => {
     const { retry: _, ...rest } = throttled?.options ?? {};
@@ -38,7 +44,9 @@ const hooked = (name: string, ky: Ky): Subject => {
       hasTimeout: true,
       repeats: 'nothing',
       holdsPlace: false,
-      retrying: (delay, throttled) => sender(create(throttled, { retry: once(delay) })),
+      ...(!breaksOnAbort(ky) && {
+        retrying: (delay: number, throttled?: Throttled) => sender(create(throttled, { retry: once(delay) })),
+      }),
     },
   );
 };

@@ -1,6 +1,7 @@
 import { createThrottle, memoryStore, type ThrottleOptions, throttleFetch } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
+import { linkOf } from '../../src/core/adapter-link.ts';
 import { outcomeOf } from './outcome.ts';
 import { slowStore } from './slow-store.ts';
 
@@ -95,6 +96,20 @@ describe("a margin of 'auto'", () => {
     expect(calls.filter(({ state }) => state === 'fulfilled')).toHaveLength(800);
     // Round trips alone ask for the least: 8.
     expect((await throttle.status()).margin).toBeGreaterThanOrEqual(10);
+  });
+
+  test('does not count what a hook does between the turn of a call and its departure', async () => {
+    const { clock, throttle, attach, margin, call } = setup();
+    await call(attach(), 100);
+    const before = await margin();
+    const link = linkOf(throttle);
+    const grant = await link.enter('default', {});
+    await clock.advance(1_500);
+    link.noteDeparture(grant);
+    await clock.advance(30);
+    link.noteArrival(grant);
+    link.leave(grant);
+    expect(await margin()).toBeLessThanOrEqual(before);
   });
 
   test('is kept by limits of a key own', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { basename } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -34,7 +35,7 @@ export async function startSite(): Promise<Site> {
     tsconfig: at('../../../tsconfig.json'),
     write: false,
   });
-  const scripts = new Map(outputFiles.map(({ path, text }) => [path, text]));
+  const scripts = new Map(outputFiles.map(({ path, text }) => [`/${basename(path)}`, text]));
   const page = '<!doctype html><title>sluice</title><body><script type="module" src="/page.js"></script>';
   /** What the page was told to do, and who waits for the outcome. */
   let told: (made: CallsMade) => void = () => {};
