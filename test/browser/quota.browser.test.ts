@@ -70,24 +70,27 @@ async function send(tabs: readonly Tab[], store: StoreName, limit: number): Prom
 
 /**
  * A run on a machine that does its part: no call comes later after its slot than others by more than the margin, and nobody
- * wakes too late for a slot.
+ * wakes too late for a slot. If none of several is one, the last is judged as it is.
  */
 async function fairRun(tabs: readonly Tab[], store: StoreName, limit: number): Promise<Run> {
   const tried: string[] = [];
-  while (tried.length < attempts) {
+  for (;;) {
     const run = await send(tabs, store, limit);
     const slots = run.log.map(({ slot }) => slot);
     const { skipped } = faultsIn(slots, slots.length, (interval + margin) / limit);
     tried.push(`${Math.round(bunching(run.log))} ms, ${skipped} slots`);
     if ((bunching(run.log) <= margin && skipped === 0) || run.troubles.length > 0) return run;
+    if (tried.length < attempts) continue;
+    console.warn(`The machine was busy: calls were bunched up, and slots missed, by ${tried.join('; ')}.`);
+    return run;
   }
-  throw new Error(`The machine is too busy: calls were bunched up, and slots missed, by ${tried.join('; ')}.`);
 }
 
 const stores = ['indexed-db', 'local-storage'] as const;
 
 /** What is run: all of it takes four minutes, so localStorage and the other browsers are looked at where most happens. */
 const isFull = process.env.SLUICE_BROWSER === 'full';
+const patience = (isFull ? 4 : 1) * 150_000;
 const countsIn = (engine: string) => (isFull || engine === 'chromium' ? [4, 8] : [4]);
 const limitsIn = (engine: string, store: StoreName) =>
   isFull || (engine === 'chromium' && store === 'indexed-db') ? [20, 40] : [40];
@@ -106,7 +109,7 @@ describe.each(engines.filter(({ found }) => found))('in $name', ({ name, start }
         if (count > 4) await runs.at(-1);
       }
       await Promise.all(runs);
-    }, 150_000);
+    }, patience);
     afterAll(() => browser?.close());
 
     describe.each(cases)('on $store share $limit calls per second', (each) => {
