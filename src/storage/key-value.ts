@@ -169,11 +169,12 @@ class KeyValueStore implements BucketStore {
   }
 
   pause(key: string, ms: number, plan: Plan): Answer<void> {
-    return this.#update(key, { plan, announces: true }, (bucket, now) => pause(bucket, ms, now));
+    return this.#update(key, { plan, announces: true }, (bucket, now, late) => pause(bucket, ms - late, now));
   }
 
   sync(key: string, said: Ceiling, plan: Plan): Answer<void> {
-    return this.#update(key, { plan }, (bucket, now) => sync(bucket, said, now));
+    const left = (late: number) => ({ ...said, ms: said.ms - late });
+    return this.#update(key, { plan }, (bucket, now, late) => sync(bucket, left(late), now));
   }
 
   peek(key: string, plan: Plan): Answer<Standing> {
@@ -192,9 +193,17 @@ class KeyValueStore implements BucketStore {
     return this.#update(key, { announces: true }, reset);
   }
 
-  /** Does one operation in one step of the storage. */
-  #update<T>(key: string, terms: Terms, operation: (bucket: Bucket, now: number) => T): Answer<T | undefined> {
+  /**
+   * Does one operation in one step of the storage.
+   * @param operation `late` tells it how long ago it was asked for, in ms
+   */
+  #update<T>(
+    key: string,
+    terms: Terms,
+    operation: (bucket: Bucket, now: number, late: number) => T,
+  ): Answer<T | undefined> {
     const time = this.#steady();
+    const askedAt = time.monotonic();
     this.#forget(time);
     let answer: T | undefined;
     let seen: BucketRecord | undefined;
@@ -209,7 +218,7 @@ class KeyValueStore implements BucketStore {
       const bucket = this.#open(held, terms, now);
       if (bucket === undefined) return stored;
       const fresh = held === undefined ? textOf(bucket) : '';
-      answer = operation(bucket, now);
+      answer = operation(bucket, now, decidedAt - askedAt);
       if (terms.looks) return stored;
       if (!held?.differs && !hasTaken(answer) && textOf(bucket) === (held ? textOfRecord(held.record) : fresh))
         return stored;

@@ -24,8 +24,7 @@ describe.each(engines.filter(({ found }) => found))('in $name', ({ start }) => {
   afterAll(() => browser?.close());
 
   describe.each(['indexed-db', 'local-storage'] as const)('on %s', (store) => {
-    // Where clocks show whole ms, a line may look a moment too early, which costs it a few passes more.
-    it('100 waiting calls cost one pass', { retry: 9 }, async () => {
+    it('100 waiting calls cost one pass', async () => {
       const [tab] = tabs as [Tab];
       const usesOf = (count: number) => tab.call('usesOf', { store, key: `pass ${keys++}`, count });
       const one = await usesOf(1);

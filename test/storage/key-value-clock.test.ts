@@ -1,4 +1,13 @@
-import { type BucketStore, keyValueStore, type Limit, type Standing, slidingWindow, type TakeAnswer } from 'sluice';
+import {
+  type BucketStore,
+  createThrottle,
+  type KeyValueStorage,
+  keyValueStore,
+  type Limit,
+  type Standing,
+  slidingWindow,
+  type TakeAnswer,
+} from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
 import { planOf } from '../../src/core/limit.ts';
@@ -185,6 +194,42 @@ describe('wall clocks that differ by some ms', () => {
     expect(granted).toBeLessThanOrEqual(5 + 100);
     // The late one may find the bucket fuller than it is, by as much as the clocks differ, at the beginning.
     expect(granted).toBeGreaterThanOrEqual(5 + 99);
+  });
+});
+
+describe('a storage that is slow to begin', () => {
+  const plan = planOf({ rate: 1, interval: minute, burst: 200 }, 0);
+  const setUp = () => {
+    const clock = new ManualClock();
+    const values = onMap(new Map());
+    let updates = 0;
+    const update: KeyValueStorage['update'] = async (key, change) => {
+      updates++;
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, updates === 1 ? 50 : 1));
+      await values.update(key, change);
+    };
+    return { clock, store: keyValueStore({ name: 'slow', update }, { clock }), updates: () => updates };
+  };
+
+  it('ends a pause, and what is left, when the server said', async () => {
+    const { clock, store } = setUp();
+    const said = { remaining: 3, ms: 400, isNewest: true };
+    const told = Promise.all([store.pause('key', 300, plan), store.sync('key', said, plan)]);
+    await clock.advance(50);
+    await told;
+    const standing = store.peek('key', plan);
+    await clock.advance(1);
+    expect(await standing).toMatchObject({ pausedFor: 249, pool: { remaining: 3, resetAfter: 349 } });
+  });
+
+  it('is asked once for all who wait for the end of a pause', async () => {
+    const { clock, store, updates } = setUp();
+    const throttle = createThrottle({ limits: plan.limits, store, clock });
+    const pausing = throttle.pause('key', clock.now() + 300);
+    const waits = Array.from({ length: 100 }, () => throttle.wait('key'));
+    await clock.advance(400);
+    await Promise.all([pausing, ...waits]);
+    expect(updates()).toBe(2);
   });
 });
 

@@ -228,10 +228,10 @@ describe('keyValueStore', () => {
     expect(first).toMatchObject({ wait: hour - 400, limits: [{ resetAfter: 4 * hour - 400 }] });
     expect(first.reserved?.slot).toBe(first.now + hour);
     await answered(store.pause('key', 2 * hour, plan));
-    // The pause was decided at 600, this look at 1100.
+    // The pause was asked for at 500, this look is answered at 1500.
     expect(await answered(store.peek('key', plan))).toMatchObject({
-      wait: 2 * hour - 900,
-      pausedFor: 2 * hour - 900,
+      wait: 2 * hour - 1000,
+      pausedFor: 2 * hour - 1000,
       limits: [{ resetAfter: 4 * hour - 1400 }],
     });
   });
