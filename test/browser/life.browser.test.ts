@@ -15,8 +15,6 @@ const limit = 40;
 const emissionInterval = (1_000 + margin) / limit;
 /** How long the tabs have to get ready, in ms. */
 const lead = 800;
-/** On a busy machine a tab may be late all by itself. */
-const timing = { retry: 2 };
 
 let site: Site;
 beforeAll(async () => {
@@ -79,7 +77,9 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
       expect(gap).toBeLessThan(1_005);
     });
 
-    it('a tab that is closed with 500 waiting calls costs the others at most one slot', timing, async () => {
+    // Over all tries: a busy machine lets slots pass, but grants none twice.
+    let conflicts = 0;
+    it('a tab that is closed with 500 waiting calls costs the others at most one slot', { retry: 2 }, async () => {
       const [closed, ...others] = (await open(3)) as [ChromiumTab, ...ChromiumTab[]];
       const startAt = Date.now() + lead;
       begin(closed, 'closed', { store, count: 500, startAt });
@@ -90,10 +90,10 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
       const log = await site.takeLog();
       const closedAt = Math.max(...instantsOf(log, 'closed', 0));
       const slots = log.filter(({ at }) => at >= closedAt).map(({ slot }) => slot);
-      // On the wall clock, which shows whole milliseconds.
-      const { conflicts, skipped } = faultsIn(slots, slots.length, emissionInterval - 2);
+      const faults = faultsIn(slots, slots.length, emissionInterval);
+      conflicts += faults.conflicts;
       expect(conflicts).toBe(0);
-      expect(skipped).toBeLessThanOrEqual(1);
+      expect(faults.skipped).toBeLessThanOrEqual(1);
       expect(slots.length).toBeGreaterThan(30);
     });
 
@@ -112,7 +112,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
       await frozen.resume();
     });
 
-    it('tabs that are closed, killed and frozen hold nobody up', timing, async () => {
+    it('tabs that are closed, killed and frozen hold nobody up', async () => {
       const [closed, killed, frozen, ...others] = (await open(5)) as [ChromiumTab, ChromiumTab, ChromiumTab];
       const victim = await processOf(browser, killed);
       const startAt = Date.now() + lead;
@@ -154,7 +154,7 @@ describe.each(engines.filter(({ name, found }) => found && name !== 'chromium'))
   });
   afterAll(() => browser?.close());
 
-  it.each(stores)(`tabs that are closed${kills ? ' and killed' : ''} hold nobody up, on %s`, timing, async (store) => {
+  it.each(stores)(`tabs that are closed${kills ? ' and killed' : ''} hold nobody up, on %s`, async (store) => {
     const tabs = await openTabs(browser, `${site.pages}/`, 4);
     const [closed, killed, ...others] = tabs as [Tab, Tab, Tab, Tab];
     const victim = kills ? await processOf(browser, killed) : undefined;
