@@ -251,6 +251,46 @@ describe('a throttle on a database that hangs', () => {
   });
 });
 
+describe('a throttle on a database whose transactions fail when they are committed', () => {
+  it.each([
+    ['QuotaExceededError', 1],
+    ['AbortError', 3],
+  ])(
+    '%s: goes on from a local bucket, tells that very error after attempts: %i, and tries again later',
+    async (name, attempts) => {
+      const { store, clock } = await used();
+      const throttle = createThrottle({ limits, clock, store });
+      const events: ThrottleEvents['store-error'][] = [];
+      throttle.on('store-error', (event) => events.push(event));
+      const error = new DOMException('It could not be kept.', name);
+      const { commit } = IDBTransaction.prototype;
+      let commits = 0;
+      IDBTransaction.prototype.commit = function () {
+        commits++;
+        Object.defineProperty(this, 'error', { value: error });
+        this.abort();
+      };
+      const undo = () => {
+        IDBTransaction.prototype.commit = commit;
+      };
+      onTestFinished(undo);
+      await throttle.wait('key');
+      await throttle.wait('key');
+      expect(events).toEqual([{ key: 'key', error, fallback: true }]);
+      expect(events[0]?.error).toBe(error);
+      expect(commits).toBe(attempts);
+      undo();
+      expect(await remaining(store)).toBe(2);
+      await clock.advance(1000);
+      await throttle.wait('key');
+      expect(await remaining(store)).toBe(1);
+      expect(events).toHaveLength(1);
+      await throttle.close();
+      expect(clock.timers).toBe(0);
+    },
+  );
+});
+
 /** A store of which one call was taken. */
 async function used() {
   const clock = new DatabaseClock();
