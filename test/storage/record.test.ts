@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest';
 import { type Bucket, newBucket, restsAt } from '../../src/core/bucket.ts';
 import { longAgo, planOf } from '../../src/core/limit.ts';
 import { take } from '../../src/core/operations.ts';
-import { type BucketRecord, bucketOf, isRecord, moved, recordOf, textOf } from '../../src/storage/record.ts';
+import {
+  type BucketRecord,
+  bucketOf,
+  isRecord,
+  moved,
+  planOfRecord,
+  recordOf,
+  textOf,
+} from '../../src/storage/record.ts';
 import { onMap, type Values } from './storages.ts';
 
 const limits: Limit[] = [
@@ -53,6 +61,15 @@ describe('a record', () => {
     expect(isRecord(record)).toBe(true);
     expect(bucketOf(record, 50)).toEqual(newBucket(plan));
     expect(['own', 'guards', 'refunds'].filter((field) => field in record)).toEqual([]);
+  });
+
+  it('finds the plan of limits that were read before, among a hundred', () => {
+    const read = (rate: number) => planOfRecord({ ...whole, own: [{ rate, interval: 1234 }] }, 0);
+    const first = read(0.5);
+    expect(read(0.5)).toBe(first);
+    for (let rate = 1; rate <= 100; rate++) read(rate);
+    expect(read(0.5)).not.toBe(first);
+    expect(read(0.5)).toEqual(first);
   });
 
   it('shares nothing with its bucket', () => {
