@@ -1,5 +1,5 @@
 import { delimiter } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { advice, find, type Requirement, requiredBy, requirements } from '../../scripts/requirements.ts';
 
 const node: Requirement = {
@@ -54,6 +54,14 @@ describe('find', () => {
     expect(find(old, { PATH: nodeFolder })).toBeUndefined();
     expect(find(old, { PATH: nodeFolder, SLUICE_NODE: import.meta.filename })).toBe(import.meta.filename);
   });
+});
+
+test('a Redis suite runs with the next of its programs where there is no Redis', async () => {
+  vi.stubEnv('SLUICE_REDIS', '/nowhere/redis-server');
+  vi.stubEnv('SLUICE_VALKEY', process.execPath);
+  const { program } = await import('../storage/redis-server.ts');
+  vi.unstubAllEnvs();
+  expect(program).toBe(process.execPath);
 });
 
 test.each(requirements)('says how to enable $name', (requirement) => {

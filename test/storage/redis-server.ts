@@ -28,7 +28,8 @@ export const programs: readonly (readonly [name: string, path: string])[] = requ
     return path === undefined ? [] : [[requirement.name, path] as const];
   });
 
-const program = process.env.SLUICE_REDIS ?? 'redis-server';
+/** Redis, or where it is missing the next of them. */
+export const program: string = programs[0]?.[1] ?? 'redis-server';
 
 /** Starts a server and resolves when it takes commands. `settings` are its command line. */
 export async function startRedis(settings: readonly string[] = [], command = program): Promise<RedisServer> {
