@@ -14,6 +14,8 @@ export interface ChromiumTab extends Tab {
   freeze(): Promise<void>;
   resume(): Promise<void>;
   goTo(url: string): Promise<void>;
+  /** Loads the page anew past all caches and service workers, as Shift and Reload do. */
+  forceReload(): Promise<void>;
   /** Goes back to the page before. Resolves with whether it came out of the back-forward cache. */
   goBack(): Promise<boolean>;
   /** Deletes all that the tab's origin has stored, as the user would in the settings. */
@@ -138,9 +140,17 @@ class CdpTab implements ChromiumTab {
     return (await shown).type === 'BackForwardCacheRestore';
   }
 
-  async reload(): Promise<void> {
+  reload(): Promise<void> {
+    return this.#reload({});
+  }
+
+  forceReload(): Promise<void> {
+    return this.#reload({ ignoreCache: true });
+  }
+
+  async #reload(how: Fields): Promise<void> {
     const loaded = this.#connection.next('Page.loadEventFired', this.#sessionId);
-    await this.#send('Page.reload');
+    await this.#send('Page.reload', how);
     await loaded;
   }
 

@@ -6,8 +6,17 @@ async function startWorker(): Promise<void> {
   const { serviceWorker } = navigator;
   const isInCharge = new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve));
   await serviceWorker.register('/worker.js');
+  // The first page finds no worker, and one that was reloaded with Shift is left to none.
+  const { active } = await serviceWorker.ready;
+  active?.postMessage('claim');
   if (serviceWorker.controller === null) await isInCharge;
 }
+
+/** Fails after a while: a browser can be told to go past all workers. */
+const tooLate = () =>
+  new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error('The service worker does not take this page over.')), 5_000);
+  });
 
 async function makeCalls({ url, calls }: Order): Promise<CallsMade> {
   const started = performance.now();
@@ -23,12 +32,15 @@ async function makeCalls({ url, calls }: Order): Promise<CallsMade> {
   };
 }
 
-for (const name of ['bare', 'throttled']) {
-  const order: Order = await (await fetch('/order')).json();
+let order: Order;
+do {
+  order = await (await fetch('/order')).json();
   const failed = (error: unknown): CallsMade => ({ answered: 0, time: 0, odd: String(error) });
-  const made = await (order.isThrottled ? startWorker() : Promise.resolve()).then(() => makeCalls(order)).catch(failed);
+  const made = await (order.isThrottled ? Promise.race([startWorker(), tooLate()]) : Promise.resolve())
+    .then(() => makeCalls(order))
+    .catch(failed);
   const line = document.createElement('p');
-  line.textContent = `${name}: ${made.answered} of ${order.calls} answered, in ${(made.time / 1000).toFixed(2)} s`;
+  line.textContent = `${order.isThrottled ? 'throttled' : 'bare'}: ${made.answered} of ${order.calls} answered, in ${(made.time / 1000).toFixed(2)} s`;
   document.body.append(line);
   await fetch('/made', { method: 'POST', body: JSON.stringify(made) });
-}
+} while (!order.isThrottled);

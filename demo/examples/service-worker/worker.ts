@@ -11,8 +11,8 @@ interface Scope extends ServiceWorkerScope {
 const scope = self as unknown as Scope;
 throttleServiceWorker(scope, createThrottle({ limits: exampleLimits }));
 
-// It takes over the page that registers it, without a reload.
+// It takes over the page that asks for it, without a reload.
 addEventListener('install', () => void scope.skipWaiting());
-addEventListener('activate', (event) => {
+addEventListener('message', (event: Event) => {
   (event as Event & { waitUntil(done: Promise<void>): void }).waitUntil(scope.clients.claim());
 });
