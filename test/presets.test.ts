@@ -58,6 +58,12 @@ describe('a refusal with another status', () => {
   it.each<[string, number, object, unknown]>([
     ['github', 200, {}, { errors: [{ type: 'RATE_LIMITED' }] }],
     ['github', 403, {}, { message: 'You have exceeded a secondary rate limit.' }],
+    [
+      'github',
+      403,
+      { 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': `${now / 1_000}` },
+      { message: 'API rate limit exceeded for user ID 1.' },
+    ],
     ['shopify', 200, {}, { errors: [{ message: 'Throttled' }] }],
     ['linear', 400, {}, { errors: [{ extensions: { code: 'RATELIMITED' } }] }],
     ['salesforce', 403, {}, [{ errorCode: 'REQUEST_LIMIT_EXCEEDED' }]],

@@ -25,7 +25,7 @@ async function start({ quota, answer }: Api) {
   const server = await startServer((_request, response) => {
     const now = Date.now();
     arrivals.push(now);
-    // Not at the end of a second: a reset that is past when the answer comes says nothing, and a 403 is no refusal then.
+    // Not at the end of a second: a reset that is past when the answer comes says nothing, and GitHub's pause is a minute then.
     if (++seen.arrived >= robbed && !isRobbed && now % 1_000 < 700) {
       isRobbed = true;
       own.useUp(now);
