@@ -1,5 +1,4 @@
 import type { Clock } from './clock.ts';
-import type { Cost } from './cost.ts';
 import type { Plan } from './limit.ts';
 import type { Receipt } from './store.ts';
 
@@ -16,23 +15,24 @@ export interface Granter {
   readonly clock: Clock;
 }
 
-/**
- * The grant of a call of cost 1 that could go at once, taken from a store on the throttle's monotonic clock. It is its own
- * receipt and has only the fields that differ from call to call, because making it is most of what such a call costs.
- */
-export class CallGrant implements Grant, Receipt {
+/** A grant as a throttle makes it. It has few fields, because making it is most of what a call costs that may go at once. */
+export class CallGrant implements Grant {
   readonly key: string;
-  readonly slot: number;
-  readonly plan: Plan;
-  /** Per limit the tat afterwards; a lone number where there is one limit. */
-  private readonly tats: number | readonly number[];
+  /** The instant of the grant on the clock's monotonic scale, in ms. */
+  readonly monotonic: number;
   private readonly by: Granter;
+  private readonly from: Receipt | Plan;
+  private readonly tats: number | readonly number[] | undefined;
 
-  constructor(key: string, by: Granter, slot: number, plan: Plan, tats: number | readonly number[]) {
+  /**
+   * @param from its receipt; or the limits, if it is of cost 1 and was taken at `monotonic` from a store on that clock
+   * @param tats in the latter case, per limit the tat afterwards; a lone number where there is one limit
+   */
+  constructor(key: string, by: Granter, monotonic: number, from: Receipt | Plan, tats?: number | readonly number[]) {
     this.key = key;
+    this.monotonic = monotonic;
     this.by = by;
-    this.slot = slot;
-    this.plan = plan;
+    this.from = from;
     this.tats = tats;
   }
 
@@ -41,29 +41,14 @@ export class CallGrant implements Grant, Receipt {
     return clock.now() - clock.monotonic() + this.monotonic;
   }
 
+  get receipt(): Receipt {
+    const { monotonic, from, tats } = this;
+    if (tats === undefined) return from as Receipt;
+    return { slot: monotonic, cost: 1, plan: from as Plan, after: typeof tats === 'number' ? [tats] : tats };
+  }
+
   isBy(granter: Granter): boolean {
     return this.by === granter;
-  }
-
-  /** The instant of the grant on the clock's monotonic scale, in ms. */
-  get monotonic(): number {
-    return this.slot;
-  }
-
-  get cost(): Cost {
-    return 1;
-  }
-
-  get standIn(): boolean {
-    return false;
-  }
-
-  get refunds(): readonly number[] | undefined {
-    return undefined;
-  }
-
-  get after(): readonly number[] {
-    return typeof this.tats === 'number' ? [this.tats] : this.tats;
   }
 
   toJSON(): Grant {
@@ -77,41 +62,7 @@ Object.defineProperty(CallGrant.prototype, 'then', { value: undefined });
 /** The grant of a call whose end is seen. */
 export class HeldGrant extends CallGrant {
   /** When the call left, on the monotonic clock, if an adapter said so. */
-  departedAt: number | undefined;
+  departedAt: number | undefined = undefined;
   /** Whether it left over a connection that was likely closed. */
-  isCold: boolean;
-
-  constructor(key: string, by: Granter, slot: number, plan: Plan, tats: number | readonly number[]) {
-    super(key, by, slot, plan, tats);
-    this.departedAt = undefined;
-    this.isCold = false;
-  }
-}
-
-/** The grant of any other call. */
-export class ReceiptGrant extends HeldGrant {
-  private readonly receipt: Receipt;
-  private readonly since: number;
-
-  constructor(key: string, by: Granter, monotonic: number, receipt: Receipt) {
-    super(key, by, receipt.slot, receipt.plan, receipt.after);
-    this.receipt = receipt;
-    this.since = monotonic;
-  }
-
-  override get monotonic(): number {
-    return this.since;
-  }
-
-  override get cost(): Cost {
-    return this.receipt.cost;
-  }
-
-  override get standIn(): boolean {
-    return this.receipt.standIn === true;
-  }
-
-  override get refunds(): readonly number[] | undefined {
-    return this.receipt.refunds;
-  }
+  isCold: boolean = false;
 }

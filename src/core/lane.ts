@@ -3,7 +3,7 @@ import { type Cost, costIn, sameCost } from './cost.ts';
 import { CostExceedsBurstError, QueueFullError, WaitTooLongError } from './errors.ts';
 import type { Events } from './events.ts';
 import { lineEndsAt } from './forecast.ts';
-import { type CallGrant, type Grant, ReceiptGrant } from './grant.ts';
+import { CallGrant, type Grant, HeldGrant } from './grant.ts';
 import { storePatience } from './guarded-store.ts';
 import { Heap } from './heap.ts';
 import { type Plan, type Rule, samePlan } from './limit.ts';
@@ -144,7 +144,7 @@ export class Lane {
   #moveFirst = false;
   #inFlight = 0;
   /** Whether the next call goes alone, after a refusal; then that call's grant, until its answer. */
-  #probe: 'next' | ReceiptGrant | undefined;
+  #probe: 'next' | CallGrant | undefined;
   #probeUntil = 0;
   #patience = probePatience;
   /** When what the server said is left is no longer true, so that the next call goes alone to learn more. */
@@ -342,7 +342,7 @@ export class Lane {
     const { clock, events } = this.#host;
     this.#part(waiter);
     if (waiter.holdsPlace) this.#inFlight++;
-    const grant = new ReceiptGrant(this.key, this.#host, at, receipt);
+    const grant = new (waiter.holdsPlace ? HeldGrant : CallGrant)(this.key, this.#host, at, receipt);
     if (this.#probe === 'next') {
       // Nobody sees the end of a call that holds no place.
       this.#probe = waiter.holdsPlace ? grant : undefined;
@@ -461,7 +461,7 @@ export class Lane {
     }
     if (this.#inFlight >= places) return this.#rest(now, this.#knowsUntil);
     if (pausedUntil > now) return this.#rest(now, pausedUntil);
-    if (this.#probe instanceof ReceiptGrant) {
+    if (typeof this.#probe === 'object') {
       if (now < this.#probeUntil) return this.#rest(now, this.#probeUntil);
       this.#probe = undefined;
     }
@@ -494,7 +494,7 @@ export class Lane {
 
   /** Whether no pause is on and no call alone. Tells of a pause that has ended, just before the first call goes. */
   #mayGo(now: number): boolean {
-    if (this.#probe instanceof ReceiptGrant && now < this.#probeUntil) return false;
+    if (typeof this.#probe === 'object' && now < this.#probeUntil) return false;
     const pausedUntil = this.#host.pausedUntil(this.key);
     if (pausedUntil === -Infinity) return true;
     if (pausedUntil <= now) this.#host.resume(this.key);

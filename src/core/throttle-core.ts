@@ -56,6 +56,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   readonly concurrency: number;
   readonly maxQueue: number;
   readonly #maxWait: number;
+  /** What a call asks of a lane that has no options. */
+  readonly #plainWait: WaitRequest;
   readonly maxPause: number;
   readonly #plans: Plans;
   /** How much the times from slot to answer differ; undefined unless the margin is `'auto'` and calls go over a network. */
@@ -83,6 +85,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     this.concurrency = checkNumber('concurrency', concurrency, { from: 1, whole: true, infinite: true });
     this.maxQueue = checkNumber('maxQueue', maxQueue, { from: 0, whole: true, infinite: true });
     this.#maxWait = checkNumber('maxWait', maxWait, { from: 0, infinite: true });
+    this.#plainWait = { cost: 1, priority: 0, maxWait: this.#maxWait, signal: undefined, holdsPlace: false };
     this.maxPause = checkNumber('maxPause', maxPause, { from: 0, infinite: true });
     if (onStoreError !== 'memory' && onStoreError !== 'reject')
       outOfRange('onStoreError', "'memory' or 'reject'", onStoreError);
@@ -144,7 +147,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   wait(key: string = defaultKey, options?: WaitOptions): Promise<Grant> {
     try {
       const grant = options === undefined ? this.#grantNow(key, false) : undefined;
-      return Promise.resolve(grant ?? this.#enter(key, options === undefined ? {} : options, false));
+      return Promise.resolve(grant ?? this.#enter(key, options, false));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -165,7 +168,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     }
     const cost = options.settle?.(result);
     // The result is not kept waiting for the store; what the store does not take is told by its own event.
-    if (cost !== undefined) void this.settle(grant, { cost: checkTrueCost(cost, grant) }).catch(() => {});
+    if (cost !== undefined) void this.settle(grant, { cost: checkTrueCost(cost, grant.receipt) }).catch(() => {});
     return result;
   }
 
@@ -268,7 +271,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   #listen(key: string, grant: Grant, signal: ServerSignal, leastPause: number | undefined): void {
-    this.#listening.listen(key, departureOf(grant) ?? this.clock.monotonic(), signal, leastPause);
+    const departedAt = grant instanceof HeldGrant ? grant.departedAt : undefined;
+    this.#listening.listen(key, departedAt ?? this.clock.monotonic(), signal, leastPause);
     if (!signal.throttled) this.#lanes.get(key)?.endProbe(grant);
   }
 
@@ -355,7 +359,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   #noteDeparture(grant: Grant): void {
     const left = this.clock.monotonic();
     if (!(grant instanceof HeldGrant)) return;
-    this.#listening.noteDeparture(grant.key, costInPool(grant.cost));
+    this.#listening.noteDeparture(grant.key, costInPool(grant.receipt.cost));
     grant.departedAt = left;
     // Nobody knows how long the way over a new connection takes.
     grant.isCold = left - this.#answeredAt > connectionsLast;
@@ -363,8 +367,9 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   #noteArrival(grant: Grant): void {
     this.#answeredAt = this.clock.monotonic();
+    if (!(grant instanceof HeldGrant)) return;
     // From its slot on: a call that left late collides with later ones as one does that was long on its way.
-    const { monotonic, departedAt = monotonic, isCold } = grant as HeldGrant;
+    const { monotonic, departedAt = monotonic, isCold } = grant;
     if (isCold) this.#countFromAnswer(grant, this.#answeredAt - monotonic);
     else if (this.#spread !== undefined) {
       // What a user's hook does before the call leaves is no business of the network's.
@@ -383,7 +388,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   #receiptOf(grant: Grant): Receipt | undefined {
-    return this.#receipts.get(grant) ?? receiptOf(grant, this);
+    const isOurs = (grant instanceof CallGrant || grant instanceof CancellableReservation) && grant.isBy(this);
+    return this.#receipts.get(grant) ?? (isOurs ? grant.receipt : undefined);
   }
 
   get lateness(): number {
@@ -472,7 +478,12 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
    * Lets a call go at once or puts it into its lane. No async function: its promise would double what a waiting call takes.
    * @param holdsPlace whether the call is in flight from its grant until it leaves
    */
-  #enter(key: string, options: EnterOptions, holdsPlace: boolean): CallGrant | Promise<CallGrant> {
+  #enter(key: string, options: EnterOptions | undefined, holdsPlace: boolean): CallGrant | Promise<CallGrant> {
+    if (options === undefined) {
+      this.#checkOpen();
+      checkKey(key);
+      return this.#lane(key).wait(this.#plainWait);
+    }
     const cost = this.#check(key, options);
     const maxWait = this.#checkMaxWait(options);
     const { priority, signal } = options;
@@ -533,16 +544,6 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   #checkOpen(): void {
     if (this.#closed !== undefined) throw this.#closed;
   }
-}
-
-function receiptOf(grant: Grant, by: ThrottleCore): Receipt | undefined {
-  if (grant instanceof CallGrant) return grant.isBy(by) ? grant : undefined;
-  return grant instanceof CancellableReservation && grant.isBy(by) ? grant.receipt : undefined;
-}
-
-/** When a call left, if an adapter said so. */
-function departureOf(grant: Grant): number | undefined {
-  return grant instanceof HeldGrant ? grant.departedAt : undefined;
 }
 
 /** Checks the cost that a call turned out to have. */

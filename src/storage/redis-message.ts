@@ -161,24 +161,79 @@ type Slot = [slot: number, latest: number, pool?: number];
 
 /** Makes of what the script tells the answer to `take`. */
 export function takeAnswerOf(told: Told, plan: Plan, costs: readonly Cost[]): TakeAnswer {
-  const { now, latest, refunds } = told;
   const [count, wait, before, slot, limits] = told.rest as [number, number, number[], 0 | Slot, 0 | number[]];
-  const bucket = bucketAt(plan, before, refunds, latest);
+  const taken = new Taken(told, plan, before, costs);
   const granted: Receipt[] = [];
-  for (let index = 0; index < count; index++) {
-    const cost = costs[index] as Cost;
-    grantAt(bucket, cost, now, now);
-    granted.push(receiptOf(bucket, cost, now));
-  }
+  while (granted.length < count) granted.push(new TakenReceipt(taken, granted.length));
   const next = costs[count] as Cost;
   return {
-    now,
+    now: told.now,
     granted,
-    reserved: slot === 0 ? undefined : reservedOf(bucket.tats, told, plan, next, slot),
+    reserved: slot === 0 ? undefined : reservedOf(taken.bucketAfter(count).tats, told, plan, next, slot),
     wait: wait === -1 ? Infinity : wait,
-    ...(wait === -1 ? { exceeded: exceededBy(bucket, next) } : undefined),
+    ...(wait === -1 ? { exceeded: exceededBy(taken.bucketAfter(count), next) } : undefined),
     ...(limits === 0 ? undefined : { limits: limitsOf(plan, limits) }),
   };
+}
+
+/** Calls that one operation granted. */
+class Taken {
+  readonly told: Told;
+  readonly plan: Plan;
+  readonly costs: readonly Cost[];
+  readonly #before: readonly number[];
+  #bucket: Bucket | undefined;
+  /** How many of them the bucket has seen. */
+  #seen = 0;
+
+  constructor(told: Told, plan: Plan, before: readonly number[], costs: readonly Cost[]) {
+    this.told = told;
+    this.plan = plan;
+    this.costs = costs;
+    this.#before = before;
+  }
+
+  /** The bucket as the first `count` of them left it. Whoever asks in order has each of them counted once. */
+  bucketAfter(count: number): Bucket {
+    const { now, refunds, latest } = this.told;
+    if (this.#bucket === undefined || this.#seen > count) {
+      this.#bucket = bucketAt(this.plan, this.#before, refunds, latest);
+      this.#seen = 0;
+    }
+    while (this.#seen < count) grantAt(this.#bucket, this.costs[this.#seen++] as Cost, now, now);
+    return this.#bucket;
+  }
+}
+
+/** The receipt of one of them. Where it left the bucket is worked out when it is asked for: hardly any ever is. */
+class TakenReceipt implements Receipt {
+  readonly #taken: Taken;
+  readonly #index: number;
+
+  constructor(taken: Taken, index: number) {
+    this.#taken = taken;
+    this.#index = index;
+  }
+
+  get slot(): number {
+    return this.#taken.told.now;
+  }
+
+  get cost(): Cost {
+    return this.#taken.costs[this.#index] as Cost;
+  }
+
+  get plan(): Plan {
+    return this.#taken.plan;
+  }
+
+  get after(): readonly number[] {
+    return receiptOf(this.#taken.bucketAfter(this.#index + 1), this.cost, this.slot).after;
+  }
+
+  get refunds(): readonly number[] | undefined {
+    return this.#taken.told.refunds;
+  }
 }
 
 /** A bucket that stands where the script says, as far as receipts depend on it. */

@@ -11,6 +11,7 @@ import {
 } from 'sluice';
 import { ManualClock, type StoreOperation } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
+import type { CallGrant } from '../../src/core/grant.ts';
 import type { Answer } from '../../src/core/store.ts';
 import { FakeSignal } from './fake-signal.ts';
 import { type Call, Dice, LeakyModel, outOfOrder } from './history-model.ts';
@@ -191,7 +192,7 @@ class History {
       call.end = { granted: grant !== undefined, at, error };
       this.ended++;
       if (grant === undefined) return;
-      const { slot, standIn } = grant as Receipt;
+      const { slot, standIn } = (grant as CallGrant).receipt;
       this.granted.push(Object.assign(call, { standIn: standIn === true }));
       if (standIn) return;
       this.used.push({ slot, cost: call.cost });

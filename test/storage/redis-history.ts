@@ -57,11 +57,15 @@ function drawnCost(draws: Draws, { rules }: Plan): Cost {
   return Object.fromEntries(rules.flatMap(({ name }) => (name === undefined ? [] : [[name, calls()] as const])));
 }
 
-/** What is compared: plans are made anew on one side, and are the same if their limits are. */
-function plain(answer: TakeAnswer | Standing): unknown {
+/** What is compared: plans are made anew on one side, and are the same if their limits are; receipts are by what they say. */
+export function plain(answer: TakeAnswer | Standing): unknown {
   return JSON.parse(
     JSON.stringify(answer, (name, value) => {
       if (name === 'plan') return (value as Plan).rules.map(({ limit }) => limit);
+      if (typeof value === 'object' && value !== null && 'after' in value) {
+        const { slot, cost, plan, before, after, refunds, latest, pool, standIn } = value as Receipt;
+        return { slot, cost, plan, before, after, refunds, latest, pool, standIn };
+      }
       return value === Infinity ? 'never' : value;
     }),
   );

@@ -196,7 +196,7 @@ export const lab = {
     await fetch(`${url}/connect`);
     await sleepUntil(startAt);
     // The slot as the store has it, which no lateness of the page blurs.
-    const send = (grant: Grant) => fetch(`${url}/?tab=${tab}&slot=${(grant as CallGrant).slot}`);
+    const send = (grant: Grant) => fetch(`${url}/?tab=${tab}&slot=${(grant as CallGrant).receipt.slot}`);
     const answers = Array.from({ length: count }, () => throttle.run(send, { key }));
     const answered = (await Promise.all(answers)).filter(({ ok }) => ok).length;
     await throttle.close();
