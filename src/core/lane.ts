@@ -94,7 +94,13 @@ interface Move {
 const unset = () => {};
 
 /** The most calls that one store operation carries. */
-const mostPerPass = 1024;
+const mostPerPass = 512;
+
+/** So many are asked for without waiting for others who may come in the same instant. */
+const enough = 256;
+
+/** A store operation that has only just begun. */
+const begun = Promise.resolve();
 
 /** How long a lane on a shared store sleeps before it looks again whether the key was paused elsewhere, in ms. */
 const lookAgainAfter = 1000;
@@ -227,8 +233,14 @@ export class Lane {
 
   /** Puts a call into the line. The promise settles when it may go or leaves. */
   wait(request: WaitRequest): Promise<CallGrant> {
-    const since = this.#host.clock.monotonic();
-    const refusal = this.#refuse(request, since);
+    const { clock, events, maxQueue, store } = this.#host;
+    // Any limit lets a single call go some time; what those of a shared store are, nobody knows yet.
+    const isPlain =
+      store.bucket === undefined && request.cost === 1 && maxQueue === Infinity && request.maxWait === Infinity;
+    // Where nobody asks how long it waits either, the look at the clock is spared while the store is asked.
+    const isTimed = !isPlain || this.#asking === undefined || events.wants('granted');
+    const since = isTimed ? clock.monotonic() : this.#askingSince;
+    const refusal = isPlain ? undefined : this.#refuse(request, since);
     if (refusal !== undefined) {
       this.#tellRejected(request.cost, refusal);
       if (this.idle) this.#host.retire(this);
@@ -263,9 +275,7 @@ export class Lane {
 
   /** Why a call that comes now cannot even wait. */
   #refuse({ cost, priority, maxWait }: WaitRequest, now: number): unknown {
-    const { maxQueue, store } = this.#host;
-    // Any limit lets a single call go some time; what those of a shared store are, nobody knows yet.
-    if (store.bucket === undefined && cost === 1 && maxQueue === Infinity && maxWait === Infinity) return undefined;
+    const { maxQueue } = this.#host;
     let plan: Plan | undefined;
     try {
       plan = this.#slot?.receipt.plan ?? this.#host.planIn(this.key, now) ?? this.#plan;
@@ -597,7 +607,8 @@ export class Lane {
 
   /**
    * Does one store operation and moves the line on. A store that hands its buckets out answers on the spot. With another, calls
-   * that come together ask together: one operation takes as long as another.
+   * that come together ask together: one operation takes as long as another. Where many wait as it is, the operation is under way
+   * before those go on who were granted by the last one.
    */
   #operate<T extends object>(
     ask: (plan: Plan) => Answer<T>,
@@ -623,12 +634,15 @@ export class Lane {
     digest: (answer: T) => void,
     fail: (error: unknown) => void,
   ): Promise<void> {
+    // Who is called back before the first await must see that the store is asked.
+    this.#asking = begun;
     this.#askingSince = this.#host.clock.monotonic();
     let answer: T | undefined;
     try {
-      await undefined;
+      if (this.#waiters.size < enough) await begun;
       answer = await ask(this.#host.plan(this.key));
     } catch (error) {
+      await begun;
       fail(error);
     }
     if (answer !== undefined) digest(answer);

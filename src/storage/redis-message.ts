@@ -66,6 +66,8 @@ const anyTime = 2 ** 60;
 /** A request to take for calls of one cost from one leaky bucket, as the script takes it for `run`. */
 export interface Run {
   readonly limits: string;
+  /** For how many calls it asks. */
+  readonly calls: number;
   /** The numbers as JSON. */
   readonly numbers: string;
 }
@@ -83,7 +85,7 @@ export function runText({ plan, costs, ahead, instead, report }: TakeRequest, kn
   for (let index = 1; index < costs.length; index++) if (costs[index] !== cost) return undefined;
   const charged = cost === 1 ? one : chargeText(rule, plan.margin, cost);
   const numbers = `${cost},${costs.length},${Math.min(ahead, anyTime)},${charged}`;
-  return { limits, numbers: known === '' ? `[${numbers}]` : `[${numbers},${known}]` };
+  return { limits, calls: costs.length, numbers: known === '' ? `[${numbers}]` : `[${numbers},${known}]` };
 }
 
 /** The fields of a request to take. */

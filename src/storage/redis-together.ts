@@ -13,6 +13,9 @@ interface Asked {
 /** The most buckets that one call of the script sees to: the server does nothing else meanwhile. */
 const mostTogether = 16;
 
+/** A run of so many calls goes alone and at once: the lane that sends it has others to see to meanwhile. */
+const manyCalls = 256;
+
 /** Runs of different buckets that are asked for in the same instant, in one call of the script. */
 export class RunsTogether {
   readonly #call: Call;
@@ -27,7 +30,7 @@ export class RunsTogether {
 
   /** Asks for one bucket. Resolves with what the script says of it. */
   ask(key: string, run: Run): Promise<unknown> {
-    if (this.#most === 1) return this.#send([{ key, run }]);
+    if (this.#most === 1 || run.calls >= manyCalls) return this.#send([{ key, run }]);
     return new Promise((resolve, reject) => {
       this.#asked.push({ key, run, resolve, reject });
       if (this.#asked.length === this.#most) void this.#flush();

@@ -73,6 +73,71 @@ describe('a lane on a slow store', () => {
     expect(slow.asked).toEqual({ take: 2 });
   });
 
+  test('with hundreds in line asks for the next before those go on who were granted', async () => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock, () => 1);
+    const log: (number | 'gone')[] = [];
+    const store: BucketStore = {
+      ...slow.store,
+      take: (key, request) => {
+        log.push(request.costs.length);
+        return slow.store.take(key, request);
+      },
+    };
+    const throttle = createThrottle({ limits: { rate: 1000, interval: 1, burst: 2000 }, clock, store });
+    for (let call = 0; call < 1000; call++) void throttle.wait().then(() => log.push('gone'));
+    await clock.advance(2);
+    expect(log).toEqual([512, 488, ...Array(1000).fill('gone')]);
+  });
+
+  test('goes on when its limits cannot be had, however many wait', async () => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore({ clock }), clock, () => 1);
+    let isBroken = true;
+    const find = () => {
+      if (isBroken) throw new Error('mine');
+      return { rate: 1000, interval: 1, burst: 2000 };
+    };
+    const throttle = createThrottle({ limits: find, clock, store });
+    const calls = Array.from({ length: 600 }, () => outcomeOf(throttle.wait(), clock));
+    await clock.advance(5);
+    expect(calls.every(({ error }) => (error as Error).message === 'mine')).toBe(true);
+    isBroken = false;
+    const later = Array.from({ length: 600 }, () => outcomeOf(throttle.wait(), clock));
+    await clock.advance(5);
+    expect(later.every(({ state }) => state === 'fulfilled')).toBe(true);
+  });
+
+  test('turns nobody away who comes while a store fails on the spot', async () => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock, () => 1);
+    const take: BucketStore['take'] = (key, request) => {
+      if (slow.asked.take !== undefined) throw new Error('on the spot');
+      return slow.store.take(key, request);
+    };
+    const limit = { rate: 1, interval: 1, burst: 2000 };
+    const throttle = createThrottle({ limits: limit, clock, store: { ...slow.store, take }, maxQueue: 900 });
+    const calls = Array.from({ length: 900 }, () => outcomeOf(throttle.wait(), clock));
+    throttle.on('store-error', () => {
+      for (let call = 0; call < 600; call++) calls.push(outcomeOf(throttle.wait(), clock));
+    });
+    await clock.advance(2);
+    expect(calls.map(({ state }) => state)).toEqual(Array(1500).fill('fulfilled'));
+  });
+
+  test('tells how long each call waited, also of those that came while it asked', async () => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore({ clock }), clock, () => 10);
+    const throttle = createThrottle({ limits: { ...limits, burst: 2 }, clock, store });
+    const waits: number[] = [];
+    throttle.on('granted', ({ wait }) => waits.push(wait));
+    void throttle.wait();
+    await clock.advance(4);
+    void throttle.wait();
+    await clock.advance(50);
+    expect(waits).toEqual([10, 16]);
+  });
+
   test('asks for nobody where all have left, and gives back the slot that it held for them', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock, () => 1);

@@ -55,6 +55,17 @@ describe('buckets asked for together', () => {
     expect(calls.at(-1)).toBe(1);
   });
 
+  test('let one go alone, and on the spot, for which hundreds wait', async () => {
+    const { calls, ...rest } = client(false);
+    const store = redisStore({ ...rest });
+    const few = store.take('few', one);
+    const many = store.take('hundreds', { ...one, costs: Array(256).fill(1) });
+    expect(calls).toEqual([1]);
+    expect((await many).granted.length).toBe(3);
+    expect((await few).granted.length).toBe(1);
+    expect(calls).toEqual([1, 1]);
+  });
+
   test('get the answers that each would get alone', async () => {
     const draw = dice(1);
     const below = (end: number) => Math.floor(draw() * end);
