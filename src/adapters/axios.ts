@@ -127,8 +127,6 @@ async function sendThrough(
     const outcome = await sendInTurn<Outcome>(line, terms, {
       signal,
       send: () => send(config).then(answered, failed),
-      // Axios looks for the cancellation and makes its own error of it.
-      leave: () => Promise.reject(signal?.reason),
       hear: (grant, outcome) => hearAnswer(line, terms.key, grant, options, call, responseOf(outcome)),
       canBeSentAgain: () => canBeSentAgain(['', { body: config.data }]),
       discard: (outcome) => discard(responseOf(outcome).data),

@@ -31,9 +31,6 @@ export async function callInTurn<Answer>(
   const outcome = await sendInTurn<Outcome>(line, terms, {
     signal,
     send: () => outcomeOf(send),
-    leave: async () => {
-      throw signal?.reason;
-    },
     hear: (grant, outcome) => {
       const answered = answeredBy(outcome);
       if (dialect === undefined) return hear(grant, answered);

@@ -1,8 +1,9 @@
 import { linkOf } from '../core/adapter-link.ts';
 import { wrongType } from '../core/check.ts';
+import type { Grant } from '../core/grant.ts';
 import type { Throttle } from '../core/throttle.ts';
-import { type CallOptions, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
-import { isSignal, sendInTurn } from './in-turn.ts';
+import { type CallOptions, type CallTerms, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
+import { isSignal, type Line, type Sendable, sendInTurn } from './in-turn.ts';
 import { type Place, placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest, membersOf, snapshot } from './request-snapshot.ts';
 import { discardResponse, hearResponse } from './response.ts';
@@ -45,7 +46,7 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
   const send = options.fetch ?? globalThis.fetch;
   if (typeof send !== 'function') wrongType('fetch', 'a function', send);
   link.attach();
-  const line = { throttle, link };
+  const sender = { throttle, link, options, send };
   const isLookedAt = looksAtCalls(options);
   const termsOf = termsBy(options);
 
@@ -66,16 +67,7 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
     if (signal !== undefined && signal !== null && (!isSignal(signal) || signal.aborted)) return send(...args);
     const terms = termsOf(call, origin);
     const kept = snapshot(args, href, members);
-    return sendInTurn(line, terms, {
-      signal: signal ?? undefined,
-      send: () => send(...kept),
-      leave: () => send(...kept),
-      hear: (grant, response) => hearResponse(link, terms.key, grant, options, call, response),
-      canBeSentAgain: () => canBeSentAgain(kept),
-      discard: discardResponse,
-      settle:
-        terms.settle && ((grant, response) => terms.settle?.(throttle, grant, () => response.clone(), discardResponse)),
-    });
+    return sendInTurn(sender, terms, new SentFetch(sender, terms, call, kept, signal ?? undefined));
   };
   // Not async: that would make another promise of each.
   const throttled = (...args: FetchArguments): Promise<Response> => {
@@ -89,6 +81,62 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
     name: { value: send.name, configurable: true },
     length: { value: send.length, configurable: true },
   });
+}
+
+/** What all calls of one throttled fetch have in common. */
+interface Sender extends Line {
+  readonly options: ThrottleFetchOptions;
+  readonly send: typeof fetch;
+}
+
+/** One call of it. */
+class SentFetch implements Sendable<Response> {
+  readonly signal: AbortSignal | undefined;
+  readonly #sender: Sender;
+  readonly #terms: CallTerms<Response>;
+  readonly #call: FetchCall;
+  readonly #args: FetchArguments;
+
+  constructor(
+    sender: Sender,
+    terms: CallTerms<Response>,
+    call: FetchCall,
+    args: FetchArguments,
+    signal: AbortSignal | undefined,
+  ) {
+    this.signal = signal;
+    this.#sender = sender;
+    this.#terms = terms;
+    this.#call = call;
+    this.#args = args;
+  }
+
+  send(): Promise<Response> {
+    // Not as a method.
+    const { send } = this.#sender;
+    return send(...this.#args);
+  }
+
+  leave(): Promise<Response> {
+    return this.send();
+  }
+
+  hear(grant: Grant, response: Response): boolean | Promise<boolean> {
+    const { link, options } = this.#sender;
+    return hearResponse(link, this.#terms.key, grant, options, this.#call, response);
+  }
+
+  canBeSentAgain(): boolean {
+    return canBeSentAgain(this.#args);
+  }
+
+  discard(response: Response): void {
+    void discardResponse(response);
+  }
+
+  settle(grant: Grant, response: Response): void {
+    this.#terms.settle?.(this.#sender.throttle, grant, () => response.clone(), discardResponse);
+  }
 }
 
 /** What stands for a call that no option looks at. */

@@ -16,8 +16,11 @@ export interface Sendable<Answer> {
   /** Ends the wait when it aborts. */
   readonly signal: AbortSignal | undefined;
   send(): Promise<Answer>;
-  /** Ends the call the client's own way after an abort; nothing was sent. */
-  leave(): Promise<Answer>;
+  /**
+   * Ends the call the client's own way after an abort; nothing was sent.
+   * @default rejects with the signal's reason
+   */
+  leave?(): Promise<Answer>;
   /**
    * Hears what an answer says about the quota, before the call's place is free for the next.
    * @returns whether the server refused the call for it
@@ -33,20 +36,23 @@ export interface Sendable<Answer> {
 /** Sends a call when its turn comes, and again as often as it may be when the server refuses it for its quota. */
 export async function sendInTurn<Answer>(
   { link }: Line,
-  { key, cost, priority, maxWait, retry }: Omit<CallTerms<never>, 'settle'>,
+  terms: Omit<CallTerms<never>, 'settle'>,
   call: Sendable<Answer>,
 ): Promise<Answer> {
   const { signal } = call;
+  const { key, cost, priority, maxWait } = terms;
+  const options = signal === undefined ? terms : { cost, priority, maxWait, signal };
   let refused: Answer | undefined;
   for (let attempt = 0; ; attempt++) {
     let grant: Grant;
     try {
-      const entered = link.enter(key, { cost, priority, maxWait, signal });
+      const entered = link.enter(key, options);
       grant = isPromise(entered) ? await entered : entered;
     } catch (error) {
       if (signal?.aborted) {
         if (refused !== undefined) call.discard(refused);
-        return call.leave();
+        if (call.leave !== undefined) return call.leave();
+        throw signal.reason;
       }
       if (refused !== undefined && isThrottleError(error)) return refused;
       throw error;
@@ -61,7 +67,7 @@ export async function sendInTurn<Answer>(
       // An abort in the meantime may leave an answer that cannot be read: that of Node's fetch, which was copied.
       if (heard !== isRefused && signal?.aborted) throw signal.reason;
       if (!isRefused) call.settle?.(grant, answer);
-      if (!isRefused || attempt >= retry || !call.canBeSentAgain()) return answer;
+      if (!isRefused || attempt >= terms.retry || !call.canBeSentAgain()) return answer;
       refused = answer;
     } finally {
       link.leave(grant);

@@ -41,6 +41,7 @@ export function membersOf(init: RequestInit): RequestInit {
  * @param init the init's members
  */
 export function snapshot(args: FetchArguments, target: string, init: RequestInit | undefined): FetchArguments {
+  if (init === undefined && args[0] === target) return args;
   const copy: FetchArguments = [...args];
   if (!isRequest(args[0])) copy[0] = target;
   if (init !== undefined) {

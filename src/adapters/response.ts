@@ -16,13 +16,23 @@ export function hearResponse<Call>(
   call: Call,
   response: Response,
 ): boolean | Promise<boolean> {
+  if (!looksIntoBody(options)) return heardOf(link, key, grant, options, call, response, undefined);
+  return jsonOf(response).then((body) => heardOf(link, key, grant, options, call, response, body));
+}
+
+function heardOf<Call>(
+  link: AdapterLink,
+  key: string,
+  grant: Grant,
+  options: AnswerOptions<Call>,
+  call: Call,
+  response: Response,
+  body: unknown,
+): boolean {
   const { status, headers } = response;
-  const heard = (body?: unknown): boolean => {
-    const { throttled, retryAt } = hear(link, key, grant, options, call, { status, headers, body });
-    if (throttled && retryAt === undefined) warnOfHiddenTiming(response);
-    return throttled;
-  };
-  return looksIntoBody(options) ? jsonOf(response).then(heard) : heard();
+  const { throttled, retryAt } = hear(link, key, grant, options, call, { status, headers, body });
+  if (throttled && retryAt === undefined) warnOfHiddenTiming(response);
+  return throttled;
 }
 
 /** Frees the connection of a Response that nobody will read. */

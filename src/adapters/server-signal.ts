@@ -1,7 +1,6 @@
 import { hasMark, readBody } from './server-signal/body.ts';
 import type { Dialect } from './server-signal/dialect.ts';
-import { fieldsOf } from './server-signal/header-fields.ts';
-import { knownFields } from './server-signal/known-fields.ts';
+import { Fields } from './server-signal/header-fields.ts';
 import { clamp, pauseWhenRefused, pauseWhenUsedUp } from './server-signal/pause.ts';
 import { isQuotaField, readQuotaFields } from './server-signal/quota-fields.ts';
 import { bindingOf, Quotas } from './server-signal/quotas.ts';
@@ -51,12 +50,12 @@ function statusOf(answer: ServerAnswer): unknown {
 }
 
 function read({ status, headers, now, dialect = {}, body, maxPause }: ServerAnswer): ServerSignal {
-  const fields = fieldsOf(headers, wantedBy(dialect), () => knownFields(dialect));
-  const { texts } = fields;
-  const { hints = {} } = dialect;
-  const isMarked = hasMark(dialect, status, texts, body);
+  const fields = new Fields(headers, wantedBy(dialect), dialect);
+  const { hints = {}, refusals } = dialect;
+  const isMarked = refusals !== undefined && hasMark(refusals, status, fields.texts, body);
   const mayRefuse = status === 429 || maybeRefused.includes(status) || isMarked;
-  if (!mayRefuse && dialect.body === undefined && fields.tooLong.length === 0 && isSilent(texts)) return nothing;
+  if (!mayRefuse && dialect.body === undefined && fields.isSilent) return nothing;
+  const { texts } = fields;
   const arrival = arrivalOf(texts.get('date'), now);
   const ignored = new Set(fields.tooLong);
 
@@ -83,11 +82,6 @@ function read({ status, headers, now, dialect = {}, body, maxPause }: ServerAnsw
     buckets: all.map(({ bucket }) => bucket),
     ignored: [...ignored].slice(0, mostIgnored),
   };
-}
-
-/** Whether the headers tell of nothing but time, as most answers do. */
-function isSilent(texts: ReadonlyMap<string, string>): boolean {
-  return texts.size === Number(texts.has('date')) + Number(texts.has('age'));
 }
 
 function isStored(texts: ReadonlyMap<string, string>): boolean {

@@ -80,9 +80,6 @@ export function throttleInterceptor(
       sendInTurn(line, terms, {
         signal: exchange.signal,
         send: () => exchange.send(sifting),
-        leave: async () => {
-          throw exchange.signal.reason;
-        },
         hear: (grant, answer) =>
           exchange.body?.then(
             (body) => hear(link, terms.key, grant, options, call, Object.assign(answer, { body })).throttled,

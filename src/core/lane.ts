@@ -177,7 +177,7 @@ export class Lane {
       this.#asking === undefined &&
       !this.#advancing &&
       this.#probe === undefined &&
-      this.#host.clock.monotonic() < this.#knowsUntil &&
+      (this.#knowsUntil === Infinity || this.#host.clock.monotonic() < this.#knowsUntil) &&
       this.#inFlight < this.#host.places(this.key)
     );
   }
@@ -203,7 +203,7 @@ export class Lane {
     this.#inFlight--;
     this.endProbe(grant);
     if (this.#waiters.size > 0) this.advance();
-    else if (this.idle) this.#host.retire(this);
+    else this.#retire();
   }
 
   /** Lets one call go alone as soon as calls may go again: the server refused one, or nothing is left. */
@@ -228,7 +228,14 @@ export class Lane {
   /** Forgets that a call is to go alone if nobody came for it. */
   forgetProbe(): void {
     if (this.#probe === 'next' && this.#waiters.size === 0) this.#probe = undefined;
-    if (this.idle) this.#host.retire(this);
+    this.#retire();
+  }
+
+  /** Ends, or rests until there is a call again, if nothing is left to do. What others may change meanwhile it forgets. */
+  #retire(): void {
+    if (!this.idle) return;
+    this.#plan = undefined;
+    this.#host.retire(this);
   }
 
   /** Puts a call into the line. The promise settles when it may go or leaves. */
@@ -243,7 +250,7 @@ export class Lane {
     const refusal = isPlain ? undefined : this.#refuse(request, since);
     if (refusal !== undefined) {
       this.#tellRejected(request.cost, refusal);
-      if (this.idle) this.#host.retire(this);
+      this.#retire();
       return Promise.reject(refusal);
     }
     const deadline = since + request.maxWait;
@@ -441,7 +448,7 @@ export class Lane {
     while (wakeAt === undefined);
     this.#advancing = false;
     this.#wakeAt(wakeAt);
-    if (this.idle) this.#host.retire(this);
+    this.#retire();
   }
 
   /** What is left to do while a store operation is in flight. */

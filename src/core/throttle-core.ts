@@ -64,6 +64,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   #spread: Spread | undefined;
   readonly #autoMargin: boolean;
   readonly #lanes = new Map<string, Lane>();
+  /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
+  #spare: Lane | undefined;
   /** Until when keys are paused as far as this process knows, on the monotonic clock. */
   readonly #pauses = new Map<string, number>();
   readonly #reservations = new Set<CancellableReservation>();
@@ -100,10 +102,12 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
       clock,
       maxPause: this.maxPause,
       attach: () => this.#attach(),
-      enter: (key, options) => this.#enter(key, options, true),
+      enter: (key, options) => (isPlain(options) && this.#grantNow(key, true)) || this.#enter(key, options, true),
       leave: (grant) => this.#lane(grant.key).leave(grant),
       listen: (key, grant, signal, leastPause) => {
-        if (this.#closed === undefined) this.#listen(key, grant, signal, leastPause);
+        if (this.#closed !== undefined) return;
+        this.#listening.listen(key, (grant as HeldGrant).departedAt ?? clock.monotonic(), signal, leastPause);
+        if (!signal.throttled) this.#lanes.get(key)?.endProbe(grant);
       },
       noteDeparture: (grant) => this.#noteDeparture(grant),
       noteArrival: (grant) => this.#noteArrival(grant),
@@ -270,12 +274,6 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     return this.#move(key, () => this.store.sync(key, said, this.plan(key)), true);
   }
 
-  #listen(key: string, grant: Grant, signal: ServerSignal, leastPause: number | undefined): void {
-    const departedAt = grant instanceof HeldGrant ? grant.departedAt : undefined;
-    this.#listening.listen(key, departedAt ?? this.clock.monotonic(), signal, leastPause);
-    if (!signal.throttled) this.#lanes.get(key)?.endProbe(grant);
-  }
-
   /** Does what nobody waits for. What the store does not take is told by its own event. */
   async #quietly(act: () => Promise<void>): Promise<void> {
     try {
@@ -357,8 +355,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   #noteDeparture(grant: Grant): void {
-    const left = this.clock.monotonic();
     if (!(grant instanceof HeldGrant)) return;
+    const left = this.clock.monotonic();
     this.#listening.noteDeparture(grant.key, costInPool(grant.receipt.cost));
     grant.departedAt = left;
     // Nobody knows how long the way over a new connection takes.
@@ -409,7 +407,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   pausedUntil(key: string): number {
-    return this.#pauses.size === 0 ? -Infinity : (this.#pauses.get(key) ?? -Infinity);
+    return this.#pauses.get(key) ?? -Infinity;
   }
 
   pacedUntil(key: string): number | undefined {
@@ -445,7 +443,9 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   retire(lane: Lane): void {
     // A listener may have called for a new one while this one was on its way out.
-    if (this.#lanes.get(lane.key) === lane) this.#lanes.delete(lane.key);
+    if (this.#spare === lane || this.#lanes.get(lane.key) !== lane) return;
+    if (this.#spare?.idle) this.#lanes.delete(this.#spare.key);
+    this.#spare = lane;
   }
 
   /** Gives the slot of a reservation back, with what it counts as by now. */
@@ -460,7 +460,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     const { store, clock } = this;
     if (store.bucket === undefined || this.#closed !== undefined || typeof key !== 'string') return undefined;
     if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
-    if (this.#pauses.size > 0 && this.#pauses.has(key)) return undefined;
+    if (this.#pauses.has(key)) return undefined;
     if (this.pacedUntil(key) !== undefined) return undefined;
     const now = wholeTicks(clock.monotonic());
     const bucket = store.bucket(key, this.#plans.of(key), now);
@@ -512,9 +512,9 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
       lane = new Lane(key, this);
-      lane.probeFrom(this.#listening.knowsUntil(key));
       this.#lanes.set(key, lane);
-    }
+    } else if (!lane.idle) return lane;
+    lane.probeFrom(this.#listening.knowsUntil(key));
     return lane;
   }
 
@@ -544,6 +544,12 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   #checkOpen(): void {
     if (this.#closed !== undefined) throw this.#closed;
   }
+}
+
+/** Whether a call asks for nothing but its turn. */
+function isPlain({ cost, priority, maxWait, signal }: EnterOptions): boolean {
+  const isDefault = cost === undefined && priority === undefined && maxWait === undefined;
+  return isDefault && (signal === undefined || signal.aborted === false);
 }
 
 /** Checks the cost that a call turned out to have. */

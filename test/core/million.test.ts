@@ -49,6 +49,19 @@ describe('a million waiters on one key', () => {
   }, 60_000);
 });
 
+describe('twenty thousand keys that are called and rest', () => {
+  test('leave nothing but their buckets', async () => {
+    const throttle = createThrottle({ limits: { rate: 1, interval: 1, burst: 2 }, clock: new ManualClock() });
+    const keys = Array.from({ length: 20_000 }, (_, key) => `key ${key}`);
+    for (const key of keys) await throttle.allow(key);
+    const before = await heapUsed();
+    for (const key of keys) await throttle.run(() => {}, { key });
+    const more = (await heapUsed()) - before;
+    await throttle.close();
+    expect(more / keys.length).toBeLessThan(50);
+  });
+});
+
 describe('fifty thousand waiters on one key', () => {
   const many = 50_000;
 

@@ -1,4 +1,4 @@
-import type { BodyQuota, Dialect, RefusalMark } from './dialect.ts';
+import type { BodyQuota, RefusalMark } from './dialect.ts';
 import type { Pause } from './pause.ts';
 import { type Quota, type QuotaDraft, Quotas } from './quotas.ts';
 import type { Arrival } from './retry-time.ts';
@@ -20,9 +20,9 @@ export function valuesAt(body: unknown, path: string): readonly unknown[] {
   return values;
 }
 
-/** Whether an answer has one of the dialect's marks of a refusal. */
+/** Whether an answer has one of the marks of a refusal. */
 export function hasMark(
-  { refusals = [] }: Dialect,
+  refusals: readonly RefusalMark[],
   status: number,
   fields: ReadonlyMap<string, string>,
   body: unknown,
