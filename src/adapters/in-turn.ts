@@ -33,6 +33,20 @@ export interface Sendable<Answer> {
   settle?: ((grant: Grant, answer: Answer) => void) | undefined;
 }
 
+/**
+ * Waits for a call's turn and takes its place. One that asks for nothing but its turn and may go at once takes few steps.
+ * @throws what `wait` rejects with
+ */
+export function enter(
+  link: AdapterLink,
+  { key, cost, priority, maxWait }: Omit<CallTerms<never>, 'settle'>,
+  signal: AbortSignal | undefined,
+): Grant | Promise<Grant> {
+  const isPlain = cost === undefined && priority === undefined && maxWait === undefined;
+  const grant = isPlain && (signal === undefined || signal.aborted === false) ? link.enterNow(key) : undefined;
+  return grant ?? link.enter(key, { cost, priority, maxWait, signal });
+}
+
 /** Sends a call when its turn comes, and again as often as it may be when the server refuses it for its quota. */
 export async function sendInTurn<Answer>(
   { link }: Line,
@@ -40,13 +54,11 @@ export async function sendInTurn<Answer>(
   call: Sendable<Answer>,
 ): Promise<Answer> {
   const { signal } = call;
-  const { key, cost, priority, maxWait } = terms;
-  const options = signal === undefined ? terms : { cost, priority, maxWait, signal };
   let refused: Answer | undefined;
   for (let attempt = 0; ; attempt++) {
     let grant: Grant;
     try {
-      const entered = link.enter(key, options);
+      const entered = enter(link, terms, signal);
       grant = isPromise(entered) ? await entered : entered;
     } catch (error) {
       if (signal?.aborted) {

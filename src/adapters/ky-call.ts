@@ -2,7 +2,7 @@ import { isThrottleError } from '../core/errors.ts';
 import type { Grant } from '../core/grant.ts';
 import { isPromise } from '../core/store.ts';
 import { type CallOptions, type CallTerms, looksAtCalls, termsBy } from './call-options.ts';
-import type { Line } from './in-turn.ts';
+import { enter, type Line } from './in-turn.ts';
 import { placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest } from './request-snapshot.ts';
 import { discardResponse, hearResponse } from './response.ts';
@@ -174,9 +174,8 @@ export class CallInTurn {
     if (this.#isFree) return;
     const terms = termsOf(this.#call, place.origin);
     this.#terms = terms;
-    const { key, cost, priority, maxWait } = terms;
     try {
-      const entered = line.link.enter(key, { cost, priority, maxWait, signal });
+      const entered = enter(line.link, terms, signal);
       const grant = isPromise(entered) ? await entered : entered;
       this.#turn = mayEnd ? this.#turnUntilEnd(grant, signal) : { grant, end: () => line.link.leave(grant) };
     } catch (error) {

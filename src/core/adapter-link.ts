@@ -19,6 +19,8 @@ export interface AdapterLink {
    * @throws what `wait` rejects with
    */
   enter(key: string, options: EnterOptions): Grant | Promise<Grant>;
+  /** Grants a call of cost 1 that may go at once, and takes its place; undefined if it has to go the long way of `enter`. */
+  enterNow(key: string): Grant | undefined;
   /** Frees the place of a call that has ended. */
   leave(grant: Grant): void;
   /** Notes that a call leaves. */

@@ -102,7 +102,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
       clock,
       maxPause: this.maxPause,
       attach: () => this.#attach(),
-      enter: (key, options) => (isPlain(options) && this.#grantNow(key, true)) || this.#enter(key, options, true),
+      enterNow: (key) => this.#grantNow(key, true),
+      enter: (key, options) => this.#enter(key, options, true),
       leave: (grant) => this.#lane(grant.key).leave(grant),
       listen: (key, grant, signal, leastPause) => {
         if (this.#closed !== undefined) return;
@@ -544,12 +545,6 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   #checkOpen(): void {
     if (this.#closed !== undefined) throw this.#closed;
   }
-}
-
-/** Whether a call asks for nothing but its turn. */
-function isPlain({ cost, priority, maxWait, signal }: EnterOptions): boolean {
-  const isDefault = cost === undefined && priority === undefined && maxWait === undefined;
-  return isDefault && (signal === undefined || signal.aborted === false);
 }
 
 /** Checks the cost that a call turned out to have. */
