@@ -96,7 +96,7 @@ const unset = () => {};
 /** The most calls that one store operation carries. */
 const mostPerPass = 512;
 
-/** So many are asked for without waiting for others who may come in the same instant. */
+/** So many that may go are asked for without waiting for others who may come in the same instant. */
 const enough = 256;
 
 /** A store operation that has only just begun. */
@@ -646,7 +646,8 @@ export class Lane {
     this.#askingSince = this.#host.clock.monotonic();
     let answer: T | undefined;
     try {
-      if (this.#waiters.size < enough) await begun;
+      // Where few places are free, those who leave together ask together.
+      if (Math.min(this.#waiters.size, this.#host.places(this.key) - this.#inFlight) < enough) await begun;
       answer = await ask(this.#host.plan(this.key));
     } catch (error) {
       await begun;

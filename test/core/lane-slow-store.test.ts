@@ -90,6 +90,18 @@ describe('a lane on a slow store', () => {
     expect(log).toEqual([512, 488, ...Array(1000).fill('gone')]);
   });
 
+  test('with hundreds in line still asks once for those whose places become free together', async () => {
+    const clock = new ManualClock();
+    const { store, asked } = slowStore(memoryStore({ clock }), clock, () => 1);
+    const limits = { rate: 1000, interval: 1, burst: 2000 };
+    const throttle = createThrottle({ limits, clock, store, concurrency: 100 });
+    const over = new Promise<void>((resolve) => clock.setTimeout(resolve, 10));
+    const calls = Array.from({ length: 500 }, () => throttle.run(() => over));
+    const all = outcomeOf(Promise.all(calls), clock);
+    await clock.advance(20);
+    expect([all.state, asked]).toEqual(['fulfilled', { take: 5 }]);
+  });
+
   test('goes on when its limits cannot be had, however many wait', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore({ clock }), clock, () => 1);
