@@ -3,7 +3,7 @@ import { wrongType } from '../core/check.ts';
 import type { Throttle } from '../core/throttle.ts';
 import { hear, looksIntoBody } from './answer.ts';
 import { callInTurn, maySendAgain, signalIn } from './call-in-turn.ts';
-import { type CallOptions, checkCallOptions, termsOf } from './call-options.ts';
+import { type CallOptions, checkCallOptions, termsBy } from './call-options.ts';
 import type { Holding, MethodCall } from './method-call.ts';
 import { checkMethodNames, type MethodNames, methodsNamed } from './method-names.ts';
 import { throttledObject } from './throttled-object.ts';
@@ -72,6 +72,7 @@ export function throttleCalls<Target extends object>(
   const lazy = methodsNamed(options.lazy);
   if (typeof target !== 'function' && options.methods === undefined && options.lazy === undefined)
     wrongType('methods', 'given for an object: the paths of the methods to throttle', options.methods);
+  const termsOf = termsBy(options);
   link.attach();
   // How long a call takes tells little of the network: most of it is the work of the SDK and the server.
   const line = { throttle, link: { ...link, noteDeparture: () => {}, noteArrival: () => {} } };
@@ -79,7 +80,7 @@ export function throttleCalls<Target extends object>(
   const hold: Holding['hold'] = async (call, send, { given = call.args, isPage = false } = {}) => {
     const known = call as MethodCall<ArgumentsOf<Target>>;
     const signal = options.signal === undefined ? signalIn(given) : options.signal(known);
-    const terms = termsOf(options, known, 'default');
+    const terms = termsOf(known, 'default');
     const isRepeatable = !isPage && maySendAgain(call.args);
     return callInTurn(line, terms, {
       signal: signal ?? undefined,

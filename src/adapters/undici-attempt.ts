@@ -1,15 +1,23 @@
+import type { ServerSignal } from '../core/server-signal.ts';
 import type { Answered } from './answer.ts';
 import { longestBody } from './json-body.ts';
 import { mayBeRead, readChunks } from './undici-body.ts';
-import { type Abort, type Controller, headersOf, type UndiciHandler } from './undici-handler.ts';
+import {
+  type Abort,
+  type Controller,
+  type HeaderRecord,
+  headersOf,
+  type RawHeaders,
+  type UndiciHandler,
+} from './undici-handler.ts';
 
 /** The most of a refused answer's body that is kept, in bytes; the rest waits on its connection. */
 const mostKept = 65_536;
 
 /** What to do with answers before the caller's handler hears of them. */
 export interface Sifting {
-  /** Picks the answers to keep. */
-  isRefusal(answer: Answered): boolean;
+  /** Reads what an answer says: one that refuses the call is kept. */
+  read(answer: Answered): ServerSignal;
   /** Whether bodies are to be looked into: then those that may be JSON are kept until they are there. */
   readonly looksIntoBody: boolean;
 }
@@ -30,12 +38,14 @@ export class Attempt {
   readonly answered: Promise<Answered>;
   /** What there is to read in the body, when it has come; undefined if nobody looks into it. */
   body: Promise<unknown> | undefined;
+  /** What status and headers say about the quota. */
+  said: ServerSignal | undefined;
   readonly #owner: Owner;
-  readonly #to: UndiciHandler;
   readonly #sifting: Sifting;
   #resolve!: (answer: Answered) => void;
   #reject!: (error: unknown) => void;
-  #resume: (() => void) | undefined;
+  /** Lets more of the answer come. */
+  resume: (() => void) | undefined;
   /** Each tells the caller's handler, and says whether it can take more. */
   #kept: (() => boolean)[] | undefined;
   #size = 0;
@@ -44,9 +54,8 @@ export class Attempt {
   /** Says that the body has come, or that it is not to be looked into. */
   #bodyCame: ((isReadable: boolean) => void) | undefined;
 
-  constructor(owner: Owner, to: UndiciHandler, sifting: Sifting) {
+  constructor(owner: Owner, sifting: Sifting) {
     this.#owner = owner;
-    this.#to = to;
     this.#sifting = sifting;
     this.answered = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -63,76 +72,20 @@ export class Attempt {
   goOn(): void {
     for (let next = this.#kept?.shift(); next !== undefined; next = this.#kept?.shift()) if (!next()) return;
     this.#kept = undefined;
-    this.#resume?.();
+    this.resume?.();
   }
 
-  /** For undici 6. */
-  get older(): UndiciHandler {
-    const to = this.#to;
-    return {
-      onConnect: (abort, context) => this.#connected(abort, context),
-      onResponseStarted: () => to.onResponseStarted?.(),
-      onBodySent: (...args) => to.onBodySent?.(...args),
-      onRequestSent: () => to.onRequestSent?.(),
-      onHeaders: (status, headers, resume, statusText) => {
-        if (status < 200) return to.onHeaders?.(status, headers, resume, statusText) ?? true;
-        this.#resume = resume;
-        this.#hear({ status, headers: headersOf(headers) });
-        return this.#tell(() => to.onHeaders?.(status, headers, () => this.goOn(), statusText) !== false);
-      },
-      onData: (chunk) => this.#tell(() => to.onData?.(chunk) !== false, chunk),
-      onComplete: (trailers) => {
-        this.#end(() => to.onComplete?.(trailers));
-      },
-      onError: (error) => {
-        this.#fail(error, () => to.onError?.(error));
-      },
-    };
-  }
-
-  /** For undici 7. */
-  get newer(): UndiciHandler {
-    const to = this.#to;
-    const { controller } = this.#owner;
-    const tell = (event: () => void, chunk?: Uint8Array) => {
-      const canTakeMore = this.#tell(() => {
-        event();
-        return !controller.paused;
-      }, chunk);
-      if (!canTakeMore) this.controller?.pause();
-    };
-    return {
-      onRequestStart: (own, context) => {
-        this.controller = own;
-        this.#resume = () => own.resume();
-        this.#connected((reason) => own.abort(reason), context);
-      },
-      onResponseStarted: () => to.onResponseStarted?.(),
-      onResponseStart: (_, status, headers, statusText) => {
-        if (status < 200) return to.onResponseStart?.(controller, status, headers, statusText);
-        this.#hear({ status, headers });
-        tell(() => to.onResponseStart?.(controller, status, headers, statusText));
-      },
-      onResponseData: (_, chunk) => tell(() => to.onResponseData?.(controller, chunk), chunk),
-      onResponseEnd: (_, trailers) => {
-        this.#end(() => to.onResponseEnd?.(controller, trailers));
-      },
-      onResponseError: (_, error) => {
-        this.#fail(error, () => to.onResponseError?.(controller, error));
-      },
-    };
-  }
-
-  #connected(abort: Abort, context: unknown): void {
+  connected(abort: Abort, context: unknown): void {
     this.abort = abort;
     const { signal } = this.#owner;
     if (signal.aborted) abort(signal.reason);
     else this.#owner.begin(context);
   }
 
-  #hear(answer: Answered): void {
-    const { looksIntoBody, isRefusal } = this.#sifting;
-    if (looksIntoBody && mayBeRead(answer)) {
+  hear(answer: Answered): void {
+    const said = this.#sifting.read(answer);
+    this.said = said;
+    if (this.#sifting.looksIntoBody && mayBeRead(answer)) {
       const chunks: Uint8Array[] = [];
       this.#chunks = chunks;
       const came = new Promise<boolean>((resolve) => {
@@ -140,11 +93,11 @@ export class Attempt {
       });
       this.body = came.then((isReadable) => (isReadable ? readChunks(answer, chunks) : undefined));
     }
-    if (this.body !== undefined || isRefusal(answer)) this.#kept = [];
+    if (this.body !== undefined || said.throttled) this.#kept = [];
     this.#resolve(answer);
   }
 
-  #tell(event: () => boolean, chunk?: Uint8Array): boolean {
+  tell(event: () => boolean, chunk?: Uint8Array): boolean {
     if (this.#kept === undefined) return event();
     this.#kept.push(event);
     if (chunk === undefined) return true;
@@ -155,17 +108,119 @@ export class Attempt {
     return false;
   }
 
-  #fail(error: unknown, event: () => void): void {
+  fail(error: unknown, event: () => void): void {
     this.#bodyCame?.(false);
-    this.#end(event);
+    this.end(event);
     this.#reject(error);
   }
 
-  #end(event: () => void): void {
-    this.#tell(() => {
+  end(event: () => void): void {
+    this.tell(() => {
       event();
       return true;
     });
     this.#bodyCame?.(true);
+  }
+}
+
+/** Hears of an attempt for a handler of undici 6. */
+export class OlderHandler implements UndiciHandler {
+  readonly #attempt: Attempt;
+  readonly #to: UndiciHandler;
+
+  constructor(attempt: Attempt, to: UndiciHandler) {
+    this.#attempt = attempt;
+    this.#to = to;
+  }
+
+  onConnect(abort: Abort, context?: unknown): void {
+    this.#attempt.connected(abort, context);
+  }
+
+  onResponseStarted(): void {
+    this.#to.onResponseStarted?.();
+  }
+
+  onBodySent(size: number, total: number): void {
+    this.#to.onBodySent?.(size, total);
+  }
+
+  onRequestSent(): void {
+    this.#to.onRequestSent?.();
+  }
+
+  onHeaders(status: number, headers: RawHeaders, resume: () => void, statusText?: string): boolean {
+    const attempt = this.#attempt;
+    const to = this.#to;
+    if (status < 200) return to.onHeaders?.(status, headers, resume, statusText) ?? true;
+    attempt.resume = resume;
+    attempt.hear({ status, headers: headersOf(headers) });
+    return attempt.tell(() => to.onHeaders?.(status, headers, () => attempt.goOn(), statusText) !== false);
+  }
+
+  onData(chunk: Uint8Array): boolean {
+    return this.#attempt.tell(() => this.#to.onData?.(chunk) !== false, chunk);
+  }
+
+  onComplete(trailers: unknown): void {
+    this.#attempt.end(() => this.#to.onComplete?.(trailers));
+  }
+
+  onError(error: unknown): void {
+    this.#attempt.fail(error, () => this.#to.onError?.(error));
+  }
+}
+
+/** Hears of an attempt for a handler of undici 7. */
+export class NewerHandler implements UndiciHandler {
+  readonly #attempt: Attempt;
+  readonly #to: UndiciHandler;
+  readonly #controller: Controller;
+
+  /** @param controller what the handler is to see as the controller of its request */
+  constructor(attempt: Attempt, to: UndiciHandler, controller: Controller) {
+    this.#attempt = attempt;
+    this.#to = to;
+    this.#controller = controller;
+  }
+
+  onRequestStart(own: Controller, context?: unknown): void {
+    const attempt = this.#attempt;
+    attempt.controller = own;
+    attempt.resume = () => own.resume();
+    attempt.connected((reason) => own.abort(reason), context);
+  }
+
+  onResponseStarted(): void {
+    this.#to.onResponseStarted?.();
+  }
+
+  onResponseStart(_: Controller, status: number, headers: HeaderRecord, statusText?: string): void {
+    const start = () => this.#to.onResponseStart?.(this.#controller, status, headers, statusText);
+    if (status >= 200) {
+      this.#attempt.hear({ status, headers });
+      this.#tell(start);
+    } else start();
+  }
+
+  onResponseData(_: Controller, chunk: Uint8Array): void {
+    this.#tell(() => this.#to.onResponseData?.(this.#controller, chunk), chunk);
+  }
+
+  onResponseEnd(_: Controller, trailers: unknown): void {
+    this.#attempt.end(() => this.#to.onResponseEnd?.(this.#controller, trailers));
+  }
+
+  onResponseError(_: Controller, error: unknown): void {
+    this.#attempt.fail(error, () => this.#to.onResponseError?.(this.#controller, error));
+  }
+
+  #tell(event: () => void, chunk?: Uint8Array): void {
+    const attempt = this.#attempt;
+    const canTakeMore = attempt.tell(() => {
+      event();
+      return !this.#controller.paused;
+    }, chunk);
+    if (!canTakeMore) attempt.controller?.pause();
   }
 }

@@ -1,5 +1,5 @@
 import type { Answered } from './answer.ts';
-import { Attempt, type Sifting } from './undici-attempt.ts';
+import { Attempt, NewerHandler, OlderHandler, type Sifting } from './undici-attempt.ts';
 import type { Abort, Controller, Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts';
 
 /**
@@ -10,21 +10,23 @@ class WaitSignal implements Pick<AbortSignal, 'aborted' | 'reason'> {
   aborted = false;
   /** Null before the abort, as that of undici's controllers is. */
   reason: unknown = null;
-  readonly #listeners = new Set<() => void>();
+  /** Made for the first that waits. */
+  #listeners: Set<() => void> | undefined;
 
   addEventListener(_: 'abort', listener: () => void): void {
+    this.#listeners ??= new Set();
     this.#listeners.add(listener);
   }
 
   removeEventListener(_: 'abort', listener: () => void): void {
-    this.#listeners.delete(listener);
+    this.#listeners?.delete(listener);
   }
 
   abort(reason: unknown = new DOMException('This operation was aborted', 'AbortError')): void {
     if (this.aborted) return;
     this.aborted = true;
     this.reason = reason;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners ?? []) listener();
   }
 }
 
@@ -73,10 +75,13 @@ export class Exchange {
    * @returns status and headers, when they have come
    */
   send(sifting: Sifting): Promise<Answered> {
-    const attempt = new Attempt(this, this.#handler, sifting);
+    const attempt = new Attempt(this, sifting);
+    const handler = this.#handler;
     this.#attempt = attempt;
     try {
-      this.#dispatch(this.#request, this.#handler.onRequestStart === undefined ? attempt.older : attempt.newer);
+      const isOlder = handler.onRequestStart === undefined;
+      const own = isOlder ? new OlderHandler(attempt, handler) : new NewerHandler(attempt, handler, this.controller);
+      this.#dispatch(this.#request, own);
     } catch (error) {
       this.#attempt = undefined;
       throw error;

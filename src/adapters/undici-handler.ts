@@ -9,8 +9,8 @@ export interface UndiciRequest {
 }
 
 export type Abort = (reason?: unknown) => void;
-type RawHeaders = readonly (Uint8Array | string)[];
-type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>;
+export type RawHeaders = readonly (Uint8Array | string)[];
+export type HeaderRecord = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** What undici 7 gives its handlers. */
 export interface Controller {

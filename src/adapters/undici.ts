@@ -1,8 +1,7 @@
 import { linkOf } from '../core/adapter-link.ts';
-import type { ServerSignal } from '../core/server-signal.ts';
 import type { Throttle } from '../core/throttle.ts';
 import { type Answered, hear, looksIntoBody, signalOf } from './answer.ts';
-import { type CallOptions, checkCallOptions, looksAtCalls, termsOf } from './call-options.ts';
+import { type CallOptions, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
 import { sendInTurn } from './in-turn.ts';
 import { placeOf } from './place.ts';
 import type { Sifting } from './undici-attempt.ts';
@@ -56,6 +55,11 @@ export function throttleInterceptor(
   link.attach();
   const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
+  const termsOf = termsBy(options);
+  const sifting: Sifting = {
+    read: (answer) => signalOf(link, options, answer),
+    looksIntoBody: looksIntoBody(options),
+  };
 
   return <Own extends (...args: never) => boolean>(own: Own): Own => {
     const dispatch = own as unknown as Dispatch;
@@ -65,25 +69,17 @@ export function throttleInterceptor(
       if (origin === undefined) return dispatch(request, handler);
       const call = isLookedAt ? callOf(request) : unseen;
       if (options.match !== undefined && !options.match(call)) return dispatch(request, handler);
-      const terms = termsOf(options, call, origin === unknownOrigin ? 'default' : origin);
+      const terms = termsOf(call, origin === unknownOrigin ? 'default' : origin);
       const exchange = new Exchange(dispatch, copyOf(request), handler);
       exchange.begin();
       const mayRepeat = canBeSentAgain(request);
-      let signal: ServerSignal | undefined;
-      const sifting: Sifting = {
-        isRefusal: (answer) => {
-          signal = signalOf(link, options, answer);
-          return signal.throttled;
-        },
-        looksIntoBody: looksIntoBody(options),
-      };
       sendInTurn(line, terms, {
         signal: exchange.signal,
         send: () => exchange.send(sifting),
         hear: (grant, answer) =>
           exchange.body?.then(
             (body) => hear(link, terms.key, grant, options, call, Object.assign(answer, { body })).throttled,
-          ) ?? hear(link, terms.key, grant, options, call, answer, signal).throttled,
+          ) ?? hear(link, terms.key, grant, options, call, answer, exchange.attempt?.said).throttled,
         canBeSentAgain: () => mayRepeat,
         discard: () => exchange.discard(),
         settle: terms.settle && ((grant, answer) => terms.settle?.(throttle, grant, () => answer)),
