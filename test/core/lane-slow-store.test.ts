@@ -150,6 +150,37 @@ describe('a lane on a slow store', () => {
     expect(waits).toEqual([10, 16]);
   });
 
+  test('tells a listener that came later how long a call waited that was there before', async () => {
+    const clock = new ManualClock();
+    const throttle = createThrottle({ limits, clock, store: slowStore(memoryStore({ clock }), clock, () => 1).store });
+    for (let call = 0; call < 3; call++) void throttle.wait();
+    await clock.advance(30);
+    void throttle.wait();
+    const waits: number[] = [];
+    throttle.on('granted', ({ wait }) => waits.push(wait));
+    await clock.advance(3 * T);
+    expect(waits.at(-1)).toBe(3 * T + 1 - 30);
+  });
+
+  test('refuses at once who would wait for too long, and counts from when he came', async () => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore({ clock }), clock, () => 10);
+    const throttle = createThrottle({ limits, clock, store, maxWait: 2 * T });
+    void throttle.wait();
+    await clock.advance(5);
+    // The store decides at 10, so the next may go at 110.
+    const patient = outcomeOf(throttle.wait('default', { maxWait: T + 5 }), clock);
+    await clock.advance(25);
+    void throttle.wait();
+    const late = [outcomeOf(throttle.wait(), clock), outcomeOf(throttle.wait('default', { maxWait: T }), clock)];
+    await clock.advance(4 * T);
+    expect([patient, ...late].map(({ state, at }) => [state, at])).toEqual([
+      ['fulfilled', 110],
+      ['rejected', 30],
+      ['rejected', 30],
+    ]);
+  });
+
   test('asks for nobody where all have left, and gives back the slot that it held for them', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock, () => 1);
