@@ -271,8 +271,10 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   #sync(key: string, said: Ceiling): Promise<void> {
+    const saidAt = this.clock.monotonic();
+    const left = () => ({ ...said, ms: said.ms - (this.clock.monotonic() - saidAt) });
     // A line that asked before would send more than there is.
-    return this.#move(key, () => this.store.sync(key, said, this.plan(key)), true);
+    return this.#move(key, () => this.store.sync(key, left(), this.plan(key)), true);
   }
 
   /** Does what nobody waits for. What the store does not take is told by its own event. */

@@ -223,6 +223,18 @@ describe('a lane on a slow store', () => {
     expect(order.length).toBeGreaterThanOrEqual(20);
   });
 
+  test('ends what the server says is left when it said, whatever the store was busy with', async () => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore({ clock }), clock, () => ({ delay: 40, decidesAfter: 0 }));
+    const throttle = createThrottle({ limits: { ...limits, burst: 9 }, clock, store });
+    void throttle.wait();
+    await clock.advance(5);
+    void throttle.sync('default', { remaining: 0, resetAt: clock.now() + 200 });
+    const next = outcomeOf(throttle.wait(), clock);
+    await clock.advance(300);
+    expect(next.at).toBe(205);
+  });
+
   test('learns within a second of a pause that came elsewhere', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock, () => 2);
