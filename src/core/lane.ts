@@ -170,6 +170,11 @@ export class Lane {
     return this.#inFlight;
   }
 
+  /** How many more calls may be in flight just now. */
+  get #free(): number {
+    return this.#host.places(this.key) - this.#inFlight;
+  }
+
   /** Whether a call that comes now may be let go at once, past nobody. */
   get open(): boolean {
     return (
@@ -178,7 +183,7 @@ export class Lane {
       !this.#advancing &&
       this.#probe === undefined &&
       (this.#knowsUntil === Infinity || this.#host.clock.monotonic() < this.#knowsUntil) &&
-      this.#inFlight < this.#host.places(this.key)
+      this.#free > 0
     );
   }
 
@@ -294,7 +299,7 @@ export class Lane {
       return new CostExceedsBurstError(this.key, costIn(exceeded, cost), exceeded.burst, exceeded.name);
     const paused = this.#host.pausedUntil(this.key) > now;
     // As long as nobody knows whether a call has to wait, it asks; who must wait after all is counted then.
-    const mustWait = paused || this.#slot !== undefined || this.#inFlight >= this.#host.places(this.key);
+    const mustWait = paused || this.#slot !== undefined || this.#free <= 0;
     if (mustWait && this.#waiters.size >= maxQueue) return new QueueFullError(this.key, maxQueue);
     if (maxWait === Infinity) return undefined;
     const due = this.#earliest(cost, priority);
@@ -464,11 +469,11 @@ export class Lane {
   /** One step: undefined if there may be more to do, otherwise when to look again; Infinity for when something happens. */
   #step(): number | undefined {
     const now = this.#host.clock.monotonic();
-    const places = this.#host.places(this.key);
+    const isFree = this.#free > 0;
     if (this.#rejectOverdue(now - grace)) return undefined;
     const head = this.#waiters.first;
     const pausedUntil = this.#host.pausedUntil(this.key);
-    const asks = head !== undefined && this.#inFlight < places && pausedUntil <= now;
+    const asks = head !== undefined && isFree && pausedUntil <= now;
     // Taking turns with those who wait, so that neither keeps the other from the store.
     if (this.#moves.length > 0 && (this.#moveFirst || !(this.#hasMoved && asks))) return this.#move();
     if (head === undefined) return this.#giveSlotBack();
@@ -476,7 +481,7 @@ export class Lane {
       this.#knowsUntil = Infinity;
       if (this.#probe === undefined) this.probeNext(false);
     }
-    if (this.#inFlight >= places) return this.#rest(now, this.#knowsUntil);
+    if (!isFree) return this.#rest(now, this.#knowsUntil);
     if (pausedUntil > now) return this.#rest(now, pausedUntil);
     if (typeof this.#probe === 'object') {
       if (now < this.#probeUntil) return this.#rest(now, this.#probeUntil);
@@ -591,7 +596,7 @@ export class Lane {
     const take = (plan: Plan): Answer<TakeAnswer> => {
       const goesAlone = this.#probe === 'next' || this.#host.pacedUntil(this.key) !== undefined;
       const batch = goesAlone ? 1 : this.#batch || plan.mostAtOnce + 1;
-      const most = Math.min(batch, mostPerPass, this.#host.places(this.key) - this.#inFlight);
+      const most = Math.min(batch, mostPerPass, this.#free);
       callers = this.#waiters.firstFew(most);
       if (callers.length === 0) {
         if (instead !== undefined) this.#return(instead);
@@ -647,7 +652,7 @@ export class Lane {
     let answer: T | undefined;
     try {
       // Where few places are free, those who leave together ask together.
-      if (Math.min(this.#waiters.size, this.#host.places(this.key) - this.#inFlight) < enough) await begun;
+      if (Math.min(this.#waiters.size, this.#free) < enough) await begun;
       answer = await ask(this.#host.plan(this.key));
     } catch (error) {
       await begun;

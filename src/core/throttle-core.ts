@@ -271,8 +271,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   }
 
   #sync(key: string, said: Ceiling): Promise<void> {
-    const saidAt = this.clock.monotonic();
-    const left = () => ({ ...said, ms: said.ms - (this.clock.monotonic() - saidAt) });
+    const until = this.clock.monotonic() + said.ms;
+    const left = () => ({ ...said, ms: until - this.clock.monotonic() });
     // A line that asked before would send more than there is.
     return this.#move(key, () => this.store.sync(key, left(), this.plan(key)), true);
   }
