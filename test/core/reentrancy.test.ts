@@ -1,4 +1,4 @@
-import { createThrottle, memoryStore } from 'sluice';
+import { createThrottle, type Grant, memoryStore } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import { linkOf } from '../../src/core/adapter-link.ts';
@@ -87,4 +87,24 @@ test('limits that throw while a key is held to a pace reject the call at hand, a
   const next = outcomeOf(throttle.wait('key'), clock);
   await clock.advance(10 * T);
   expect(next.state).toBe('fulfilled');
+});
+
+test('after a refusal that came and passed while the store was asked for several, one goes alone', async () => {
+  const clock = new ManualClock();
+  const { store } = slowStore(memoryStore({ clock }), clock, () => 50);
+  const throttle = createThrottle({ limits: { rate: 1, interval: 1, burst: 9 }, clock, store, margin: 0 });
+  const link = linkOf(throttle);
+  const enter = () => outcomeOf(Promise.resolve(link.enter('key', {})), clock);
+  const first = enter();
+  await clock.advance(50);
+  const others = [enter(), enter(), enter()];
+  await clock.advance(5);
+  const refused = first.value as Grant;
+  link.listen('key', refused, { throttled: true, retryAt: clock.now() + 10, buckets: [], ignored: [] });
+  link.leave(refused);
+  await clock.advance(1_000);
+  expect(others.map(({ state }) => state)).toEqual(['fulfilled', 'pending', 'pending']);
+  link.leave(others[0]?.value as Grant);
+  await clock.advance(1_000);
+  expect(others.map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
 });

@@ -111,7 +111,7 @@ describe('an option of createThrottle', () => {
 /** The methods that take a key and options. */
 const methods = ['allow', 'reserve', 'wait', 'run'] as const;
 
-function call(method: (typeof methods)[number], key: Wrong, options: Wrong): Promise<unknown> {
+function call(method: (typeof methods)[number], key: Wrong, options?: Wrong): Promise<unknown> {
   const { throttle } = setup();
   if (method === 'run') return throttle.run(() => 'ran', key === undefined ? options : { ...options, key });
   return throttle[method](key, options);
@@ -121,6 +121,7 @@ describe.each(methods)('%s', (method) => {
   test.each([null, 5, {}, ['a'], Symbol('key'), true, () => 'a'])('refuses the key %s', async (key) => {
     await expect(call(method, key, {})).rejects.toThrow(TypeError);
     await expect(call(method, key, {})).rejects.toThrow('Expected `key` to be a string, got ');
+    await expect(call(method, key)).rejects.toThrow('Expected `key` to be a string, got ');
   });
 
   test.each(['', '__proto__', 'constructor', 'hasOwnProperty', 'toString', '\0', '💧', 'k'.repeat(1_000_000)])(
