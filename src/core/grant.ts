@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { Cost } from './cost.ts';
 import type { Plan } from './limit.ts';
 import type { Receipt } from './store.ts';
 
@@ -39,6 +40,10 @@ export class CallGrant implements Grant {
   get at(): number {
     const { clock } = this.by;
     return clock.now() - clock.monotonic() + this.monotonic;
+  }
+
+  get cost(): Cost {
+    return this.tats === undefined ? (this.from as Receipt).cost : 1;
   }
 
   get receipt(): Receipt {

@@ -360,7 +360,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   #noteDeparture(grant: Grant): void {
     if (!(grant instanceof HeldGrant)) return;
     const left = this.clock.monotonic();
-    this.#listening.noteDeparture(grant.key, costInPool(grant.receipt.cost));
+    this.#listening.noteDeparture(grant.key, costInPool(grant.cost));
     grant.departedAt = left;
     // Nobody knows how long the way over a new connection takes.
     grant.isCold = left - this.#answeredAt > connectionsLast;
