@@ -93,7 +93,10 @@ export interface TakeAnswer {
   readonly limits?: readonly LimitStatus[];
 }
 
-/** Proof of a grant or a reservation: what is needed to give it back or to settle it. */
+/**
+ * Proof of a grant or a reservation: what is needed to give it back or to settle it. Its fields may be getters, which a copy by
+ * `{ ...receipt }` and JSON leave out.
+ */
 export interface Receipt {
   /** The instant of the grant on the store's clock, in ms. */
   readonly slot: number;
