@@ -35,6 +35,7 @@ export class Exchange {
   readonly #dispatch: Dispatch;
   readonly #request: UndiciRequest;
   readonly #handler: UndiciHandler;
+  readonly #isOlder: boolean;
   readonly #waiting = new WaitSignal();
   #attempt: Attempt | undefined;
   /** Whether the handler takes no more for now. */
@@ -46,6 +47,7 @@ export class Exchange {
     this.#dispatch = dispatch;
     this.#request = request;
     this.#handler = handler;
+    this.#isOlder = handler.onRequestStart === undefined || isWrapper(handler);
   }
 
   /** Ends the wait when the caller aborts. */
@@ -64,9 +66,8 @@ export class Exchange {
 
   /** Lets the caller abort from now on. */
   begin(context?: unknown): void {
-    const { onRequestStart } = this.#handler;
-    if (onRequestStart !== undefined) onRequestStart.call(this.#handler, this.controller, context);
-    else this.#handler.onConnect?.(this.abort, context);
+    if (this.#isOlder) this.#handler.onConnect?.(this.abort, context);
+    else this.#handler.onRequestStart?.(this.controller, context);
   }
 
   /**
@@ -79,8 +80,9 @@ export class Exchange {
     const handler = this.#handler;
     this.#attempt = attempt;
     try {
-      const isOlder = handler.onRequestStart === undefined;
-      const own = isOlder ? new OlderHandler(attempt, handler) : new NewerHandler(attempt, handler, this.controller);
+      const own = this.#isOlder
+        ? new OlderHandler(attempt, handler)
+        : new NewerHandler(attempt, handler, this.controller);
       this.#dispatch(this.#request, own);
     } catch (error) {
       this.#attempt = undefined;
@@ -115,10 +117,19 @@ export class Exchange {
   fail(error: unknown): void {
     if (this.#attempt?.isKept) this.discard();
     if (this.#attempt !== undefined) return;
-    const { onResponseError } = this.#handler;
-    if (onResponseError !== undefined) onResponseError.call(this.#handler, this.controller, error);
-    else this.#handler.onError?.(error);
+    if (this.#isOlder) this.#handler.onError?.(error);
+    else this.#handler.onResponseError?.(this.controller, error);
   }
+}
+
+/**
+ * Whether a handler takes both kinds of calls by itself, as the wrapper of undici 7 does: it hands those of undici 6 on as they are,
+ * and makes the headers anew for the others. What an interceptor puts around it is none.
+ */
+function isWrapper(handler: UndiciHandler): boolean {
+  const own: object = Object.getPrototypeOf(handler);
+  const takesBoth = Object.hasOwn(own, 'onConnect') && Object.hasOwn(own, 'onRequestStart');
+  return takesBoth && Object.keys(handler).length === 0;
 }
 
 class ExchangeController implements Controller {

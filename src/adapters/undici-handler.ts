@@ -51,7 +51,11 @@ export function headersOf(raw: RawHeaders): [string, string][] {
 }
 
 const latin1 = new TextDecoder('latin1');
+/** Decoding a short text takes less time than asking for a decoder. */
+const isShort = 256;
 
 function textOf(part: Uint8Array | string | undefined): string {
-  return typeof part === 'string' ? part : latin1.decode(part);
+  if (typeof part === 'string') return part;
+  if (part === undefined || part.length > isShort) return latin1.decode(part);
+  return String.fromCharCode.apply(undefined, part as unknown as number[]);
 }

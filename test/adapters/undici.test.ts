@@ -76,6 +76,19 @@ describe.each(versions)('undici %s', (_, undici) => {
     await expect(request('/own')).rejects.toThrow('broken');
   });
 
+  it('leaves raw headers as the server sent them, one after the other', async () => {
+    own = (_, response) => response.setHeader('X-Twice', ['one', 'zwei']).end();
+    const { request } = setUp({}, { limits: { rate: 10, interval: 1, burst: 10 } });
+    const raw = { responseHeaders: 'raw' as const };
+    const [throttled, plain] = await Promise.all([
+      request('/own', raw),
+      undici.request(`${server.url}/own`, { dispatcher: new undici.Agent(), ...raw }),
+    ]);
+    const upToDate = ({ headers }: { headers: unknown }) => String(headers).split('date')[0];
+    expect(upToDate(throttled)).toBe(upToDate(plain));
+    expect(upToDate(throttled)).toContain('X-Twice,one,X-Twice,zwei');
+  });
+
   it('sends each request in its turn, whichever way it is made', async () => {
     const { clock, request, fetch, count, dispatcher, throttle } = setUp();
     const ways = [request(), fetch(), undici.stream(`${server.url}/echo`, { dispatcher, method: 'GET' }, sink)].map(
