@@ -127,7 +127,7 @@ export class Exchange {
  * and makes the headers anew for the others. What an interceptor puts around it is none.
  */
 function isWrapper(handler: UndiciHandler): boolean {
-  const own: object = Object.getPrototypeOf(handler);
+  const own: object = Object.getPrototypeOf(handler) ?? {};
   const takesBoth = Object.hasOwn(own, 'onConnect') && Object.hasOwn(own, 'onRequestStart');
   return takesBoth && Object.keys(handler).length === 0;
 }

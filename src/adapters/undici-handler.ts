@@ -51,11 +51,12 @@ export function headersOf(raw: RawHeaders): [string, string][] {
 }
 
 const latin1 = new TextDecoder('latin1');
-/** Decoding a short text takes less time than asking for a decoder. */
-const isShort = 256;
+
+/** Longer texts are for the decoder, which takes its time to begin. */
+const longestShort = 256;
 
 function textOf(part: Uint8Array | string | undefined): string {
   if (typeof part === 'string') return part;
-  if (part === undefined || part.length > isShort) return latin1.decode(part);
+  if (part === undefined || part.length > longestShort) return latin1.decode(part);
   return String.fromCharCode.apply(undefined, part as unknown as number[]);
 }

@@ -56,7 +56,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   readonly concurrency: number;
   readonly maxQueue: number;
   readonly #maxWait: number;
-  /** What a call asks of a lane that has no options. */
+  /** What a call without options asks of its lane. */
   readonly #plainWait: WaitRequest;
   readonly maxPause: number;
   readonly #plans: Plans;

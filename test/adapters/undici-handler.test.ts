@@ -279,3 +279,25 @@ describe('a request', () => {
     expect([stays.mock.calls.length, goes.mock.calls.length, exchange.signal.reason]).toEqual([1, 0, reason]);
   });
 });
+
+describe('a handler that takes both kinds of calls', () => {
+  class Wrapper {
+    onConnect(): void {}
+    onRequestStart(): void {}
+  }
+  const around = () => Object.assign(new Wrapper(), { onResponseStart: () => {} });
+  const plain = () => Object.assign(Object.create(null), { onRequestStart: () => {}, onConnect: () => {} });
+
+  it.each([
+    ['by itself gets those of undici 6', () => new Wrapper(), 'onConnect'],
+    ['through what was put on it gets those of undici 7', around, 'onRequestStart'],
+    ['through what stands before it gets those of undici 7', () => Object.create(new Wrapper()), 'onRequestStart'],
+    ['and has no class gets those of undici 7', plain, 'onRequestStart'],
+  ])('%s', async (_, make, event) => {
+    const { clock, sent, send } = setUp();
+    send(request, make());
+    await clock.advance(0);
+    const ours = sent[0]?.handler as Handler;
+    expect(['onConnect', 'onRequestStart'].filter((name) => ours[name] !== undefined)).toEqual([event]);
+  });
+});
