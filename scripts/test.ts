@@ -63,16 +63,42 @@ const skipped = results
 if (skipped.length > 0) console.log('Tests that were SKIPPED:');
 for (const { fullName } of skipped) console.log(`  ${fullName}`);
 
+// What failed stands last: the report of a long run is read from its end.
+const failures = results.flatMap(failuresOf);
+if (failures.length > 0) console.log('Tests that FAILED:');
+for (const failure of failures) console.log(`  ${failure}`);
+if (run.status !== 0 && failures.length === 0) console.log('No test failed, but vitest did: its errors stand above.');
+
 const failed = run.status !== 0 || forgotten.length > 0 || (ci && missing.length > 0);
 process.exit(failed ? 1 : 0);
 
 interface FileResult {
   readonly name: string;
-  readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+  readonly status: string;
+  readonly message: string;
+  readonly assertionResults: readonly TestResult[];
+}
+
+interface TestResult {
+  readonly fullName: string;
+  readonly status: string;
+  readonly failureMessages?: readonly string[];
 }
 
 function resultsIn(path: string): readonly FileResult[] {
   return (JSON.parse(readFileSync(path, 'utf8')) as { testResults: FileResult[] }).testResults;
+}
+
+/** A line for each test of the file that failed, or for the file if it did not even load. */
+function failuresOf({ name, status, message, assertionResults }: FileResult): readonly string[] {
+  const file = relative(root, name).replaceAll(sep, '/');
+  const tests = assertionResults.filter((test) => test.status === 'failed');
+  if (tests.length === 0) return status === 'failed' ? [`${file}: ${firstLine(message)}`] : [];
+  return tests.map((test) => `${file}: ${test.fullName}: ${firstLine(test.failureMessages?.[0] ?? '')}`);
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }
 
 function suiteOf(file: string): string {
