@@ -105,6 +105,7 @@ function clusterRunner(client: ObjectCluster): Runner {
 
 /** What both kinds of clients that can subscribe have in common. */
 interface Subscriber {
+  readonly status?: string;
   readonly stream?: { unref?(): void };
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;
@@ -128,21 +129,41 @@ export function listenTo(client: RedisClient, channel: string, hear: (message: s
   const stop = () => {
     if (!isOpen) return;
     isOpen = false;
-    owner.off('end', stop);
+    forgetEnd();
     end(subscriber);
   };
-  owner.on('end', stop);
+  const forgetEnd = onEnd(owner, stop);
   subscriber.on('error', () => {});
   const open = has(client, 'defineCommand') ? subscribeFlat : subscribeObject;
   open(subscriber, channel, (message) => isOpen && hear(String(message))).catch(() => {});
   return stop;
 }
 
+/** What ends with a client. */
+const endings = new WeakMap<Subscriber, Set<() => void>>();
+
+/** Calls `stop` when a client ends. One listener for however many stores use it: Node warns of more than ten. */
+function onEnd(client: Subscriber, stop: () => void): () => void {
+  let stops = endings.get(client);
+  if (stops === undefined) {
+    const all = new Set<() => void>();
+    client.on('end', () => {
+      for (const each of all) each();
+    });
+    endings.set(client, all);
+    stops = all;
+  }
+  const stopping = stops.add(stop);
+  return () => void stopping.delete(stop);
+}
+
 async function subscribeFlat(subscriber: Subscriber, channel: string, hear: (message: unknown) => void): Promise<void> {
   // A connection that only listens keeps no process alive.
   subscriber.on('connect', () => subscriber.stream?.unref?.());
   subscriber.on('message', (_, message) => hear(message));
-  await subscriber.subscribe(channel);
+  // With each new connection, as some clients neither keep a command for later nor repeat it.
+  subscriber.on('ready', () => void subscriber.subscribe(channel).catch(() => {}));
+  if (subscriber.status === 'wait') await subscriber.connect?.();
 }
 
 async function subscribeObject(

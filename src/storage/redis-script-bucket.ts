@@ -210,7 +210,7 @@ local function grantAt(bucket, cost, at, now)
         bucket.tats[index] = sum(max(bucket.tats[index], at), charge(rule, calls))
       else
         addMark(bucket.windows[index], rule.window, rule.burst, calls, at, now)
-        bucket.tats[index] = at
+        bucket.tats[index], bucket.calls = at, (bucket.calls or 0) + ceil(calls)
       end
     end
   end

@@ -32,7 +32,7 @@ if ARGV[1] == 'run' then
     end
     if kept == limits and seen - now <= jump then
       if seen > now then now = seen end
-      if knownRests and knownRests > now and (not stored or birth ~= knownBirth or seq < knownSeq) then
+      if knownRests and knownRests > now and (not stored or birth ~= knownBirth or seq < knownSeq or rests < knownRests) then
         answer = string.format('[%.17g]', now)
       else
         local before, granted, wait, reserved = tat, 0, 0, '0'

@@ -40,7 +40,7 @@ local function read()
 end
 
 local function write(bucket, now)
-  bucket.seq = bucket.seq + 1
+  bucket.seq = bucket.seq + max(1, bucket.calls or 0)
   bucket.gate = min(bucket.gate, now + furthest)
   for index, tat in ipairs(bucket.tats) do bucket.tats[index] = min(tat, now + furthest) end
   if bucket.pool then bucket.pool = { min(bucket.pool[1], now + furthest), min(bucket.pool[2], now + furthest) } end
@@ -91,7 +91,7 @@ end
 
 local known = request.known
 local isLost = known and known[3] > now
-  and (not bucket or bucket.birth ~= known[1] or bucket.seq < known[2])
+  and (not bucket or bucket.birth ~= known[1] or bucket.seq < known[2] or bucket.rests < known[3])
 if isLost and not request.lost then return '[' .. number(now) .. ']' end
 
 local other = isLost and bucketOf(request.lost)
@@ -140,4 +140,4 @@ return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.se
 export const redisScript: string = runScript + bucketScript + changeScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = 'fe4bd0096ffb5b4786dd8a506a6b505853689c7b';
+export const redisScriptHash = 'edb41686c1cd0c14944148b11a6914bca931e3a9';

@@ -63,6 +63,36 @@ describe.each(programs)('with %s', (_, program) => {
     });
   });
 
+  const opened = (redis: Redis): Redis => {
+    redis.on('error', () => {});
+    open.add({ client: redis, close: () => redis.disconnect() });
+    return redis;
+  };
+
+  test('listens with a client that keeps no command for later and repeats none', async () => {
+    const prefix = `${prefixes++}:`;
+    const redis = opened(
+      new Redis(server.port, { enableOfflineQueue: false, autoResubscribe: false, retryStrategy: () => 10 }),
+    );
+    throttleOn(redis, { rate: 1, interval: 10 }, prefix);
+    await subscribed(admin, prefix, 1);
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await subscribed(admin, prefix, 0);
+    await subscribed(admin, prefix, 1);
+  });
+
+  test('has one listener on a client for however many stores, and all of them end with it', async () => {
+    const redis = opened(new Redis(server.port, { lazyConnect: true }));
+    const before = redis.listenerCount('end');
+    const names = Array.from({ length: 11 }, () => `${prefixes++}:`);
+    for (const prefix of names) throttleOn(redis, { rate: 1, interval: 10 }, prefix);
+    expect(redis.listenerCount('end')).toBe(before + 1);
+    await redis.ping();
+    for (const prefix of names) await subscribed(admin, prefix, 1);
+    redis.disconnect();
+    for (const prefix of names) await subscribed(admin, prefix, 0);
+  });
+
   test('lets a pause reach the calls that wait elsewhere before they go, with each client', async () => {
     const reaches = async (name: string) => {
       const prefix = `${prefixes++}:`;

@@ -86,6 +86,21 @@ describe.each(kinds)('a %s is no emptier than its users know', (_, limits) => {
     expect(await left(throttle)).toBe(6);
   });
 
+  test('after the server came back as it was before, and those who did not know called first', async () => {
+    const server = await start();
+    const redis = connect(server.port);
+    const [one, other] = [throttleOn(redis, limits), throttleOn(connect(server.port), limits)];
+    expect(await left(one)).toBe(9);
+    const before = await redis.dumpBuffer('sluice:default');
+    await Promise.all([one.wait(), one.wait(), one.wait()]);
+    expect(await left(one)).toBe(5);
+    await redis.restore('sluice:default', 0, before, 'REPLACE');
+    // As many writes as one knows of.
+    for (const remaining of [8, 7]) expect(await left(other)).toBe(remaining);
+    await one.wait();
+    expect(await left(one)).toBe('kind' in limits ? 1 : 3);
+  });
+
   test('after a replica that had fallen behind took over', async () => {
     const main = await start('--repl-diskless-sync-delay', '0');
     const replica = await start('--replicaof', '127.0.0.1', String(main.port));
