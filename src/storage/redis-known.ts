@@ -1,5 +1,5 @@
 import { type Cost, costIn } from '../core/cost.ts';
-import { longAgo, type Plan, type Rule } from '../core/limit.ts';
+import { longAgo, type Plan, type Rule, samePlan } from '../core/limit.ts';
 import { emptyWindow, insertMark, type Window } from '../core/window.ts';
 import { limitsText, type Told } from './redis-message.ts';
 
@@ -96,10 +96,9 @@ export class KnownBuckets {
   }
 }
 
-/** The windows that were known under these very limits, else none. */
+/** The windows that were known under these limits, whatever their margin was, else none. */
 function windowsOf(before: Known | undefined, plan: Plan): (Window | undefined)[] {
-  const same = before?.windows?.length === plan.rules.length && before.plan === plan;
-  if (same) return [...(before?.windows ?? [])];
+  if (before?.windows !== undefined && samePlan(before.plan, plan)) return [...before.windows];
   return plan.rules.map((rule) => (rule.window === 0 ? undefined : emptyWindow()));
 }
 
