@@ -144,17 +144,11 @@ const endings = new WeakMap<Subscriber, Set<() => void>>();
 
 /** Calls `stop` when a client ends. One listener for however many stores use it: Node warns of more than ten. */
 function onEnd(client: Subscriber, stop: () => void): () => void {
-  let stops = endings.get(client);
-  if (stops === undefined) {
-    const all = new Set<() => void>();
-    client.on('end', () => {
-      for (const each of all) each();
-    });
-    endings.set(client, all);
-    stops = all;
-  }
-  const stopping = stops.add(stop);
-  return () => void stopping.delete(stop);
+  const stops = endings.get(client) ?? new Set();
+  const isFirst = !endings.has(client);
+  endings.set(client, stops.add(stop));
+  if (isFirst) client.on('end', () => stops.forEach((each) => void each()));
+  return () => void stops.delete(stop);
 }
 
 async function subscribeFlat(subscriber: Subscriber, channel: string, hear: (message: unknown) => void): Promise<void> {
