@@ -6,6 +6,7 @@ import { StoreError } from './errors.ts';
 import type { Events } from './events.ts';
 import type { Limit, Plan } from './limit.ts';
 import type { Ceiling } from './pool.ts';
+import { joined } from './settlement.ts';
 import {
   type Answer,
   type BucketStore,
@@ -259,7 +260,7 @@ export class GuardedStore implements BucketStore {
     try {
       const { granted, reserved } = answer;
       if (reserved !== undefined) await this.#store.giveBack(key, reserved);
-      for (const receipt of granted) await this.#store.settle(key, receipt, 0);
+      for (const receipt of joined(granted)) await this.#store.settle(key, receipt, 0);
     } catch {
       // As above.
     }

@@ -9,6 +9,7 @@ import { Heap } from './heap.ts';
 import { type Plan, type Rule, samePlan } from './limit.ts';
 import { type InLine, Line } from './line.ts';
 import { costInPool } from './pool.ts';
+import { joined } from './settlement.ts';
 import { ignoreAbort, onAbort } from './signals.ts';
 import {
   type Answer,
@@ -709,8 +710,7 @@ export class Lane {
       else this.#slot = { receipt: reserved, due: now + wait, owner: inOrder ? next : undefined };
     }
     if (unwanted.length > 0) this.#batch = 0;
-    // Of calls that are settled as none, each that goes back lets the next go back in full.
-    for (const receipt of unwanted) this.#return(receipt);
+    for (const receipt of joined(unwanted)) this.#return(receipt);
     if (next === undefined) return;
     if (exceeded !== undefined) {
       this.#reject(next, new CostExceedsBurstError(this.key, exceeded.cost, exceeded.burst, exceeded.limitName));

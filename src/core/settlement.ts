@@ -15,8 +15,8 @@ export interface Settlement {
 
 /** Works out how the cost of a call is corrected. */
 export function settlementOf(receipt: Receipt, cost: Cost): Settlement {
-  const { slot, plan, after, refunds, standIn = false } = receipt;
-  const from: Receipt = { slot, plan, after, refunds, standIn, cost: inTerms(receipt, receipt.cost, cost) };
+  const { slot, plan, after } = receipt;
+  const from = withCost(receipt, inTerms(receipt, receipt.cost, cost));
   const settled = typeof cost === 'number' ? cost : { ...(from.cost as Record<string, number>), ...cost };
   const afterwards = plan.rules.map((rule, index) => {
     const tat = after[index] as number;
@@ -37,6 +37,28 @@ export function settlementOf(receipt: Receipt, cost: Cost): Settlement {
           : byName(receipt, lower),
     },
   };
+}
+
+/**
+ * Makes one receipt of those of calls that were granted in one instant, one after the other: what goes back of it goes back of all
+ * of them, in one store operation. A cost by name stays alone, and so does a reservation, which has an instant of its own.
+ */
+export function joined(receipts: readonly Receipt[]): readonly Receipt[] {
+  const found: Receipt[] = [];
+  for (const receipt of receipts) {
+    const { slot, cost } = receipt;
+    const last = found.at(-1);
+    // Where the last of them left the bucket is where all of them did.
+    if (last?.slot === slot && typeof last.cost === 'number' && typeof cost === 'number')
+      found[found.length - 1] = withCost(receipt, last.cost + cost);
+    else found.push(receipt);
+  }
+  return found;
+}
+
+/** A receipt that is as good, for another cost. */
+function withCost({ slot, plan, after, refunds, standIn = false }: Receipt, cost: Cost): Receipt {
+  return { slot, cost, plan, after, refunds, standIn };
 }
 
 /** What a call counts as, in the terms of another cost: a limit without a name, which no cost can name, then makes no difference. */

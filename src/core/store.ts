@@ -30,7 +30,10 @@ export interface BucketStore {
   take(key: string, request: TakeRequest): Answer<TakeAnswer>;
   /** Gives back a reservation as far as no later grant was built on it. */
   giveBack(key: string, receipt: Receipt): Answer<void>;
-  /** Corrects the cost of a granted call. What has not leaked since comes back; a debt delays the calls to come. */
+  /**
+   * Corrects the cost of a granted call. What has not leaked since comes back; a debt delays the calls to come. Calls that were
+   * granted in one instant may go back as one, with the sum of their costs and what the last of them left behind.
+   */
   settle(key: string, receipt: Receipt, cost: Cost): Answer<void>;
   /**
    * Counts a granted call as if it had gone `ms` later than it was granted, though not later than now: it may have reached the

@@ -1,4 +1,4 @@
-import { type BucketStore, createThrottle, memoryStore } from 'sluice';
+import { type BucketStore, createThrottle, memoryStore, slidingWindow } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import { FakeSignal } from './fake-signal.ts';
@@ -296,6 +296,28 @@ describe('a lane on a slow store', () => {
       expect((await other.status()).limits).toEqual([{ remaining: 1, resetAfter: 0 }]);
     },
   );
+
+  test.each([
+    ['a leaky bucket', { rate: 1, interval: 3_600_000, burst: 300 }],
+    ['a window', slidingWindow({ limit: 300, interval: 3_600_000 })],
+    ['several limits', [slidingWindow({ limit: 300, interval: 3_600_000 }), { rate: 1, interval: 70_007, burst: 500 }]],
+  ])('gives back to %s in one operation what many got who had left', async (_, limits) => {
+    const clock = new ManualClock();
+    const inner = memoryStore({ clock });
+    const { store, asked } = slowStore(inner, clock, () => 20);
+    const throttle = createThrottle({ limits, clock, store });
+    const signal = new FakeSignal();
+    const calls = Array.from({ length: 210 }, (_, index) =>
+      outcomeOf(throttle.wait('default', index % 3 === 0 ? {} : { signal: signal.signal, cost: index % 2 }), clock),
+    );
+    await clock.advance(10);
+    signal.abort('mine');
+    await clock.advance(100);
+    expect(calls.filter((call) => call.state === 'fulfilled')).toHaveLength(70);
+    expect(asked).toEqual({ take: 1, settle: 1 });
+    const other = createThrottle({ limits, clock, store: inner });
+    expect((await other.status()).limits[0]?.remaining).toBe(300 - 70);
+  });
 
   test('keeps the order when a newcomer of higher priority takes the grant of another', async () => {
     const clock = new ManualClock();

@@ -266,6 +266,7 @@ describe('an answer that comes after the 5 seconds', () => {
     await clock.advance(5000);
     expect(calls[0]?.state).toBe(onStoreError === 'memory' ? 'fulfilled' : 'rejected');
     await clock.advance(20_000);
+    expect(slow.asked).toEqual({ take: 1, settle: 1 });
     const other = createThrottle({ limits: limit, clock, store: inner });
     expect((await other.status()).limits).toEqual([{ remaining: 3, resetAfter: 0 }]);
     expect([clock.timers, slow.timers]).toEqual([0, 0]);

@@ -1,5 +1,6 @@
 import type { Cost } from '../../core/cost.ts';
 import type { Plan } from '../../core/limit.ts';
+import { joined } from '../../core/settlement.ts';
 import type { Receipt } from '../../core/store.ts';
 import { atLeast, atOnce, equal, exact, hour, leaky, type TrialCase, windowed } from './trial.ts';
 
@@ -83,6 +84,15 @@ export const correctionCases: readonly TrialCase[] = [
       await mine.settle(receipt, 2.5);
       equal('calls granted', await mine.go(9), 2);
       near('wait', (await mine.take([1])).wait, hour / 2);
+    },
+  },
+  {
+    name: 'settle of calls that one operation granted, as one call of all their cost, gives all of it back',
+    async run({ bucket }) {
+      const mine = bucket([leaky(9, hour), windowed(9, hour)]);
+      const { granted } = await mine.take([1, 2, 1, 3]);
+      for (const receipt of joined(granted.slice(0, 3))) await mine.settle(receipt, 0);
+      equal('calls granted', await mine.go(9), 6);
     },
   },
   {
