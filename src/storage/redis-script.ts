@@ -58,7 +58,8 @@ end
 
 local function move(bucket, ms)
   local function later(instant) return instant == longAgo and longAgo or instant + ms end
-  bucket.gate, bucket.latest, bucket.rests = later(bucket.gate), later(bucket.latest), later(bucket.rests)
+  -- When it rests stays: a record in which that has come nearer is an old one.
+  bucket.gate, bucket.latest = later(bucket.gate), later(bucket.latest)
   for index, tat in ipairs(bucket.tats) do bucket.tats[index] = later(tat) end
   for _, guard in ipairs(bucket.guards or {}) do guard.tat = later(guard.tat) end
   if bucket.pool then bucket.pool[2] = later(bucket.pool[2]) end
@@ -140,4 +141,4 @@ return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.se
 export const redisScript: string = runScript + bucketScript + changeScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = 'edb41686c1cd0c14944148b11a6914bca931e3a9';
+export const redisScriptHash = '437d22bc0261d03c8f822b303b907e84c56b94e9';

@@ -77,6 +77,16 @@ describe.each(programs)('with %s', (name, program) => {
       await store.reset('back');
     });
 
+    test('loses nothing: each call counts once, whoever comes', async () => {
+      let now = 1.8e12;
+      const stores = [storeAt(() => now), storeAt(() => now)];
+      const request = { plan: planOf(slidingWindow({ limit: 4, interval: 1000 }), 0), costs: [1], ahead: 0 };
+      for (const store of stores) await store.take('once', request);
+      now -= hour;
+      for (const store of stores) expect((await store.take('once', request)).granted).toHaveLength(1);
+      expect((await stores[0]?.take('once', request))?.granted).toHaveLength(0);
+    });
+
     test('by no more than two servers disagree stands still', async () => {
       let now = 1.8e12;
       const store = storeAt(() => now);
