@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis';
 import { type BucketStore, slidingWindow } from 'sluice';
 import { redisStore } from 'sluice/redis';
+import { ManualClock } from 'sluice/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { planOf } from '../../src/core/limit.ts';
 import type { Receipt } from '../../src/core/store.ts';
 import { redisScript, redisScriptHash } from '../../src/storage/redis-script.ts';
-import { playBeside } from './redis-history.ts';
+import { plain, playBeside } from './redis-history.ts';
 import { programs, type RedisServer, startRedis } from './redis-server.ts';
 import { sha1, timedHash, timedScript } from './redis-timed.ts';
 
@@ -32,12 +33,19 @@ describe.each(programs)('with %s', (name, program) => {
     await server.close();
   });
 
-  /** A store whose server shows the time that `now` gives. */
-  function storeAt(now: () => number): BucketStore {
+  /** A store whose server shows the time that `now` gives. An answer comes when `before` is over. */
+  function storeAt(
+    now: () => number,
+    before: (args: string[]) => Promise<void> | undefined = () => undefined,
+  ): BucketStore {
     return redisStore({
       eval: () => Promise.reject(new Error('never here')),
-      evalsha: (_: string, [key = '']: string[], args: string[]) =>
-        redis.evalsha(timedHash, 2, key, `${now()}`, ...args),
+      evalsha: async (_: string, [key = '']: string[], args: string[]) => {
+        const over = before(args);
+        const answer = await redis.evalsha(timedHash, 2, key, `${now()}`, ...args);
+        await over;
+        return answer;
+      },
     });
   }
 
@@ -103,11 +111,100 @@ describe.each(programs)('with %s', (name, program) => {
       const store = storeAt(() => now);
       const plan = planOf({ rate: 1, interval: 1000 }, 0);
       await store.take('lost', { plan, costs: [1], ahead: 0 });
+      await store.pause('lost', 500, plan);
       await redis.del('sluice:lost');
       now -= hour;
+      const { pausedFor } = await store.peek('lost', plan);
+      expect(pausedFor).toBeGreaterThan(0);
+      expect(pausedFor).toBeLessThanOrEqual(500);
       const { wait } = await store.take('lost', { plan, costs: [1], ahead: 0 });
       expect(wait).toBeGreaterThan(0);
       expect(wait).toBeLessThanOrEqual(1000);
+    });
+
+    test('does not stop a bucket that is asked for in few words', async () => {
+      let now = 1.8e12;
+      const store = storeAt(() => now);
+      const request = { plan: planOf({ rate: 1, interval: 1000 }, 0), costs: [1], ahead: 0 };
+      await store.take('few', request);
+      now -= hour;
+      expect(await store.take('few', request)).toMatchObject({ wait: 1000 });
+      now += 1000;
+      expect(await store.take('few', request)).toMatchObject({ wait: 0 });
+    });
+  });
+
+  describe('what is known of a bucket that was lost', () => {
+    const now = 1.8e12;
+    const plan = planOf({ rate: 1, interval: 1000, burst: 5 }, 0);
+    const request = { plan, costs: [1], ahead: 0 };
+
+    test('is all that the server had, but its limits', async () => {
+      const store = storeAt(() => now);
+      for (const key of ['whole', 'kept']) {
+        const { granted } = await store.take(key, { ...request, costs: [1, 1] });
+        const [first, second] = granted as [Receipt, Receipt];
+        await store.sync(key, { remaining: 1, ms: 1000, isNewest: true }, plan);
+        await store.settle(key, second, 0);
+        if (key === 'whole') await redis.del('sluice:whole');
+        // Only the refund tells that nothing is left of it.
+        await store.settle(key, first, 0);
+      }
+      expect(plain(await store.peek('whole', plan))).toEqual(plain(await store.peek('kept', plan)));
+      expect((await store.take('whole', { ...request, costs: [1, 1] })).granted).toHaveLength(1);
+    });
+
+    test('is the latest of two answers, in whatever order they come', async () => {
+      let answers = 0;
+      let come = () => {};
+      const latest = new Promise<void>((resolve) => {
+        come = resolve;
+      });
+      const store = storeAt(
+        () => now,
+        () => (answers++ === 0 ? latest : undefined),
+      );
+      const first = store.take('order', request);
+      await store.take('order', request);
+      await store.take('order', request);
+      come();
+      await first;
+      await redis.del('sluice:order');
+      expect((await store.take('order', { ...request, costs: Array(5).fill(1) })).granted).toHaveLength(2);
+    });
+
+    test('are the limits that were its own last', async () => {
+      const store = storeAt(() => now);
+      const own = (burst: number) => store.override('own', [{ rate: 1, interval: 1000, burst }], plan);
+      await own(2);
+      const before = await redis.dumpBuffer('sluice:own');
+      await own(3);
+      await store.take('own', request);
+      await redis.restore('sluice:own', 0, before, 'REPLACE');
+      expect((await store.peek('own', plan)).plan.rules[0]?.burst).toBe(3);
+    });
+
+    test('is forgotten a minute after it rests', async () => {
+      const clock = new ManualClock();
+      const asked: string[] = [];
+      const store = storeAt(
+        () => now,
+        (args) => void asked.push(args[1] as string),
+      );
+      store.useClock?.(clock);
+      await store.take('rests', request);
+      // With each operation the next few buckets are looked at.
+      const others = async () => {
+        for (let one = 0; one < 3; one++) await store.take('another', request);
+      };
+      clock.advance(60_900);
+      await others();
+      await store.take('rests', request);
+      expect(asked.pop()).toContain(`,${now},1,${now + 1000}]`);
+      clock.advance(62_100);
+      await others();
+      await store.take('rests', request);
+      expect(asked.pop()).not.toContain(`${now}`);
     });
   });
 
