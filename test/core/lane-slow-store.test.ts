@@ -340,6 +340,40 @@ describe('a lane on a slow store', () => {
     expect(order).toEqual(['first', 'urgent', 'small', 'large']);
   });
 
+  test('sends one call ahead after a pause that it found on the way', async () => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore({ clock }), clock, () => 1);
+    const slow = { limits: { rate: 1, interval: 5000, burst: 4 }, clock, store };
+    const [throttle, other] = [createThrottle(slow), createThrottle(slow)];
+    const ends: (() => void)[] = [];
+    const task = () => new Promise<void>((resolve) => ends.push(resolve));
+    for (let call = 0; call < 7; call++) void throttle.run(task);
+    await clock.advance(500);
+    for (const end of ends.splice(0)) end();
+    void other.pause('default', clock.now() + 30_000);
+    await clock.advance(31_000);
+    expect(ends).toHaveLength(1);
+    for (const end of ends.splice(0)) end();
+    await clock.advance(10);
+    expect(ends).toHaveLength(2);
+  });
+
+  test('goes sooner where the bucket was reset meanwhile', async () => {
+    const clock = new ManualClock();
+    const inner = memoryStore({ clock });
+    const throttle = createThrottle({
+      limits: { rate: 1, interval: 60_000 },
+      clock,
+      store: slowStore(inner, clock, () => 1).store,
+    });
+    void throttle.wait();
+    const call = outcomeOf(throttle.wait(), clock);
+    await clock.advance(100);
+    inner.reset('default');
+    await clock.advance(2_000);
+    expect(call.state).toBe('fulfilled');
+  });
+
   test('does not ask a store without end that reserves nothing', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock);

@@ -1,7 +1,9 @@
 import { Redis } from 'ioredis';
-import { createThrottle, type Limit } from 'sluice';
+import { createClient } from 'redis';
+import { type BucketStore, createThrottle, type Limit } from 'sluice';
 import { type RedisClient, redisStore } from 'sluice/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { planOf } from '../../src/core/limit.ts';
 import { clients, type OpenClient } from './redis-clients.ts';
 import { programs, type RedisServer, startRedis } from './redis-server.ts';
 
@@ -91,6 +93,36 @@ describe.each(programs)('with %s', (_, program) => {
     for (const prefix of names) await subscribed(admin, prefix, 1);
     redis.disconnect();
     for (const prefix of names) await subscribed(admin, prefix, 0);
+  });
+
+  test('waits for a client that has not connected yet', async () => {
+    const client = createClient({ socket: { host: '127.0.0.1', port: server.port } });
+    client.on('error', () => {});
+    open.add({ client, close: () => client.destroy() });
+    const throttle = throttleOn(client, { rate: 1, interval: hour }, `${prefixes++}:`);
+    const decision = throttle.allow();
+    await client.connect();
+    expect(await decision).toMatchObject({ allowed: true });
+  });
+
+  test('tells the others what they have to know, every one of them, and not itself', async () => {
+    const prefix = `${prefixes++}:`;
+    const plan = planOf({ rate: 1, interval: hour }, 0);
+    const [own, other] = [1, 2].map(() => redisStore(opened(new Redis(server.port)), { prefix })) as [
+      BucketStore,
+      BucketStore,
+    ];
+    const heard: string[] = [];
+    const listen = (store: BucketStore, name: string) => store.watch?.(({ key }) => heard.push(`${name} ${key}`));
+    const stops = [listen(own, 'own'), listen(other, 'one'), listen(other, 'two')];
+    await subscribed(admin, prefix, 2);
+    await own.sync('some left', { remaining: 1, ms: hour, isNewest: true }, plan);
+    await own.sync('none left', { remaining: 0, ms: hour, isNewest: true }, plan);
+    await eventually(async () => expect(heard).toEqual(['one none left', 'two none left']));
+    stops[1]?.();
+    await own.reset('none left');
+    await eventually(async () => expect(heard.slice(2)).toEqual(['two none left']));
+    for (const stop of stops) stop?.();
   });
 
   test('lets a pause reach the calls that wait elsewhere before they go, with each client', async () => {
