@@ -38,6 +38,7 @@ const wokeAfter = 1_000;
 export class GuardedStore implements BucketStore {
   readonly name: string;
   readonly shared: boolean;
+  readonly hears: boolean;
   readonly #store: BucketStore;
   readonly #local: BucketStore;
   readonly #onError: OnStoreError;
@@ -53,6 +54,7 @@ export class GuardedStore implements BucketStore {
   constructor(store: BucketStore, local: BucketStore, onError: OnStoreError, clock: Clock, events: Events) {
     this.name = store.name;
     this.shared = store.shared;
+    this.hears = store.hears ?? true;
     this.#store = store;
     this.#local = local;
     this.#onError = onError;

@@ -94,6 +94,9 @@ interface Move {
 /** What a waiter's promise has not replaced yet. */
 const unset = () => {};
 
+/** How long before a slot a lane looks whose store does not hear of others, in ms: most stores answer sooner. */
+const lookBefore = 50;
+
 /** The most calls that one store operation carries. */
 const mostPerPass = 512;
 
@@ -533,7 +536,8 @@ export class Lane {
   /** How long to sleep for a slot. A pause that came elsewhere is looked for on the way. */
   #sleep(now: number, due: number): number | undefined {
     if (!this.#host.store.shared) return this.#rest(now, due);
-    const lookAt = this.#lookedAt + lookAgainAfter;
+    const isDeaf = this.#host.store.hears === false && this.#lookedAt < due - lookBefore;
+    const lookAt = Math.min(this.#lookedAt + lookAgainAfter, isDeaf ? due - lookBefore : Infinity);
     if (lookAt > now) return this.#rest(now, Math.min(due, lookAt));
     this.#lookedAt = now;
     return this.#operate(

@@ -26,6 +26,12 @@ export interface BucketStore {
   readonly name: string;
   /** Whether others (tabs, processes, machines) take from the same buckets. */
   readonly shared: boolean;
+  /**
+   * Whether `watch` tells of a pause, a reset or new limits as soon as others make them. A lane looks for them about once a second
+   * besides; if this is false, also just before each slot.
+   * @default true
+   */
+  readonly hears?: boolean;
   /** Grants calls in order as far as they conform now, and may reserve a slot for the next. A refusal changes nothing. */
   take(key: string, request: TakeRequest): Answer<TakeAnswer>;
   /** Gives back a reservation as far as no later grant was built on it. */

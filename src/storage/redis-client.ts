@@ -116,13 +116,18 @@ interface Subscriber {
   destroy?(): unknown;
 }
 
+/** Whether a client can make a connection that listens. */
+export function canListen(client: RedisClient): boolean {
+  return has(client, 'duplicate') && has(client, 'on') && has(client, 'off');
+}
+
 /**
  * Listens to a channel over a connection of its own, where the client can be duplicated; it ends with the client. What goes
  * wrong with it is nobody's concern: lanes that wait for long look into the store as well.
  * @returns how to stop
  */
 export function listenTo(client: RedisClient, channel: string, hear: (message: string) => void): () => void {
-  if (!has(client, 'duplicate') || !has(client, 'on') || !has(client, 'off')) return () => {};
+  if (!canListen(client)) return () => {};
   const owner = client as unknown as Subscriber & { duplicate(): Subscriber };
   const subscriber = owner.duplicate();
   let isOpen = true;

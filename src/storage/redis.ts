@@ -5,7 +5,7 @@ import { shown } from '../core/errors.ts';
 import { type Limit, type Plan, planOf } from '../core/limit.ts';
 import type { Ceiling } from '../core/pool.ts';
 import type { BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/store.ts';
-import { checkPrefix, listenTo, type RedisClient, type Runner, runnerOf } from './redis-client.ts';
+import { canListen, checkPrefix, listenTo, type RedisClient, type Runner, runnerOf } from './redis-client.ts';
 import { KnownBuckets } from './redis-known.ts';
 import {
   limitsText,
@@ -76,6 +76,7 @@ const longestPause = 2 ** 42;
 class RedisStore implements BucketStore {
   readonly name = 'redis';
   readonly shared = true;
+  readonly hears: boolean;
   readonly #client: RedisClient;
   readonly #runner: Runner;
   readonly #prefix: string;
@@ -89,6 +90,7 @@ class RedisStore implements BucketStore {
 
   constructor(client: RedisClient, prefix: string) {
     this.#client = client;
+    this.hears = canListen(client);
     this.#runner = runnerOf(client);
     this.#runs = new RunsTogether((keys, args) => this.#call(keys, args), this.#runner.takesSeveralKeys);
     this.#prefix = prefix;

@@ -47,6 +47,7 @@ export function faultyStore(store: BucketStore, fault: (operation: StoreOperatio
       return now.after.then(go);
     };
   }
+  if (store.hears !== undefined) wrapped.hears = store.hears;
   if (store.watch !== undefined) wrapped.watch = store.watch.bind(store);
   if (store.useClock !== undefined) wrapped.useClock = store.useClock.bind(store);
   if (store.close !== undefined) wrapped.close = store.close.bind(store);

@@ -258,6 +258,39 @@ describe('a lane on a slow store', () => {
     expect(calls[1]?.at).toBeLessThan(8200);
   });
 
+  test.each([
+    ['looks just before each slot where its store hears nothing of others', false, { goes: 8100, looks: 2 }],
+    ['trusts a store that hears of others', true, { goes: 400, looks: 0 }],
+  ])('%s', async (_, hears, { goes, looks }) => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock, () => 2);
+    const limits = { rate: 1, interval: 400 };
+    const here = createThrottle({ limits, clock, store: { ...slow.store, hears } });
+    const there = createThrottle({ limits, clock, store: slow.store });
+    const calls = [1, 2].map(() => outcomeOf(here.wait(), clock));
+    await clock.advance(100);
+    void there.pause('default', clock.now() + 8000);
+    await clock.advance(310);
+    expect(slow.asked.peek ?? 0).toBe(Math.min(looks, 1));
+    await clock.advance(20_000);
+    expect(calls[1]?.at).toBeGreaterThanOrEqual(goes);
+    expect(calls[1]?.at).toBeLessThan(goes + 10);
+  });
+
+  test('does not look for slots that come one upon the other', async () => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock, () => 2);
+    const throttle = createThrottle({
+      limits: { rate: 1, interval: 40 },
+      clock,
+      store: { ...slow.store, hears: false },
+    });
+    const calls = Array.from({ length: 20 }, () => outcomeOf(throttle.wait(), clock));
+    await clock.advance(1000);
+    expect(calls.map((call) => call.at)).toEqual(calls.map((_, index) => 2 + index * 40));
+    expect(slow.asked.peek).toBeUndefined();
+  });
+
   test('gives back what was granted for nobody, but no room that another lane has built on', async () => {
     const clock = new ManualClock();
     const inner = memoryStore({ clock });

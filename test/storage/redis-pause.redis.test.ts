@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { createThrottle, throttleFetch } from 'sluice';
-import { redisStore } from 'sluice/redis';
+import { redisStore, type ScriptRunner } from 'sluice/redis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startProcesses } from './redis-fleet.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
@@ -62,6 +62,34 @@ test('a refusal with Retry-After: 2 lets no call of any client of Redis go for 2
     expect(other.times.filter(during(newsTake))).toEqual([]);
   } finally {
     await Promise.all([own.close(), other.close()]);
+  }
+});
+
+test('a pause reaches a lane whose client cannot listen before its next call goes', async () => {
+  const clients = [new Redis(server.port), new Redis(server.port)] as const;
+  const deaf = (redis: Redis): ScriptRunner => ({
+    eval: (script, keys, args) => redis.eval(script, keys.length, ...keys, ...args),
+    evalsha: (hash, keys, args) => redis.evalsha(hash, keys.length, ...keys, ...args),
+  });
+  const limits = { rate: 1, interval: 500 };
+  const [here, there] = [
+    createThrottle({ limits, store: redisStore(deaf(clients[0])) }),
+    createThrottle({ limits, store: redisStore(clients[1]) }),
+  ];
+  try {
+    await here.wait('deaf');
+    let went = 0;
+    const next = here.wait('deaf').then(() => {
+      went = performance.now();
+    });
+    await sleep(100);
+    const paused = performance.now();
+    await there.pause('deaf', Date.now() + 1_500);
+    await next;
+    expect(went - paused).toBeGreaterThan(1_400);
+  } finally {
+    await Promise.all([here.close(), there.close()]);
+    for (const redis of clients) redis.disconnect();
   }
 });
 
