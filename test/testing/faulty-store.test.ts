@@ -91,6 +91,11 @@ describe('faultyStore', () => {
     expect(() => store.take('key', call)).toThrow();
   });
 
+  it.each([true, false, undefined])('hears of others as the store does that it wraps: %s', (hears) => {
+    const inner = hears === undefined ? memoryStore() : Object.assign(memoryStore(), { hears });
+    expect(faultyStore(inner, () => undefined).hears).toBe(hears);
+  });
+
   it('hands out no buckets, so that a throttle asks for every call', async () => {
     const asked: StoreOperation[] = [];
     const store = faultyStore(memoryStore(), (operation) => void asked.push(operation));
