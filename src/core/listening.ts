@@ -133,10 +133,12 @@ export class Listening {
 
   #noteLeft(key: string, heard: Heard, callLeft: number, signal: ServerSignal): void {
     const { clock, maxPause } = this.#host;
-    const { remaining, resetAt, unit } = signal;
+    const { remaining, resetAt, retryAt = Infinity, unit } = signal;
     if (remaining === undefined || resetAt === undefined || unit !== undefined) return;
     const now = clock.monotonic();
-    const ms = Math.min(resetAt - clock.now(), maxPause);
+    // Retry-After wins over the reset, which is often that of the whole quota.
+    const end = remaining === 0 ? Math.min(resetAt, retryAt) : resetAt;
+    const ms = Math.min(end - clock.now(), maxPause);
     if (ms <= 0) return;
     const holds = heard.until > now;
     const isSame = holds && Math.abs(heard.until - now - ms) <= sameInstant;

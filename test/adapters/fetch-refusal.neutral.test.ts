@@ -40,6 +40,13 @@ describe('a refused call', () => {
     ['seconds', 30 * T, { 'retry-after': '30' }],
     ['seconds with a fraction', 2_500, { 'retry-after': '2.5' }],
     ['the latest of several', 30 * T, { 'retry-after': '10, 30' }],
+    ['a time before the reset of its quota', 2 * T, { 'retry-after': '2', ratelimit: '"d";r=0;t=60' }],
+    ['a time after the reset of its quota', 60 * T, { 'retry-after': '60', ratelimit: '"d";r=0;t=2' }],
+    [
+      'a time before the reset of its quota, in fields of its own',
+      2 * T,
+      { 'retry-after-ms': '2000', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '60' },
+    ],
     ['a date', 31 * T, { 'retry-after': 'Thu, 01 Jan 2026 00:00:30 GMT' }],
     [
       'a date, by a clock ahead of ours',
@@ -62,6 +69,18 @@ describe('a refused call', () => {
     await pass(1);
     expect(times()).toEqual([0, ms]);
     expect((call.value as Response).status).toBe(200);
+  });
+
+  it('is sent again by Retry-After where answers before told of the same quota', async () => {
+    const told = (headers: Record<string, string>) => () => new Response('ok', { headers });
+    const { pass, throttled, times } = setUp(
+      inTurn(told({ ratelimit: '"d";r=1;t=61' }), () => refused({ 'retry-after': '2', ratelimit: '"d";r=0;t=60' })),
+    );
+    await throttled(url);
+    await pass(T);
+    watch(throttled(url));
+    await pass(2 * T);
+    expect(times()).toEqual([0, T, 3 * T]);
   });
 
   it('is not held back longer than maxPause', async () => {

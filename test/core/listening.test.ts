@@ -107,6 +107,18 @@ describe('what a server says is left', () => {
     expect(ceilings).toMatchObject([{ ms: 5_000 }]);
   });
 
+  test('is nothing until the time to retry, where that comes before the reset', () => {
+    const { clock, ceilings, leave, answer } = told();
+    answer(leave(1), 0, { throttled: true, retryAt: clock.now() + 2_000 });
+    expect(ceilings).toMatchObject([{ remaining: 0, ms: 2_000 }]);
+  });
+
+  test('is something until the reset, whenever the refused call may be retried', () => {
+    const { clock, ceilings, leave, answer } = told();
+    answer(leave(1), 5, { throttled: true, retryAt: clock.now() + 2_000 });
+    expect(ceilings).toMatchObject([{ remaining: 5, ms: 60_000 }]);
+  });
+
   test('stops the key where it is nothing, without a refusal', () => {
     const stops: unknown[] = [];
     const { clock, leave, answer } = told({ stop: (...stop) => void stops.push(stop) });
