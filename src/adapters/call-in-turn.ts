@@ -3,10 +3,8 @@ import type { Answered } from './answer.ts';
 import type { CallTerms } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';
 import type { Dialect } from './server-signal.ts';
+import { answeredBy, type Outcome, saidBy } from './told-answer.ts';
 import { withBody } from './told-body.ts';
-
-/** What became of a call: what it gave, or what it threw. */
-type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
 /** One call of a function. */
 export interface Attempted {
@@ -59,43 +57,6 @@ async function outcomeOf(send: () => unknown): Promise<Outcome> {
 
 function isEnd(outcome: Outcome): boolean {
   return 'value' in outcome && (outcome.value as Partial<IteratorResult<unknown>> | undefined)?.done === true;
-}
-
-/** What SDKs tell of an HTTP answer, on their answers and errors or under `response`. */
-interface Told {
-  readonly status?: unknown;
-  readonly statusCode?: unknown;
-  readonly headers?: Answered['headers'];
-  /** Seconds. */
-  readonly retryAfter?: unknown;
-}
-
-/** An outcome that says nothing of an HTTP answer. */
-const silent: Answered = { status: 0, headers: {} };
-
-function saidBy(outcome: Outcome): unknown {
-  return 'error' in outcome ? outcome.error : outcome.value;
-}
-
-/** Reads what an outcome tells of the HTTP answer behind it. What cannot be read says nothing. */
-function answeredBy(outcome: Outcome): Answered {
-  try {
-    const said = saidBy(outcome) as (Told & { readonly response?: Told }) | undefined;
-    if (typeof said !== 'object' || said === null) return silent;
-    const { response } = said;
-    const status = [said.status, said.statusCode, response?.status, response?.statusCode].find(
-      (one) => typeof one === 'number',
-    );
-    const headers = said.headers ?? response?.headers;
-    const seconds = 'error' in outcome && typeof said.retryAfter === 'number' ? String(said.retryAfter) : undefined;
-    return {
-      // There are SDKs whose errors say when to come back, but no status.
-      status: status ?? (seconds === undefined ? 0 : 429),
-      headers: headers ?? (seconds === undefined ? {} : { 'retry-after': seconds }),
-    };
-  } catch {
-    return silent;
-  }
 }
 
 /** Whether a call can be made a second time: not if an argument is a stream, holds one, or cannot be read. */

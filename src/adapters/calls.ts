@@ -45,8 +45,8 @@ type AnswerOf<Target> = Target extends (...args: never) => infer Result ? Awaite
 /**
  * Makes a function, or the client object of an SDK, whose calls wait for their turn. It has the type of the target and is used
  * like it: `this`, private fields, getters, nested namespaces, and what calls give stay what they are. An abort while a call
- * waits rejects it with the signal's reason. An answer or an error that says 429, or 503 with Retry-After, pauses the key, and the call
- * is made again after the pause unless an argument is a stream.
+ * waits rejects it with the signal's reason. An answer or an error that says 429, or 503 with Retry-After, wherever its SDK puts that,
+ * pauses the key, and the call is made again after the pause unless an argument is a stream.
  * @param target is left as it is: whoever calls it directly does not wait
  * @throws TypeError, RangeError for a wrong option. Calls reject as the target's do, and with WaitTooLongError, QueueFullError,
  * CostExceedsBurstError or StoreError before anything was sent.

@@ -13,6 +13,7 @@ const names = [
   'Retry-After',
   'retry-after-ms',
   'x-ms-retry-after-ms',
+  'x-amz-retry-after',
   'X-RateLimit-Retry-After',
   'RateLimit',
   'RateLimit-Policy',

@@ -61,6 +61,7 @@ describe('the pause', () => {
     ['is in ms where both agree within a second', 429, { 'retry-after-ms': '1500', 'retry-after': '2' }, 1_500],
     ['is the later where they do not', 429, { 'retry-after-ms': '1500', 'retry-after': '60' }, 60 * s],
     ['is the later where they do not, in ms too', 429, { 'retry-after-ms': '90000', 'retry-after': '60' }, 90 * s],
+    ['is in ms where AWS says so', 429, { 'x-amz-retry-after': '1500' }, 1_500],
     ['is in seconds where ms are 0', 429, { 'retry-after-ms': '0', 'retry-after': '1' }, s],
     [
       'is the reset where Retry-After is past',

@@ -3,13 +3,14 @@ import { type Pause, pauseUntil } from './pause.ts';
 import { type Arrival, type RetryTime, readTime } from './retry-time.ts';
 
 const inSeconds = /^(?:x-)?(?:rate-?limit-)?retry-?after$/;
-const inMs = /^(?:x-(?:ms-)?)?(?:rate-?limit-)?retry-?after-ms$/;
+const inMs = /^(?:x-(?:ms-)?)?(?:rate-?limit-)?retry-?after-ms$|^x-amz-retry-after$/;
 
 /** Retry-After and its relatives that are in use, for headers whose names cannot be listed. */
 export const retryAfterFields: readonly string[] = [
   'retry-after',
   'retry-after-ms',
   'x-ms-retry-after-ms',
+  'x-amz-retry-after',
   'x-retry-after',
   'x-ratelimit-retry-after',
   'x-ratelimit-retryafter',
