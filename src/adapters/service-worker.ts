@@ -2,16 +2,19 @@ import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
 import type { Throttle } from '../core/throttle.ts';
 import type { CallOptions } from './call-options.ts';
 import { type FetchCall, throttleFetch } from './fetch.ts';
+import { WaitingPages, type WorkerClients } from './waiting-pages.ts';
 
 /** A fetch event of a service worker, as far as it matters here. */
 interface FetchEvent extends Event {
   readonly request: Request;
+  readonly clientId: string;
   respondWith(response: PromiseLike<Response>): void;
 }
 
 /** The global scope of a service worker, as far as it matters here: `self`. */
 export interface ServiceWorkerScope {
   readonly location: { readonly origin: string };
+  readonly clients: WorkerClients;
   fetch(request: Request): Promise<Response>;
   addEventListener(type: 'fetch', listener: (event: Event) => void): void;
   removeEventListener(type: 'fetch', listener: (event: Event) => void): void;
@@ -28,7 +31,8 @@ export interface ThrottleServiceWorkerOptions extends CallOptions<FetchCall, Res
 
 /**
  * Makes a service worker hold back the requests of all its pages, from whatever tab or script: they wait for their turn in the
- * worker. A page that aborts its fetch ends the wait where the browser tells the worker so. A refused call pauses its
+ * worker. A page that aborts its fetch ends the wait where the browser tells the worker so, and the calls of a page that is closed or
+ * reloaded leave the line. A refused call pauses its
  * key and is sent again after the pause if the request has no body. Call it while the worker starts, before other listeners of `fetch`.
  * @param scope `self`
  * @returns how to stop: requests that wait already go on waiting
@@ -50,10 +54,34 @@ export function throttleServiceWorker(
   checkOptions('options', options);
   const { match = isCallElsewhere(scope), ...others } = options;
   if (typeof match !== 'function') wrongType('match', 'a function', match);
-  const send = throttleFetch(throttle, { ...others, fetch: (request) => scope.fetch(request as Request) });
+  const pages = new WaitingPages(scope.clients);
+  const send = throttleFetch(throttle, {
+    ...others,
+    fetch: (request, init) => {
+      pages.look();
+      // The request does not know that its page is gone.
+      return init?.signal?.aborted ? Promise.reject(init.signal.reason) : scope.fetch(request as Request);
+    },
+  });
+  const sendFor = async (id: string, request: Request): Promise<Response> => {
+    // These are to outlive their page. Firefox does not tell beacons from others that want no answer.
+    if (!id || request.keepalive || request.mode === 'no-cors') return send(request);
+    const call = new AbortController();
+    const { signal } = request;
+    const abort = () => call.abort(signal.reason);
+    signal.addEventListener('abort', abort);
+    if (signal.aborted) abort();
+    const forget = pages.add(id, call);
+    try {
+      return await send(request, { signal: call.signal });
+    } finally {
+      forget();
+      signal.removeEventListener('abort', abort);
+    }
+  };
 
   const listener = (event: Event): void => {
-    const { request } = event as FetchEvent;
+    const { request, clientId } = event as FetchEvent;
     // A worker may not send these: the browser answers them from its cache or not at all.
     const isCacheOnly = request.cache === 'only-if-cached' && request.mode !== 'same-origin';
     const url = new URL(request.url);
@@ -66,7 +94,7 @@ export function throttleServiceWorker(
       }),
     );
     // Only now: respondWith throws where another listener answers.
-    answer(send(request));
+    answer(sendFor(clientId, request));
   };
   scope.addEventListener('fetch', listener);
   return { eject: () => scope.removeEventListener('fetch', listener) };

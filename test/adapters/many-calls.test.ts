@@ -76,7 +76,9 @@ const clients: Record<string, (throttle?: Throttle) => Send> = {
   'undici 6': (throttle) => undiciClient(undici6 as unknown as typeof undici7, throttle),
   'undici 7': (throttle) => undiciClient(undici7, throttle),
   'service worker': (throttle) => {
-    const scope = Object.assign(new EventTarget(), { location: { origin: 'https://app.example' }, fetch: answer });
+    const location = { origin: 'https://app.example' };
+    const clients = { get: async () => ({}) };
+    const scope = Object.assign(new EventTarget(), { location, clients, fetch: answer });
     if (throttle) throttleServiceWorker(scope, throttle);
     return async (signal) => {
       const request = Object.defineProperty(new Request(url), 'signal', { value: signal });
@@ -84,7 +86,7 @@ const clients: Record<string, (throttle?: Throttle) => Send> = {
       const respondWith = (answer: unknown) => {
         response = answer;
       };
-      scope.dispatchEvent(Object.assign(new Event('fetch'), { request, respondWith }));
+      scope.dispatchEvent(Object.assign(new Event('fetch'), { request, clientId: 'page', respondWith }));
       return response;
     };
   },

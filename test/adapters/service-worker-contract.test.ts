@@ -4,7 +4,9 @@ import { type Respond, respondingSubject } from './contract/subject.ts';
 
 /** What a page's fetch is that goes through a worker. */
 const respond: Respond = (throttled, own = fetch) => {
-  const scope = Object.assign(new EventTarget(), { location: { origin: 'https://app.example' }, fetch: own });
+  const location = { origin: 'https://app.example' };
+  const clients = { get: async () => ({}) };
+  const scope = Object.assign(new EventTarget(), { location, clients, fetch: own });
   if (throttled !== undefined) {
     const { options, throttle } = throttled;
     throttleServiceWorker(scope, throttle, { match: () => true, ...options });
@@ -15,7 +17,7 @@ const respond: Respond = (throttled, own = fetch) => {
     const respondWith = (response: Promise<Response>) => {
       answer = response;
     };
-    scope.dispatchEvent(Object.assign(new Event('fetch'), { request, respondWith }));
+    scope.dispatchEvent(Object.assign(new Event('fetch'), { request, clientId: 'page', respondWith }));
     return answer ?? own(request);
   };
 };

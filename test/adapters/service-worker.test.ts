@@ -21,13 +21,18 @@ class FetchEvent extends Event {
   answer: PromiseLike<Response> | undefined;
   readonly waits: unknown[] = [];
 
-  constructor(readonly request: Request) {
+  constructor(
+    readonly request: Request,
+    readonly clientId = 'page',
+  ) {
     super('fetch');
   }
 
   respondWith(answer: PromiseLike<Response>): void {
     if (this.answer !== undefined) throw new DOMException('already responded', 'InvalidStateError');
     this.answer = answer;
+    // A browser handles what it rejects with.
+    answer.then(undefined, () => {});
   }
 
   waitUntil(promise: unknown): void {
@@ -39,14 +44,17 @@ function setUp(options: ThrottleServiceWorkerOptions = {}, answer?: Answering) {
   const clock = new ManualClock();
   const throttle = createThrottle({ limits: even, margin: 0, clock });
   const fake = fakeFetch(clock, answer);
-  const scope = Object.assign(new EventTarget(), { location: { origin }, fetch: fake.fetch });
+  /** The ids of the pages that are open. */
+  const open = new Set(['page', 'other']);
+  const clients = { get: async (id: string) => (open.has(id) ? { id } : undefined) };
+  const scope = Object.assign(new EventTarget(), { location: { origin }, clients, fetch: fake.fetch });
   const { eject } = throttleServiceWorker(scope, throttle, options);
-  const dispatch = (request: Request): FetchEvent => {
-    const event = new FetchEvent(request);
+  const dispatch = (request: Request, clientId?: string): FetchEvent => {
+    const event = new FetchEvent(request, clientId);
     scope.dispatchEvent(event);
     return event;
   };
-  return { clock, throttle, scope, eject, dispatch, ...fake };
+  return { clock, throttle, scope, eject, dispatch, open, ...fake };
 }
 
 describe('the requests of all pages', () => {
@@ -101,7 +109,12 @@ describe('the requests of all pages', () => {
     const { dispatch, throttle } = setUp({ key, cost: 0 });
     const request = new Request(api);
     await dispatch(request).answer;
-    expect(key).toHaveBeenCalledWith({ url: new URL(api), method: 'GET', input: request, init: undefined });
+    expect(key).toHaveBeenCalledWith({
+      url: new URL(api),
+      method: 'GET',
+      input: request,
+      init: { signal: expect.any(AbortSignal) },
+    });
     expect((await throttle.status('one')).limits[0]?.remaining).toBe(1);
   });
 
@@ -121,7 +134,8 @@ describe('the requests of all pages', () => {
     const clock = new ManualClock();
     const throttle = createThrottle({ limits: even, margin: 0, clock });
     const { fetch, sent } = fakeFetch(clock);
-    const scope = { location: { origin }, fetch, addEventListener: vi.fn(), removeEventListener: vi.fn() };
+    const clients = { get: async () => ({}) };
+    const scope = { location: { origin }, clients, fetch, addEventListener: vi.fn(), removeEventListener: vi.fn() };
     throttleServiceWorker(scope, throttle);
     const listener = scope.addEventListener.mock.calls[0]?.[1] as (event: FetchEvent) => void;
     const event = new FetchEvent(new Request(api));
@@ -158,6 +172,14 @@ describe('a page', () => {
     expect(clock.timers).toBe(0);
   });
 
+  it('that has aborted already does not wait', async () => {
+    const { clock, dispatch } = setUp();
+    dispatch(new Request(api));
+    const aborted = watch(Promise.resolve(dispatch(new Request(api, { signal: AbortSignal.abort(reason) })).answer));
+    await clock.advance(0);
+    expect(aborted.value).toBe(reason);
+  });
+
   it('gets the answer of the second try after a 429, and the 429 itself if its request has a body', async () => {
     const refusal = () => new Response('no', { status: 429, headers: { 'retry-after': '5' } });
     const { clock, dispatch, sent } = setUp({}, (_, index) => (index === 0 ? refusal() : new Response('ok')));
@@ -178,6 +200,96 @@ describe('a page', () => {
     const second = watch(Promise.resolve(dispatch(new Request(api)).answer));
     await clock.advance(0);
     expect(second.value).toMatchObject({ name: 'WaitTooLongError' });
+  });
+});
+
+describe('a page that is closed or reloaded', () => {
+  /** Lets calls come, leave and be looked for as far as they can. */
+  const settle = async (set: ReturnType<typeof setUp>) => {
+    for (let turn = 0; turn < 10; turn++) await set.clock.advance(0);
+  };
+  const items = (count: number, from: string) =>
+    Array.from({ length: count }, (_, index) => new Request(`${api}/${from}/${index}`));
+  const waiting = async ({ throttle }: ReturnType<typeof setUp>) =>
+    (await throttle.status('https://api.example')).waiting;
+
+  it('leaves the line at once when the next one calls', async () => {
+    const set = setUp();
+    for (const request of items(100, 'old')) set.dispatch(request);
+    await settle(set);
+    expect(await waiting(set)).toBe(99);
+    set.open.delete('page');
+    set.open.add('reloaded');
+    set.dispatch(new Request(`${api}/new`), 'reloaded');
+    await settle(set);
+    expect(await waiting(set)).toBe(1);
+    await set.clock.advance(T);
+    expect(set.sent.map(({ url }) => url)).toEqual([`${api}/old/0`, `${api}/new`]);
+  });
+
+  it('leaves the line when the next call goes, and those of other pages stay', async () => {
+    const set = setUp();
+    for (const request of items(50, 'old')) set.dispatch(request);
+    const others = items(2, 'other').map((request) => set.dispatch(request, 'other'));
+    await settle(set);
+    set.open.delete('page');
+    await set.clock.advance(3 * T);
+    expect(set.sent.map(({ url }) => url)).toEqual([
+      `${api}/old/0`,
+      `${api}/old/1`,
+      `${api}/other/0`,
+      `${api}/other/1`,
+    ]);
+    for (const { answer } of others) expect((await answer)?.status).toBe(200);
+  });
+
+  it('is not asked for any more once nothing of it waits', async () => {
+    const set = setUp();
+    const get = vi.spyOn(set.scope.clients, 'get');
+    const { answer } = set.dispatch(new Request(api));
+    await settle(set);
+    await answer;
+    get.mockClear();
+    set.dispatch(new Request(api), 'other');
+    await set.clock.advance(T);
+    expect(new Set(get.mock.calls.flat())).toEqual(new Set(['other']));
+  });
+
+  it('gets no second try of what was refused', async () => {
+    const set = setUp({}, () => new Response('no', { status: 429, headers: { 'retry-after': '5' } }));
+    const refused = watch(Promise.resolve(set.dispatch(new Request(api)).answer));
+    await settle(set);
+    set.open.delete('page');
+    set.dispatch(new Request(api), 'other');
+    await settle(set);
+    expect(refused.state).toBe('rejected');
+    await set.clock.advance(5 * T);
+    expect(set.sent.map(({ at }) => at)).toEqual([0, 5 * T]);
+  });
+
+  it.each<[string, RequestInit, string | undefined]>([
+    ['a request that outlives its page', { keepalive: true }, 'page'],
+    ['a request whose answer nobody reads, as a beacon is in Firefox', { mode: 'no-cors' }, 'page'],
+    ['a request of nobody', {}, ''],
+    ['a request of a client that the browser never knew', {}, 'unknown'],
+  ])('leaves in line: %s', async (_, init, clientId) => {
+    const set = setUp();
+    set.dispatch(new Request(api), 'other');
+    set.dispatch(new Request(`${api}/last`, init), clientId);
+    await settle(set);
+    set.open.clear();
+    set.dispatch(new Request(`${api}/next`), 'next');
+    await settle(set);
+    await set.clock.advance(T);
+    expect(set.sent[1]?.url).toBe(`${api}/last`);
+  });
+
+  it('leaves in line what cannot be asked for', async () => {
+    const set = setUp();
+    set.scope.clients.get = () => Promise.reject(new Error('no'));
+    for (const request of items(3, 'old')) set.dispatch(request);
+    await set.clock.advance(2 * T);
+    expect(set.sent).toHaveLength(3);
   });
 });
 

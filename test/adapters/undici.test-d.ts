@@ -34,7 +34,11 @@ describe('throttleServiceWorker', () => {
       addEventListener(type: string, listener: EventListenerOrEventListenerObject): void;
       removeEventListener(type: string, listener: EventListenerOrEventListenerObject): void;
     }
-    type Scope = Listeners & { readonly location: { readonly origin: string }; fetch: typeof fetch };
+    type Scope = Listeners & {
+      readonly location: { readonly origin: string };
+      readonly clients: { get(id: string): Promise<{ readonly id: string } | undefined>; claim(): Promise<void> };
+      fetch: typeof fetch;
+    };
     expectTypeOf<Scope>().toExtend<ServiceWorkerScope>();
     expectTypeOf(throttleServiceWorker({} as Scope, throttle)).toEqualTypeOf<{ eject(): void }>();
     // @ts-expect-error

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Browser, openTabs, type Tab } from './browser.ts';
+import { type Browser, openTabs, sleep, type Tab } from './browser.ts';
 import { engines } from './engines.ts';
 import { type Site, startSite } from './site.ts';
 
@@ -65,7 +65,27 @@ describe.each(engines.filter(({ found }) => found))('a service worker in $name',
     expect((await site.takeLog()).filter((call) => call.tab === 'api')).toEqual([]);
   });
 
+  it.each<[string, (tab: Tab) => Promise<void>]>([
+    ['reloaded', (tab) => tab.reload()],
+    ['closed', (tab) => tab.close()],
+  ])('lets the calls of a page that is %s leave the line, in front of those of another', async (_, end) => {
+    const [other] = tabs as [Tab];
+    const tab = await browser.open(`${site.pages}/`);
+    for (const each of [other, tab]) await each.call('register', { script, scope: '/' });
+    await other.call('reset', { store: 'indexed-db', key });
+    await pause(3_000);
+    await site.takeLog();
+    await tab.call('requestUnheard', { url: `${site.calls}/?tab=gone&slot=0`, count: 100 });
+    await sleep(500);
+    await end(tab);
+    expect(await other.call('isAnswered', { url: api(), ms: 10_000 })).toBe(true);
+    await sleep(1_000);
+    const log = await site.takeLog();
+    expect(log.filter((call) => call.tab === 'gone').length).toBeLessThanOrEqual(1);
+  });
+
   it('holds back what `match` picks and nothing else', async () => {
+    await pause(600_000);
     // In a place of its own, as the other worker does not end while calls wait in it.
     const tab = await browser.open(`${site.pages}/matched`);
     await tab.call('register', { script: `${script}?match=/blank`, scope: '/matched' });

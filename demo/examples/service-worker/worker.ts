@@ -4,7 +4,7 @@ import { type ServiceWorkerScope, throttleServiceWorker } from 'sluice/service-w
 import { exampleLimits } from '../../example-limits.ts';
 
 interface Scope extends ServiceWorkerScope {
-  readonly clients: { claim(): Promise<void> };
+  readonly clients: ServiceWorkerScope['clients'] & { claim(): Promise<void> };
   skipWaiting(): Promise<void>;
 }
 

@@ -312,6 +312,11 @@ export const lab = {
     return (await Promise.all(answers)).filter(Boolean).length;
   },
 
+  /** Requests something `count` times at once, and waits for no answer. */
+  requestUnheard({ url, count }: { url: string; count: number }): void {
+    for (let call = 0; call < count; call++) fetch(`${url}&fetch=${call}`).catch(() => {});
+  },
+
   /** Shows images; what they load need not be one. */
   async showImages({ url, count }: { url: string; count: number }): Promise<void> {
     const show = (number: number) =>

@@ -6,7 +6,7 @@ import { type ServiceWorkerScope, throttleServiceWorker } from 'sluice/service-w
 
 interface Scope extends ServiceWorkerScope {
   readonly location: Location;
-  readonly clients: { claim(): Promise<void> };
+  readonly clients: ServiceWorkerScope['clients'] & { claim(): Promise<void> };
   skipWaiting(): Promise<void>;
 }
 
