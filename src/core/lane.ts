@@ -10,7 +10,7 @@ import { type Plan, type Rule, samePlan } from './limit.ts';
 import { type InLine, Line } from './line.ts';
 import { costInPool } from './pool.ts';
 import { joined } from './settlement.ts';
-import { ignoreAbort, onAbort } from './signals.ts';
+import { ignoreAbort, onAbort, reasonOf } from './signals.ts';
 import {
   type Answer,
   type BucketStore,
@@ -332,7 +332,7 @@ export class Lane {
 
   #followSignal(waiter: Waiter, signal: AbortSignal): void {
     waiter.onAbort = () => {
-      this.#reject(waiter, signal.reason);
+      this.#reject(waiter, reasonOf(signal));
       this.advance();
     };
     onAbort(signal, waiter.onAbort);

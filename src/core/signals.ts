@@ -34,3 +34,8 @@ export function ignoreAbort(signal: AbortSignal, callback: () => void): void {
   sharings.delete(signal);
   signal.removeEventListener('abort', sharing.listener);
 }
+
+/** Why a signal aborted. Old ones do not say: then as new ones say it where nobody gave a reason. */
+export function reasonOf({ reason }: AbortSignal): unknown {
+  return reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason;
+}

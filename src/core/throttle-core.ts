@@ -16,6 +16,7 @@ import { type Ceiling, costInPool } from './pool.ts';
 import { CancellableReservation } from './reservation.ts';
 import type { ServerSignal } from './server-signal.ts';
 import { settlementOf } from './settlement.ts';
+import { reasonOf } from './signals.ts';
 import { Spread } from './spread.ts';
 import type { Answer, BucketStore, Receipt, StoreNews } from './store.ts';
 
@@ -493,7 +494,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     if (priority !== undefined) checkNumber('priority', priority, {});
     if (signal !== undefined) {
       checkMethods('signal', signal, signalMethods);
-      if (signal.aborted) throw signal.reason;
+      if (signal.aborted) throw reasonOf(signal);
     }
     const granted = cost === 1 ? this.#grantNow(key, holdsPlace) : undefined;
     return granted ?? this.#join(key, { cost, priority: priority ?? 0, maxWait, signal, holdsPlace });
@@ -507,7 +508,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   async #joinChecked(key: string, request: WaitRequest): Promise<CallGrant> {
     await this.#checkNames(key, request.cost);
     this.#checkOpen();
-    if (request.signal?.aborted) throw request.signal.reason;
+    if (request.signal?.aborted) throw reasonOf(request.signal);
     return this.#lane(key).wait(request);
   }
 

@@ -117,17 +117,23 @@ describe('an abort', () => {
     expect(call.error).toBe(reason);
   });
 
-  test.each([undefined, null, 0, '', new Error('mine'), Promise.resolve(1)])(
-    'keeps %s as the reason',
-    async (reason) => {
-      const { clock, wait } = await busy();
-      const signal = new FakeSignal();
-      const call = wait({ signal: signal.signal });
-      signal.abort(reason);
-      await clock.advance(0);
-      expect([call.state, call.error === reason]).toEqual(['rejected', true]);
-    },
-  );
+  test.each([null, 0, '', new Error('mine'), Promise.resolve(1)])('keeps %s as the reason', async (reason) => {
+    const { clock, wait } = await busy();
+    const signal = new FakeSignal();
+    const call = wait({ signal: signal.signal });
+    signal.abort(reason);
+    await clock.advance(0);
+    expect([call.state, call.error === reason]).toEqual(['rejected', true]);
+  });
+
+  test('rejects with an AbortError where the signal gives no reason, as old ones do not', async () => {
+    const { throttle } = await busy();
+    const signal = new FakeSignal();
+    const waiting = throttle.wait('default', { signal: signal.signal });
+    signal.abort(undefined);
+    for (const call of [waiting, throttle.wait('default', { signal: signal.signal })])
+      await expect(call).rejects.toEqual(new DOMException('This operation was aborted', 'AbortError'));
+  });
 
   test('rejects before anything is taken where the signal is aborted already', async () => {
     const clock = new ManualClock();
