@@ -9,6 +9,8 @@ import { withBody } from './told-body.ts';
 /** One call of a function. */
 export interface Attempted {
   readonly signal: AbortSignal | undefined;
+  /** Those that it sends, as far as they can be seen. */
+  readonly streams: readonly unknown[] | undefined;
   /** Whether it asks for a page: the end of the pages is none and counts nothing. */
   readonly isPage: boolean;
   readonly isRepeatable: boolean;
@@ -23,11 +25,12 @@ export interface Attempted {
 export async function callInTurn<Answer>(
   line: Line,
   terms: CallTerms<Answer>,
-  { signal, isPage, isRepeatable, send, hear, dialect }: Attempted,
+  { signal, streams, isPage, isRepeatable, send, hear, dialect }: Attempted,
 ): Promise<unknown> {
   const { throttle } = line;
   const outcome = await sendInTurn<Outcome>(line, terms, {
     signal,
+    bodies: streams,
     send: () => outcomeOf(send),
     hear: (grant, outcome) => {
       const answered = answeredBy(outcome);
@@ -59,12 +62,12 @@ function isEnd(outcome: Outcome): boolean {
   return 'value' in outcome && (outcome.value as Partial<IteratorResult<unknown>> | undefined)?.done === true;
 }
 
-/** Whether a call can be made a second time: not if an argument is a stream, holds one, or cannot be read. */
-export function maySendAgain(args: readonly unknown[]): boolean {
+/** The streams among the arguments of a call and in them; undefined if an argument cannot be read. */
+export function streamsIn(args: readonly unknown[]): readonly unknown[] | undefined {
   try {
-    return args.every((argument) => !isStream(argument) && !valuesOf(argument).some(isStream));
+    return args.flatMap((argument) => [argument, ...valuesOf(argument)]).filter(isStream);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

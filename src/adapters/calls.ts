@@ -2,7 +2,7 @@ import { linkOf } from '../core/adapter-link.ts';
 import { wrongType } from '../core/check.ts';
 import type { Throttle } from '../core/throttle.ts';
 import { hear, looksIntoBody } from './answer.ts';
-import { callInTurn, maySendAgain, signalIn } from './call-in-turn.ts';
+import { callInTurn, signalIn, streamsIn } from './call-in-turn.ts';
 import { type CallOptions, checkCallOptions, termsBy } from './call-options.ts';
 import type { Holding, MethodCall } from './method-call.ts';
 import { checkMethodNames, type MethodNames, methodsNamed } from './method-names.ts';
@@ -81,11 +81,13 @@ export function throttleCalls<Target extends object>(
     const known = call as MethodCall<ArgumentsOf<Target>>;
     const signal = options.signal === undefined ? signalIn(given) : options.signal(known);
     const terms = termsOf(known, 'default');
-    const isRepeatable = !isPage && maySendAgain(call.args);
+    const streams = streamsIn(call.args);
     return callInTurn(line, terms, {
       signal: signal ?? undefined,
+      streams,
+      // Not with a stream, nor with what cannot be read.
+      isRepeatable: !isPage && streams?.length === 0,
       isPage,
-      isRepeatable,
       send,
       dialect: looksIntoBody(options) ? options.dialect : undefined,
       hear: (grant, answered) => hear(link, terms.key, grant, options, known, answered).throttled,

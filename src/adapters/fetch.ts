@@ -92,6 +92,7 @@ interface Sender extends Line {
 /** One call of it. */
 class SentFetch implements Sendable<Response> {
   readonly signal: AbortSignal | undefined;
+  readonly endsAborted = true;
   readonly #sender: Sender;
   readonly #terms: CallTerms<Response>;
   readonly #call: FetchCall;
@@ -117,8 +118,9 @@ class SentFetch implements Sendable<Response> {
     return send(...this.#args);
   }
 
-  leave(): Promise<Response> {
-    return this.send();
+  get bodies(): readonly unknown[] | undefined {
+    const body = this.#args[1]?.body;
+    return typeof body === 'object' ? [body] : undefined;
   }
 
   hear(grant: Grant, response: Response): boolean | Promise<boolean> {

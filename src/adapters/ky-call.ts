@@ -1,8 +1,9 @@
 import { isThrottleError } from '../core/errors.ts';
 import type { Grant } from '../core/grant.ts';
+import { reasonOf } from '../core/signals.ts';
 import { isPromise } from '../core/store.ts';
 import { type CallOptions, type CallTerms, looksAtCalls, termsBy } from './call-options.ts';
-import { enter, type Line } from './in-turn.ts';
+import { type Line, turnOf } from './in-turn.ts';
 import { placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest } from './request-snapshot.ts';
 import { discardResponse, hearResponse } from './response.ts';
@@ -92,7 +93,7 @@ export class CallInTurn {
     // Ky 1 comes here at each attempt, and `beforeRetry` has waited for the others.
     if (retryCount > 0) return;
     try {
-      await this.#takeTurn(request, this.#mayEndEarly);
+      await this.#takeTurn(request, this.#mayEndEarly, options.body);
     } catch (error) {
       // Ky 1 would take it for a failed request and try again.
       if (isRequest(args[0])) options.retry.limit = 0;
@@ -150,7 +151,8 @@ export class CallInTurn {
     input: RequestInfo | URL,
   ): Promise<boolean> {
     // A hook may have put another answer in the place of a refusal.
-    if (this.#terms === undefined || response.status !== this.#refusedWith) return false;
+    const refusedWith = this.#refusedWith;
+    if (this.#terms === undefined || refusedWith === undefined || response.status !== refusedWith) return false;
     if (retryCount >= Math.min(this.#terms.retry, options.retry.limit)) return false;
     if (!canBeSentAgain([input, { body: options.body ?? null }])) return false;
     try {
@@ -162,8 +164,11 @@ export class CallInTurn {
     }
   }
 
-  /** @param mayEnd whether ky may end the call before it sends the attempt */
-  async #takeTurn(request: Request, mayEnd: boolean): Promise<void> {
+  /**
+   * @param mayEnd whether ky may end the call before it sends the attempt
+   * @param body of the first attempt, as its caller gave it
+   */
+  async #takeTurn(request: Request, mayEnd: boolean, body?: BodyInit | null): Promise<void> {
     const { line, options, isLookedAt, termsOf } = this.#line;
     const place = placeOf(request.url);
     const { signal } = request;
@@ -174,14 +179,11 @@ export class CallInTurn {
     if (this.#isFree) return;
     const terms = termsOf(this.#call, place.origin);
     this.#terms = terms;
-    try {
-      const entered = enter(line.link, terms, signal);
-      const grant = isPromise(entered) ? await entered : entered;
-      this.#turn = mayEnd ? this.#turnUntilEnd(grant, signal) : { grant, end: () => line.link.leave(grant) };
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      this.#isFree = true;
-    }
+    const entered = turnOf(line.link, terms, { signal, endsAborted: true, bodies: [body] }, () => {});
+    const grant = isPromise(entered) ? await entered : entered;
+    this.#isFree = grant === undefined;
+    if (grant === undefined) return;
+    this.#turn = mayEnd ? this.#turnUntilEnd(grant, signal) : { grant, end: () => line.link.leave(grant) };
   }
 
   /** A turn that an abort ends, and the end of ky's call, if nothing else does. */
@@ -212,7 +214,7 @@ export class CallInTurn {
       const heard = hearResponse(link, key, grant, options, call, response);
       const isRefused = typeof heard === 'boolean' ? heard : await heard;
       // As in sendInTurn.
-      if (heard !== isRefused && signal.aborted) throw signal.reason;
+      if (heard !== isRefused && signal.aborted) throw reasonOf(signal);
       this.#refusedWith = isRefused ? response.status : undefined;
       if (!isRefused) settle?.(throttle, grant, () => response.clone(), discardResponse);
     };

@@ -75,6 +75,7 @@ export function throttleInterceptor(
       const mayRepeat = canBeSentAgain(request);
       sendInTurn(line, terms, {
         signal: exchange.signal,
+        bodies: [request.body],
         send: () => exchange.send(sifting),
         hear: (grant, answer) =>
           exchange.body?.then(

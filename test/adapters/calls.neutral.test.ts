@@ -1,6 +1,7 @@
 import { createThrottle, type Limit, type ThrottleCallsOptions, type ThrottleOptions, throttleCalls } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, vi } from 'vitest';
+import { FakeSignal } from '../core/fake-signal.ts';
 import { watch } from './fake-fetch.ts';
 
 const T = 1000;
@@ -287,6 +288,21 @@ describe('an abort', () => {
     other.abort(reason);
     await flight.clock.advance(0);
     expect([going.state, flight.times.length]).toEqual(['pending', 1]);
+  });
+
+  it('by a signal that gives no reason, as old ones do not, rejects with an AbortError', async () => {
+    const none = new DOMException('This operation was aborted', 'AbortError');
+    const { clock, call, send } = setUp(() => Promise.reject(refusal({ headers: { 'retry-after': '60' } })));
+    const between = new FakeSignal();
+    const refused = watch(call(between.signal));
+    await clock.advance(0);
+    const waits = new FakeSignal();
+    const waiting = watch(call(waits.signal));
+    for (const signal of [between, waits]) signal.abort(undefined);
+    await clock.advance(0);
+    for (const ended of [refused, waiting]) expect(ended).toEqual({ state: 'rejected', value: none });
+    await expect(call(waits.signal)).rejects.toEqual(none);
+    expect(send).toHaveBeenCalledTimes(1);
   });
 
   it('counts by the last of several signals', async () => {

@@ -1,6 +1,14 @@
-import { createThrottle, type Limit, type ThrottleFetchOptions, type ThrottleOptions, throttleFetch } from 'sluice';
+import {
+  createThrottle,
+  type Limit,
+  memoryStore,
+  type ThrottleFetchOptions,
+  type ThrottleOptions,
+  throttleFetch,
+} from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, vi } from 'vitest';
+import { slowStore } from '../core/slow-store.ts';
 import { type Answering, fakeFetch, watch } from './fake-fetch.ts';
 
 const T = 1000;
@@ -69,6 +77,54 @@ describe('an abort', () => {
     expect(times()).toEqual([0, T / 2, T]);
     expect(sent.map((call) => call.url)).toEqual([`${url}1`, `${url}2`, `${url}3`]);
     expect(sent[1]?.init?.signal?.aborted).toBe(true);
+  });
+
+  it('while the call waits: hands it to fetch inside the abort event', async () => {
+    const { throttled, sent } = setUp();
+    const controller = new AbortController();
+    await throttled(url);
+    const call = watch(throttled(url, { signal: controller.signal }));
+    const order: number[] = [];
+    controller.signal.addEventListener('abort', () => order.push(sent.length));
+    controller.abort(reason);
+    expect(sent.length).toBe(2);
+    expect(order).toEqual([2]);
+    await undefined;
+    expect(sent.length).toBe(2);
+    expect(call.state).toBe('pending');
+  });
+
+  it('while the names in its cost are looked up in a slow store: hands it to fetch inside the abort event, once', async () => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore(), clock, () => 100);
+    const limits = { ...even, name: 'calls' };
+    const fake = fakeFetch(clock);
+    const throttle = createThrottle({ limits, margin: 0, clock, store, concurrency: 1 });
+    const throttled = throttleFetch(throttle, { cost: { calls: 1, others: 1 }, fetch: fake.fetch });
+    const controller = new AbortController();
+    const call = watch(throttled(url, { signal: controller.signal }));
+    await clock.advance(10);
+    expect(fake.sent.length).toBe(0);
+    controller.abort(reason);
+    expect(fake.sent.length).toBe(1);
+    await clock.advance(1000);
+    expect(call).toEqual({ state: 'rejected', value: reason });
+    expect(fake.sent.length).toBe(1);
+    const status = watch(throttle.status(key));
+    await clock.advance(1000);
+    expect(status.value).toMatchObject({ inFlight: 0, waiting: 0 });
+  });
+
+  it('in the moment in which its turn comes: hands it to fetch once, and frees the place', async () => {
+    const { clock, throttled, throttle, sent } = setUp(undefined, {}, { concurrency: 1 });
+    const controller = new AbortController();
+    await throttled(url);
+    const call = watch(throttled(url, { signal: controller.signal }));
+    throttle.on('granted', () => controller.abort(reason));
+    await clock.advance(T);
+    expect(call).toEqual({ state: 'rejected', value: reason });
+    expect(sent.length).toBe(2);
+    expect((await throttle.status(key)).inFlight).toBe(0);
   });
 
   it('of the only call that waits: leaves no timer and gives the slot back', async () => {

@@ -258,6 +258,17 @@ describe('an abort', () => {
     expect((await throttle.status(server.url)).waiting).toBe(0);
   });
 
+  it('of a call that waits lays hold of the body of its Request at once, as plain fetch does', async () => {
+    const throttle = createThrottle({ limits: hourly });
+    await throttle.wait(server.url);
+    const controller = new AbortController();
+    const request = new Request(`${server.url}/own`, { method: 'POST', body: 'foo', signal: controller.signal });
+    const failed = throttleFetch(throttle)(request).catch((error: unknown) => error);
+    controller.abort('own reason');
+    await expect(request.text()).rejects.toThrow(TypeError);
+    expect([request.bodyUsed, await failed]).toEqual([true, 'own reason']);
+  });
+
   it('of a call that waits cancels the stream that it was to send, as fetch does with an aborted signal', async () => {
     const throttle = createThrottle({ limits: hourly });
     await throttle.wait(server.url);
