@@ -1,16 +1,9 @@
-import {
-  type AxiosAdapter,
-  AxiosHeaders,
-  type AxiosInstance,
-  type AxiosResponse,
-  getAdapter,
-  type InternalAxiosRequestConfig,
-} from 'axios';
+import type { AxiosAdapter, AxiosInstance, AxiosResponse, InternalAxiosRequestConfig } from 'axios';
 import { linkOf } from '../core/adapter-link.ts';
 import { checkMethods } from '../core/check.ts';
 import type { Grant } from '../core/grant.ts';
 import type { Throttle } from '../core/throttle.ts';
-import { hear, looksIntoBody } from './answer.ts';
+import { type Answered, hear, looksIntoBody } from './answer.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, looksAtCalls, termsBy, termsOf } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';
 import { isJson, parsed } from './json-body.ts';
@@ -44,9 +37,6 @@ declare module 'axios' {
 type Config = InternalAxiosRequestConfig;
 type Adapters = NonNullable<Config['adapter']>;
 
-/** What axios uses where a config names no adapter. */
-const defaultAdapters: Adapters = ['xhr', 'http', 'fetch'];
-
 /**
  * Makes an axios instance wait for its turn, each time a call is sent: its own retries and those of plugins are new calls. A request
  * interceptor puts the wait in front of the call's adapter, past all other request interceptors, so that it counts for no timeout.
@@ -76,18 +66,19 @@ export function throttleAxios(
   const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
   const commonTerms = termsBy(options);
+  const sendByName = senderOf(instance);
   /** Under which a door keeps what stood in the config before it did. */
   const behind = Symbol('behind');
-  type Door = AxiosAdapter & { [behind]?: Adapters };
+  type Door = AxiosAdapter & { [behind]?: Adapters | undefined };
   let attached = true;
 
   const putDoor = (config: Config) => {
     const given = config.adapter as Door | Adapters | undefined;
     // A config whose adapter never ran, because an interceptor threw, may come a second time.
-    const original = (typeof given === 'function' ? (given as Door)[behind] : undefined) ?? given ?? defaultAdapters;
+    const original = typeof given === 'function' && behind in given ? (given as Door)[behind] : given;
     const door: Door = (config) => {
-      config.adapter = original;
-      const send = getAdapter(original, config);
+      config.adapter = original as Adapters;
+      const send = typeof original === 'function' ? original : sendByName;
       const own = config.throttle;
       const place = attached && own !== false ? placeOf(fullPath(config)) : undefined;
       if (place === undefined || own === false) return send(config);
@@ -111,6 +102,48 @@ export function throttleAxios(
   };
 }
 
+/**
+ * Makes an adapter that finds those which a config names where the instance would: a page or a program may have several copies
+ * of axios, of which each has adapters, headers and errors of its own.
+ */
+function senderOf(instance: AxiosInstance): AxiosAdapter {
+  let sender: AxiosInstance | undefined;
+  let next: Config | undefined;
+  const bareInstance = () => {
+    const Axios = instance.constructor as new (defaults: object) => AxiosInstance;
+    const bare = instance.create?.() ?? new Axios({});
+    // A program may have put its own `create` there.
+    bare.interceptors.request.clear();
+    bare.interceptors.response.clear();
+    bare.interceptors.request.use(() => next as Config, undefined, { synchronous: true });
+    return bare;
+  };
+  return async (config) => {
+    sender ??= bareInstance();
+    // Adapters write into the headers, and what was transformed is not to be transformed again.
+    config.headers = config.headers.concat();
+    const { transformRequest: _, transformResponse: __, ...rest } = config;
+    next = rest;
+    const sent: Promise<AxiosResponse> = sender.request({});
+    next = undefined;
+    try {
+      const response = await sent;
+      carryConfig(response, config);
+      return response;
+    } catch (error) {
+      carryConfig(error, config);
+      carryConfig((error as { readonly response?: unknown } | undefined)?.response, config);
+      throw error;
+    }
+  };
+}
+
+/** Puts a config where an answer or an error carries the copy of it that was sent. */
+function carryConfig(end: unknown, config: Config): void {
+  const carrier = end as { config?: Config } | null | undefined;
+  if (carrier?.config) carrier.config = config;
+}
+
 /** What an adapter made of a call: axios rejects with answers whose status it does not like. */
 type Outcome = { readonly response: AxiosResponse } | { readonly error: { readonly response: AxiosResponse } };
 
@@ -126,6 +159,7 @@ async function sendThrough(
   try {
     const outcome = await sendInTurn<Outcome>(line, terms, {
       signal,
+      bodies: [config.data],
       send: () => send(config).then(answered, failed),
       hear: (grant, outcome) => hearAnswer(line, terms.key, grant, options, call, responseOf(outcome)),
       canBeSentAgain: () => canBeSentAgain(['', { body: config.data }]),
@@ -190,12 +224,23 @@ function hearAnswer(
   grant: Grant,
   options: ThrottleAxiosOptions,
   call: AxiosCall,
-  { status, headers, data }: AxiosResponse,
+  response: AxiosResponse,
 ): boolean {
-  const body = looksIntoBody(options) && isJson(headers?.['content-type']?.toString()) ? bodyOf(data) : undefined;
-  // Axios makes a record of its headers for who walks through them, and they are one.
-  const pairs = headers instanceof AxiosHeaders ? Object.entries(headers) : (headers ?? {});
-  return hear(link, key, grant, options, call, { status, headers: pairs, body }).throttled;
+  const answered = answeredBy(response, looksIntoBody(options));
+  return answered !== undefined && hear(link, key, grant, options, call, answered).throttled;
+}
+
+/** Reads what an adapter gave; undefined if that cannot be read: then it is for axios to say so. */
+function answeredBy(response: AxiosResponse, isLookedInto: boolean): Answered | undefined {
+  try {
+    const { status, headers, data } = response;
+    const body = isLookedInto && isJson(headers?.['content-type']?.toString()) ? bodyOf(data) : undefined;
+    // Axios makes a record of its headers for those who walk through them, and they are one.
+    const isRecord = typeof headers?.toJSON === 'function';
+    return { status, headers: isRecord ? Object.entries(headers) : (headers ?? {}), body };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads data that axios may not have parsed yet. */

@@ -1,13 +1,21 @@
 import { Readable } from 'node:stream';
-import axios from 'axios';
+import axios, { type AxiosStatic } from 'axios';
+import axios17 from 'axios-1-7';
 import axiosRetry from 'axios-retry';
 import { throttleAxios } from 'sluice/axios';
 import { adapterContract } from './contract/contract.ts';
 import type { Call, Chunks, Throttled } from './contract/subject.ts';
 
-for (const adapter of ['http', 'fetch'] as const) {
+const clients: [string, AxiosStatic, 'http' | 'fetch'][] = [
+  ['axios', axios, 'http'],
+  ['axios', axios, 'fetch'],
+  // Beside another one, as a copy that a dependency brings.
+  ['axios 1.7', axios17 as unknown as AxiosStatic, 'http'],
+];
+
+for (const [name, copy, adapter] of clients) {
   const create = (throttled?: Throttled, responseType: 'text' | 'stream' = 'text') => {
-    const instance = axios.create({ adapter, responseType, transformResponse: (data) => data ?? '' });
+    const instance = copy.create({ adapter, responseType, transformResponse: (data) => data ?? '' });
     if (throttled !== undefined) throttleAxios(instance, throttled.throttle, throttled.options);
     return instance;
   };
@@ -21,7 +29,7 @@ for (const adapter of ['http', 'fetch'] as const) {
       return { status: answer.status, text: answer.data };
     };
   adapterContract({
-    name: `axios, ${adapter} adapter`,
+    name: `${name}, ${adapter} adapter`,
     hasTimeout: true,
     make: (throttled) => callBy(create(throttled)),
     stream: (throttled) => {
