@@ -3,6 +3,7 @@ import { checkMethods } from '../core/check.ts';
 import type { Throttle } from '../core/throttle.ts';
 import { type CallOptions, checkCallOptions } from './call-options.ts';
 import { CallInTurn, type HookState, type KyCall, KyLine, stateOf } from './ky-call.ts';
+import { discardResponse } from './response.ts';
 
 export type { KyCall } from './ky-call.ts';
 
@@ -27,10 +28,12 @@ export interface KyLike {
   extend(options: any): unknown;
 }
 
+type AnswerHook = (...args: unknown[]) => unknown;
+
 interface KyOptions {
-  readonly hooks?: Readonly<
-    Partial<Record<'init' | 'beforeRequest' | 'beforeRetry' | 'afterResponse', readonly unknown[]>>
-  >;
+  readonly hooks?: Readonly<Partial<Record<'init' | 'beforeRequest' | 'beforeRetry', readonly unknown[]>>> & {
+    readonly afterResponse?: readonly AnswerHook[];
+  };
   readonly fetch?: typeof fetch;
   readonly totalTimeout?: number | false;
 }
@@ -65,23 +68,18 @@ export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, 
   link.attach();
   const ky = instance as unknown as Instance;
   const line = new KyLine({ throttle, link }, options);
-  let own: KyOptions = {};
-  ky.extend((defaults: KyOptions) => {
-    own = defaults;
-    return {};
-  });
+  const own = withoutAnswerHooks(ky);
   const throttled = (name?: string): Send => {
     const senderOf = (ky: Instance) => (name === undefined ? ky : (ky[name as keyof Instance] as Send));
     return (input, given) => {
-      const send = given?.fetch ?? own.fetch ?? globalThis.fetch;
-      const isAlone = !looksAtAnswers(own) && !looksAtAnswers(given);
-      const call = new CallInTurn(line, mayTimeOut(own) || mayTimeOut(given));
-      const ours = optionsInTurn(call, input, send, ky.retry, isAlone);
       // Hooks of the call are for ky to put together with the instance's; ours go last.
-      call.result =
-        given?.hooks === undefined
-          ? senderOf(ky)(input, { ...given, ...ours })
-          : senderOf(ky.extend(given))(input, ours);
+      const hasHooks = given?.hooks !== undefined;
+      const { bare, options, answerHooks } = hasHooks ? withoutAnswerHooks(ky.extend(given)) : own;
+      const send = given?.fetch ?? options.fetch ?? globalThis.fetch;
+      const call = new CallInTurn(line, mayTimeOut(options) || mayTimeOut(given));
+      const isAlone = answerHooks.length + (options.hooks?.init?.length ?? 0) === 0;
+      const ours = optionsInTurn(call, input, send, ky.retry, answerHooks, isAlone);
+      call.result = senderOf(bare)(input, hasHooks ? ours : { ...given, ...ours });
       return call.result;
     };
   };
@@ -96,9 +94,17 @@ export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, 
   });
 }
 
-/** Whether hooks of the user see answers, or may put some there that do. */
-function looksAtAnswers({ hooks: { afterResponse = [], init = [] } = {} }: KyOptions = {}): boolean {
-  return afterResponse.length + init.length > 0;
+/**
+ * Takes the hooks that see answers off an instance. Ky copies an answer for each hook, and one that a hook gives may be past copying:
+ * so ours sees answers within the last hook of the user's.
+ */
+function withoutAnswerHooks(ky: Instance): { bare: Instance; options: KyOptions; answerHooks: readonly AnswerHook[] } {
+  let options: KyOptions = {};
+  const bare = ky.extend((defaults: KyOptions) => {
+    options = defaults;
+    return { hooks: { afterResponse: undefined } };
+  });
+  return { bare, options, answerHooks: options.hooks?.afterResponse ?? [] };
 }
 
 /** Whether a call may end before it is sent, or a hook may make it so. */
@@ -108,6 +114,7 @@ function mayTimeOut({ hooks: { init = [] } = {}, totalTimeout }: KyOptions = {})
 
 /**
  * What ky gets for one call: hooks that wait, and a fetch that sees the attempts leave and end.
+ * @param answerHooks of the user's, the last of which ours goes along with
  * @param isAlone whether no other hook looks at answers
  */
 function optionsInTurn(
@@ -115,19 +122,28 @@ function optionsInTurn(
   input: Input,
   send: typeof fetch,
   retry: Instance['retry'],
+  answerHooks: readonly AnswerHook[],
   isAlone: boolean,
 ): KyOptions {
   let restore = (): void => {};
+  const last = answerHooks.at(-1);
   const sendAgain = async (...args: unknown[]) => {
     restore();
-    if (retry === undefined) return undefined;
-    return (await call.takeNextTurn(stateOf(args), input)) ? retry({ delay: 0 }) : undefined;
+    const result = await last?.(...args);
+    const marker = retry?.({ delay: 0 });
+    const state = stateOf(args);
+    const response = result instanceof Response ? result : state.response;
+    const isLeft = marker === undefined || isOfItsKind(result, marker);
+    if (isLeft || !(await call.takeNextTurn({ ...state, response }, input))) return result;
+    // Ky frees the answers that it knows of.
+    if (response !== state.response) void discardResponse(response);
+    return marker;
   };
   return {
     hooks: {
       beforeRequest: [(...args: unknown[]) => call.beforeRequest(args)],
       beforeRetry: [(state: HookState) => call.beforeRetry(state)],
-      afterResponse: [sendAgain],
+      afterResponse: [...answerHooks.slice(0, -1), sendAgain],
     },
     fetch: async (...args) => {
       const response = await call.send(send, args);
@@ -137,13 +153,18 @@ function optionsInTurn(
   };
 }
 
+/** Whether a hook gave what ky sends a call again for. */
+function isOfItsKind(result: unknown, marker: unknown): boolean {
+  return typeof result === 'object' && result?.constructor === (marker as object).constructor;
+}
+
 /**
  * Ky copies an answer for each hook that looks at it. Ours reads no body, and a copy splits its stream: that costs more than all else,
  * and on Node 20 an abort then breaks the answer. So an answer that no other hook looks at stands for its own copy, once.
  * @returns how to make it copy itself again
  */
 function standForCopy(response: Response): () => void {
-  if (Object.hasOwn(response, 'clone')) return () => {};
+  if (!(response instanceof Response) || Object.hasOwn(response, 'clone')) return () => {};
   const restore = () => void Reflect.deleteProperty(response, 'clone');
   Reflect.set(response, 'clone', () => {
     restore();
