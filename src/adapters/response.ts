@@ -1,6 +1,6 @@
 import type { AdapterLink } from '../core/adapter-link.ts';
 import type { Grant } from '../core/grant.ts';
-import { type AnswerOptions, hear, looksIntoBody } from './answer.ts';
+import { type Answered, type AnswerOptions, hear, looksIntoBody } from './answer.ts';
 import { warnOfHiddenTiming } from './hidden-headers.ts';
 import { isJson, longestBody, parsedStream } from './json-body.ts';
 
@@ -29,10 +29,21 @@ function heardOf<Call>(
   response: Response,
   body: unknown,
 ): boolean {
-  const { status, headers } = response;
-  const { throttled, retryAt } = hear(link, key, grant, options, call, { status, headers, body });
-  if (throttled && retryAt === undefined) warnOfHiddenTiming(response);
+  const answered = partsOf(response);
+  if (answered === undefined) return false;
+  const { throttled, retryAt } = hear(link, key, grant, options, call, { ...answered, body });
+  if (throttled && retryAt === undefined && response instanceof Response) warnOfHiddenTiming(response);
   return throttled;
+}
+
+/** Reads what a fetch of the caller's own gave; undefined if that cannot be read: it goes to the caller as it is. */
+function partsOf(response: Pick<Answered, 'status' | 'headers'>): Answered | undefined {
+  try {
+    const { status, headers } = response;
+    return { status, headers };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Frees the connection of a Response that nobody will read. */
@@ -46,12 +57,12 @@ export async function discardResponse(response: Response): Promise<void> {
 
 /** Reads a body that looks like JSON, and leaves the caller's as it is; undefined if it cannot be read. */
 export async function jsonOf(response: Response): Promise<unknown> {
-  const { headers, body } = response;
-  if (!isJson(headers.get('content-type'))) return undefined;
-  if (Number(headers.get('content-length') ?? 0) > longestBody) return undefined;
-  // The copy of a stream of Node's, as node-fetch has them, stalls unless the original is read too.
-  if (typeof (body as { pipe?: unknown } | null | undefined)?.pipe === 'function') return undefined;
   try {
+    const { headers, body } = response;
+    if (!isJson(headers.get('content-type'))) return undefined;
+    if (Number(headers.get('content-length') ?? 0) > longestBody) return undefined;
+    // The copy of a stream of Node's, as node-fetch has them, stalls unless the original is read too.
+    if (typeof (body as { pipe?: unknown } | null | undefined)?.pipe === 'function') return undefined;
     const copy = response.clone();
     return await (copy.body ? parsedStream(copy.body) : copy.json());
   } catch {
