@@ -14,8 +14,8 @@ export interface FetchCall {
   readonly url: URL;
   /** In upper case. */
   readonly method: string;
-  /** What fetch was called with. */
-  readonly input: RequestInfo | URL;
+  /** What fetch was called with. Taken from `fetch`, as the types of Node have no `RequestInfo`. */
+  readonly input: Parameters<typeof fetch>[0];
   /** What fetch was called with. */
   readonly init: RequestInit | undefined;
 }
