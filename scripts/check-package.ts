@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compile, consumers, titleOf } from './check-types.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // Inside node_modules, so that the unpacked copy finds the optional peers that it imports.
@@ -12,8 +13,12 @@ let failed = false;
 
 function check(title: string, command: string, ...args: string[]): void {
   const { status } = spawnSync(command, args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
-  console.log(`${status === 0 ? 'ok    ' : 'FAILED'} ${title}`);
-  failed ||= status !== 0;
+  report(title, status === 0);
+}
+
+function report(title: string, isWell: boolean): void {
+  console.log(`${isWell ? 'ok    ' : 'FAILED'} ${title}`);
+  failed ||= !isWell;
 }
 const binary = (name: string) => join(root, 'node_modules/.bin', name);
 
@@ -32,5 +37,10 @@ for (const path of Object.keys(exports).filter((path) => path !== './package.jso
   const name = `sluice${path.slice(1)}`;
   check(`import('${name}')`, process.execPath, '--input-type=module', '-e', `await import('${name}')`);
   check(`require('${name}')`, process.execPath, '--input-type=commonjs', '-e', `require('${name}')`);
+}
+for (const consumer of consumers) {
+  const complaints = compile(consumer, folder);
+  if (complaints !== '') console.log(complaints);
+  report(titleOf(consumer), complaints === '');
 }
 process.exit(failed ? 1 : 0);

@@ -1,0 +1,76 @@
+// A program that uses every public path, for check-types.ts to compile. It names nothing that only the DOM or only Node has.
+import axios from 'axios';
+import {
+  type BucketStore,
+  createThrottle,
+  type FetchCall,
+  isThrottleError,
+  keyValueStore,
+  logTo,
+  memoryStore,
+  perMinute,
+  quota,
+  readServerSignal,
+  slidingWindow,
+  throttleCalls,
+  throttleFetch,
+} from 'sluice';
+import { throttleAxios } from 'sluice/axios';
+import { indexedDbStore } from 'sluice/indexed-db';
+import { throttleKy } from 'sluice/ky';
+import { localStorageStore } from 'sluice/local-storage';
+import { github } from 'sluice/presets';
+import { redisStore } from 'sluice/redis';
+import { type ServiceWorkerScope, throttleServiceWorker } from 'sluice/service-worker';
+import { bucketStoreContract, faultyStore, ManualClock } from 'sluice/testing';
+import { throttleInterceptor } from 'sluice/undici';
+
+declare const redis: Parameters<typeof redisStore>[0];
+declare const ky: Parameters<typeof throttleKy>[0];
+declare const scope: ServiceWorkerScope;
+
+const values = new Map<string, unknown>();
+const stores: BucketStore[] = [
+  memoryStore(),
+  keyValueStore({ name: 'map', update: (key, change) => void values.set(key, change(values.get(key))) }),
+  indexedDbStore(),
+  localStorageStore(),
+  redisStore(redis),
+  faultyStore(memoryStore(), () => undefined),
+];
+const clock = new ManualClock();
+const throttles = stores.map((store) =>
+  createThrottle({ limits: [perMinute(100), slidingWindow({ name: 'b', limit: 5, interval: 1 })], store, clock }),
+);
+const throttle = createThrottle({ limits: (key) => quota({ limit: key.length, interval: 1_000 }) });
+const { limits, dialect } = github();
+
+export async function use(): Promise<void> {
+  const send = throttleFetch(throttle, {
+    key: ({ url }: FetchCall) => url.host,
+    cost: ({ input }) => (typeof input === 'string' ? 1 : 2),
+    match: ({ init }) => init?.method !== 'HEAD',
+    settle: async (answer) => ((await answer.json()) as { cost: number }).cost,
+    fetch: throttleFetch(createThrottle({ limits })),
+  });
+  const controller = new AbortController();
+  const answer: Response = await send('https://api.example.com/', { signal: controller.signal });
+  await send(new URL(answer.url));
+  await send(new Request(answer.url));
+  throttleAxios(axios.create(), throttle, { cost: ({ url }) => url.pathname.length, dialect: dialect ?? [] }).eject();
+  throttleKy(ky, throttle, { cost: ({ request }) => request.url.length });
+  throttleServiceWorker(scope, throttle, { match: ({ url }) => url.host !== '' }).eject();
+  throttleInterceptor(throttle, { cost: ({ url }) => url.pathname.length });
+  const double: number = await throttleCalls(async (n: number) => 2 * n, throttle)(1);
+  const signal = readServerSignal({ status: 429, headers: answer.headers, now: double });
+  await throttle.run(async () => signal, { signal: controller.signal, priority: 1 });
+  const grant = await throttle.wait('key', { cost: 2, maxWait: 1_000 });
+  await throttle.settle(grant, { cost: 1 });
+  const stop = throttle.on('rejected', ({ error }) => isThrottleError(error));
+  logTo(throttle, console);
+  stop();
+  for (const { name, run } of bucketStoreContract({ create: () => memoryStore(), advance: () => {} })) {
+    await run().catch(() => name);
+  }
+  await Promise.all(throttles.map((one) => one.close()));
+}
