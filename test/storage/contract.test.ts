@@ -15,7 +15,7 @@ const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 
 /** The contract on the clock of this machine: never early, and late by no more than a busy machine is. */
 function contractOf(options: Pick<StoreContractOptions, 'create' | 'sharer'>) {
-  const contract = bucketStoreContract({ ...options, advance: (ms) => sleep(ms + 2), precision: 150 });
+  const contract = bucketStoreContract({ ...options, advance: sleep, precision: 150 });
   return contract.map(({ name, run }) => ({ name, run, outcome: Promise.resolve() }));
 }
 

@@ -22,7 +22,7 @@ function contractOn(program: string) {
   const cases = bucketStoreContract({
     create: () => open(`${stores++}:`),
     sharer: (store) => open(prefixes.get(store) as string),
-    advance: (ms) => sleep(ms + 2),
+    advance: sleep,
     precision: 150,
   }).map((one: StoreContractCase) => ({ ...one, outcome: Promise.resolve() }));
   const start = async () => {

@@ -25,8 +25,6 @@ export function windowed(limit: number, interval: number, name?: string): Limit 
 /** What a case works with: a fresh store, a second handle on it, a key of its own, and time. */
 export interface Trial {
   readonly store: BucketStore;
-  /** Whether there is a second handle that is not just the first. */
-  readonly hasSharer: boolean;
   readonly key: string;
   /** The emission interval of limits that leak while a case runs, in ms. */
   readonly unit: number;
@@ -67,7 +65,6 @@ export function trialOf({ store, sharer, key, precision, advance }: TrialOptions
   };
   return {
     store,
-    hasSharer: sharer !== undefined,
     key,
     unit,
     moment: precision === 0 ? 1 : unit / 2,
