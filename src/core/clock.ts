@@ -17,13 +17,33 @@ export interface Clock {
   readonly timerSource?: TimerSource;
 }
 
-// The global one is behind a getter in Node, which costs as much as reading it. Under another name, as bundlers may make a `var` of
-// it: in the classic script of a worker one named `performance` would stand before the platform's.
-const steady = globalThis.performance;
+/** What vitest, Jest and Sinon leave at the timers they fake: the clock of these. */
+interface Faked {
+  readonly clock?: { readonly performance?: Pick<Performance, 'now'> };
+}
+
+// Under another name, as bundlers may make a `var` of it: in the classic script of a worker one named `performance` would stand
+// before the platform's.
+let steady: Pick<Performance, 'now'> = globalThis.performance;
+/** What brings `steady` to the time that went by on those before it, in ms. */
+let shift = 0;
+
+/** The monotonic clock that timers go by: the platform's, or that of a test that fakes the timers, whatever else it fakes. */
+function monotonic(): number {
+  const { clock } = setTimeout as Faked;
+  const current = clock?.performance ?? globalThis.performance;
+  if (current !== steady) {
+    shift += steady.now() - current.now();
+    // Instants of fake timers are whole: a fraction would make each of them a millisecond late.
+    if (clock) shift = Math.ceil(shift);
+    steady = current;
+  }
+  return steady.now() + shift;
+}
 
 const plainTimers: Timers = {
   timerSource: 'plain',
-  monotonic: () => steady.now(),
+  monotonic,
   setTimeout: (callback, ms) => setTimeout(callback, platformDelay(ms)),
   clearTimeout: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
 };
@@ -40,7 +60,7 @@ function timersHere(): Timers {
 /** The clock of this machine. In a page its timers go on while that is hidden: see docs/pages.md. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => steady.now(),
+  monotonic,
   setTimeout: (callback, ms) => timersHere().setTimeout(callback, ms),
   clearTimeout: (handle) => timersHere().clearTimeout(handle),
   get timerSource() {

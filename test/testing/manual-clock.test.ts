@@ -1,5 +1,5 @@
 import { ManualClock } from 'sluice/testing';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 
 /** A clock and a log of which timer went off at which instant. */
 function logged() {
@@ -9,7 +9,25 @@ function logged() {
   return { clock, log, note };
 }
 
+afterEach(() => void vi.unstubAllGlobals());
+
 describe('a manual clock', () => {
+  test.each([
+    ['setImmediate', []],
+    ['a MessageChannel alone', ['setImmediate']],
+    ['neither, as in jsdom under Jest', ['setImmediate', 'MessageChannel']],
+  ])('lets promises settle that wait for each other, with %s', async (_, missing) => {
+    for (const name of missing) vi.stubGlobal(name, undefined);
+    const { clock, log, note } = logged();
+    const later = async () => {
+      for (let turn = 0; turn < 50; turn++) await undefined;
+      clock.setTimeout(note('near'), 5);
+    };
+    void later();
+    await clock.advance(10);
+    expect(log).toEqual([['near', 5]]);
+  });
+
   test('stands still until it is told to go', async () => {
     const clock = new ManualClock({ now: 5000 });
     await new Promise((resolve) => setTimeout(resolve, 5));
