@@ -2,9 +2,9 @@ import type { Clock } from './clock.ts';
 
 /**
  * Where the timers of a clock come from: `'plain'` are those of the platform itself. In a hidden page, where these come once a
- * second and later once a minute, they come from a `'worker'` of the page at full rate. Where it may have none they are waits on
- * `'atomics'`, at full rate too, or else they come by a `'hop'`: set from a task that no timer started, which keeps them at
- * once a second.
+ * second and later once a minute, they come from a `'worker'` of the page at full rate. Where it may have none, or it is silent,
+ * they are waits on `'atomics'`, at full rate too in browsers that do not slow these down, as Firefox does. Else they come by a
+ * `'hop'`: set from a task that no timer started, which keeps them at once a second. It is what the latest of them showed.
  */
 export type TimerSource = 'plain' | 'worker' | 'atomics' | 'hop';
 
@@ -42,6 +42,9 @@ const tendingTime = 10_000;
 /** The longest wait on the cell, in ms: it cannot be taken back, so it must not keep for long what it is for. */
 const longestNap = 10_000;
 
+/** A timer of a hidden page that comes later than this, in ms, was slowed down, or the page was busy. */
+const tooLate = 100;
+
 /** What the worker says when it is ready; otherwise it tells which timer is due. */
 const ready = -1;
 
@@ -69,6 +72,11 @@ export class PageTimers implements Timers {
   #isReady = false;
   /** Memory that nobody changes, to wait on; undefined until it is tried, null if the page may have none. */
   #cell: Int32Array | null | undefined;
+  /**
+   * How many timers came too late while the page was hidden, each counting half as much as the one after it: what wakes them is
+   * judged by this. One that the worker calls is never too late, as a busy page is no fault of it.
+   */
+  #late = 0;
   /** Whether the page is frozen, in the back-forward cache, or on its way there or out of the world. */
   #isAway = false;
 
@@ -87,7 +95,7 @@ export class PageTimers implements Timers {
   get timerSource(): TimerSource {
     if (!this.#page.hidden) return 'plain';
     if (this.#isReady) return 'worker';
-    return this.#cell ? 'atomics' : 'hop';
+    return this.#cell && this.#late < 0.2 ? 'atomics' : 'hop';
   }
 
   monotonic(): number {
@@ -124,7 +132,7 @@ export class PageTimers implements Timers {
   }
 
   #setPlain(timer: Timer): void {
-    timer.plain = this.#plain.setTimeout(() => this.#wake(timer), timer.at - this.monotonic());
+    timer.plain = this.#plain.setTimeout(() => this.#wake(timer, tooLate), timer.at - this.monotonic());
   }
 
   #unset(timer: Timer): void {
@@ -140,11 +148,19 @@ export class PageTimers implements Timers {
     this.#tellWorker(timer);
   }
 
-  #wake(timer: Timer): void {
+  /** Calls a timer that is due. `limit` is how late it may be, in ms, if that judges what wakes the page. */
+  #wake(timer: Timer, limit = Infinity): void {
     if (!this.#timers.has(timer.id)) return;
-    if (this.monotonic() < timer.at) {
+    const late = this.monotonic() - timer.at;
+    if (late < 0) {
       this.#set(timer);
       return;
+    }
+    this.#late = this.#late / 2 + Number(this.#page.hidden && late > limit);
+    // Three in a row that the worker did not call.
+    if (this.#isReady && this.#late > 1.7) {
+      this.#endWorker();
+      this.#worker = null;
     }
     this.#forget(timer);
     timer.callback();
@@ -165,7 +181,10 @@ export class PageTimers implements Timers {
     port2.postMessage(undefined);
   }
 
-  /** Waits on a cell that nobody changes. Chromium does not slow that down in a hidden page, nor stop it in a frozen one. */
+  /**
+   * Waits on a cell that nobody changes. Chromium does not slow that down in a hidden page, nor stop it in a frozen one; Firefox
+   * slows it down as it does timers.
+   */
   #nap(timer: Timer, ms: number): void {
     if (this.#cell === null || this.#isAway) return;
     try {
@@ -181,7 +200,7 @@ export class PageTimers implements Timers {
         0,
         Math.min(ms, longestNap),
       );
-      void Promise.resolve(value).then(() => timer.nap === nap && !this.#isAway && this.#wake(timer));
+      void Promise.resolve(value).then(() => timer.nap === nap && !this.#isAway && this.#wake(timer, tooLate));
     } catch {
       this.#cell = null;
     }

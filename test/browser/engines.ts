@@ -35,5 +35,8 @@ export const engines: readonly Engine[] = [
 /** Where Chromium is; undefined if it is not there. */
 export const chromiumProgram: string | undefined = chromium;
 
+/** Where Firefox is; undefined if it is not there. */
+export const firefoxProgram: string | undefined = firefox;
+
 /** Where the program is that sets the clock of others; undefined if it is not there. */
 export const clockSetter: string | undefined = programOf('faketime');

@@ -5,7 +5,17 @@ import type { Lab } from './page/lab.ts';
 /** So many processes may show pages of one site; by itself Firefox takes four. */
 const mostProcesses = 8;
 
-export async function startFirefox(program: string): Promise<Browser> {
+/** What a tab of Firefox can be made to do besides. */
+export interface FirefoxTab extends Tab {
+  /** Puts it in front, which hides the others of its window. */
+  show(): Promise<void>;
+}
+
+export interface Firefox extends Browser {
+  open(url: string): Promise<FirefoxTab>;
+}
+
+export async function startFirefox(program: string): Promise<Firefox> {
   const browser = await launch({
     browser: 'firefox',
     executablePath: program,
@@ -18,13 +28,13 @@ export async function startFirefox(program: string): Promise<Browser> {
     open: async (url) => {
       const page = await browser.newPage();
       await page.goto(url);
-      return new FirefoxTab(page);
+      return new BidiTab(page);
     },
     close: () => browser.close(),
   };
 }
 
-class FirefoxTab implements Tab {
+class BidiTab implements FirefoxTab {
   readonly #page: Page;
 
   constructor(page: Page) {
@@ -37,6 +47,10 @@ class FirefoxTab implements Tab {
 
   async reload(): Promise<void> {
     await this.#page.reload();
+  }
+
+  show(): Promise<void> {
+    return this.#page.bringToFront();
   }
 
   close(): Promise<void> {

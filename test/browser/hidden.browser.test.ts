@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mostInAnyWindow } from '../../demo/analysis.ts';
 import { sleep } from './browser.ts';
 import { type Chromium, type ChromiumTab, startChromium } from './chromium.ts';
-import { chromiumProgram } from './engines.ts';
+import { chromiumProgram, firefoxProgram } from './engines.ts';
 import { jainPerSpan, longestGap, shareUsed } from './fairness.ts';
+import { type Firefox, type FirefoxTab, startFirefox } from './firefox.ts';
 import { faultsIn } from './ledger.ts';
 import type { StoreName } from './page/stores.ts';
 import { type Site, startSite } from './site.ts';
@@ -95,5 +96,63 @@ describe.skipIf(chromiumProgram === undefined)('in chromium, with three of four 
       expect(Math.min(...jainPerSpan(calls, interval)), store).toBeGreaterThanOrEqual(0.97);
       expect(longestGap(calls), store).toBeLessThanOrEqual((2 * 4 * (interval + margin)) / limit);
     }
+  });
+});
+
+describe.skipIf(firefoxProgram === undefined)('in firefox, with two of three tabs hidden', () => {
+  let site: Site;
+  let browser: Firefox;
+  let tabs: [FirefoxTab, FirefoxTab, FirefoxTab];
+  beforeAll(async () => {
+    site = await startSite();
+    browser = await startFirefox(firefoxProgram as string);
+    const open = (path: string) => browser.open(`${site.pages}${path}`);
+    tabs = [await open('/'), await open('/strict'), await open('/')];
+    await tabs[2].show();
+    for (const tab of tabs) await tab.call('countTimers', 100);
+    await sleep(1_000);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  /** Sends calls from a tab, on a key of its own. */
+  const begin = (tab: FirefoxTab, name: string) =>
+    tab.call('beginCalls', {
+      store: 'indexed-db',
+      key: name,
+      tab: name,
+      url: site.calls,
+      count: 200,
+      limit,
+      margin,
+      startAt: Date.now() + 500,
+    });
+  const timerOf = async (tab: FirefoxTab) => (await tab.call('status', undefined))?.timer;
+
+  it('one is woken by its worker at full rate, and one that may have none says that it is woken once a second', async () => {
+    const [free, strict] = tabs;
+    const before = await Promise.all(tabs.map((tab) => tab.call('countedTimers', undefined)));
+    await begin(free, 'free');
+    await begin(strict, 'strict');
+    // By then the first timers have shown what wakes them.
+    await sleep(2_500);
+    for (let look = 0; look < 8; look++) {
+      await sleep(250);
+      expect([await timerOf(free), await timerOf(strict)]).toEqual(['worker', 'hop']);
+    }
+    const calls = await site.takeLog();
+    const after = await Promise.all(tabs.map((tab) => tab.call('countedTimers', undefined)));
+    expect(await Promise.all(tabs.map((tab) => tab.call('visibility', undefined)))).toEqual([
+      'hidden',
+      'hidden',
+      'visible',
+    ]);
+    const woken = after.map((count, tab) => count - (before[tab] as number));
+    expect(Math.max(...woken.slice(0, 2))).toBeLessThan((woken[2] as number) / 4);
+    const ofFree = calls.filter(({ tab }) => tab === 'free').map(({ at }) => at);
+    const span = (ofFree.at(-1) as number) - (ofFree[0] as number);
+    expect((ofFree.length - 1) / span).toBeGreaterThan((0.7 * limit) / (interval + margin));
   });
 });

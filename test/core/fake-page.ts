@@ -35,6 +35,8 @@ export class FakePage {
   manner: WorkerManner = 'works';
   /** Whether the page may wait on memory. */
   hasMemory = false;
+  /** Whether these waits are slowed down as timers are, as in Firefox. */
+  isMemorySlow = false;
   /** How long a plain timer takes that is set for `ms`. */
   delay: (ms: number) => number = Math.floor;
   workersMade = 0;
@@ -43,6 +45,7 @@ export class FakePage {
   #plainTimers = new Set<PlainTimer>();
   #hiddenSince = Infinity;
   #isFrozen = false;
+  #isBusy = false;
   #held: (() => void)[] = [];
   /** How many timers in a row led to the task that runs. */
   #nesting = 0;
@@ -104,7 +107,19 @@ export class FakePage {
   resume(): void {
     this.#isFrozen = false;
     this.say('resume');
-    for (const task of this.#held.splice(0)) this.clock.setTimeout(task, 0);
+    this.#release();
+  }
+
+  /** A long task: what comes due has to wait until it is over. */
+  block(): void {
+    this.#isBusy = true;
+    this.#isFrozen = true;
+  }
+
+  unblock(): void {
+    this.#isBusy = false;
+    this.#isFrozen = false;
+    this.#release();
   }
 
   /** Sends one of the events of a page's life, as a task that no timer started. */
@@ -112,6 +127,10 @@ export class FakePage {
     this.#nesting = 0;
     const target = type.startsWith('page') ? this.window : this.document;
     target.dispatchEvent(new Event(type));
+  }
+
+  #release(): void {
+    for (const task of this.#held.splice(0)) this.clock.setTimeout(task, 0);
   }
 
   #task(callback: () => void, nesting = 0): void {
@@ -164,7 +183,11 @@ export class FakePage {
       // Not even a frozen page stops this.
       Atomics: {
         waitAsync: (_cell: unknown, _index: number, _value: number, ms: number) => ({
-          value: new Promise<void>((resolve) => void page.clock.setTimeout(resolve, ms)),
+          value: new Promise<void>((resolve) => {
+            const due = page.clock.monotonic() + ms;
+            const at = page.isMemorySlow && page.document.hidden ? Math.ceil(due / second) * second : due;
+            page.clock.setTimeout(() => (page.#isBusy ? page.#task(resolve) : resolve()), at - page.clock.monotonic());
+          }),
         }),
       },
       URL: {

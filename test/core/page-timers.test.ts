@@ -120,7 +120,65 @@ describe('the timers of a hidden page', () => {
     const came = chain(page, timers, 100);
     await clock.advance(20 * minute);
     expect(longestGap(came)).toBeLessThanOrEqual(1000);
-    expect(timers.timerSource).toBe(manner === 'dies' ? 'worker' : 'hop');
+    expect(timers.timerSource).toBe('hop');
+  });
+
+  test('come at full rate from memory once a worker that is ready has kept silent three times', async () => {
+    const { page, clock, timers } = setup('dies');
+    page.hasMemory = true;
+    page.setHidden(true);
+    await clock.advance(0);
+    const came = chain(page, timers, 100);
+    await clock.advance(boot + 1);
+    expect(timers.timerSource).toBe('worker');
+    await clock.advance(minute);
+    expect([timers.timerSource, page.workersAlive, page.workersMade]).toEqual(['atomics', 0, 1]);
+    expect(longestGap(came, 4000)).toBeLessThan(101);
+    page.setHidden(false);
+    page.setHidden(true);
+    await clock.advance(1000);
+    expect(page.workersMade).toBe(1);
+  });
+
+  test('stay with a worker that works, though the page is busy for seconds again and again', async () => {
+    const { page, clock, timers } = setup();
+    page.setHidden(true);
+    const came = chain(page, timers, 100);
+    for (let turn = 0; turn < 20; turn++) {
+      await clock.advance(1000);
+      page.block();
+      await clock.advance(3000);
+      page.unblock();
+    }
+    await clock.advance(1000);
+    expect([timers.timerSource, page.workersMade]).toEqual(['worker', 1]);
+    expect(came.length).toBeGreaterThan(150);
+  });
+
+  test('come once a second from memory that the browser slows down, and say so', async () => {
+    const { page, clock, timers } = setup('forbidden');
+    page.hasMemory = true;
+    page.isMemorySlow = true;
+    page.setHidden(true);
+    const came = chain(page, timers, 100);
+    await clock.advance(10 * minute);
+    expect(longestGap(came)).toBeLessThanOrEqual(1000);
+    expect(timers.timerSource).toBe('hop');
+  });
+
+  test('say that they come from memory again soon after the page was busy', async () => {
+    const { page, clock, timers } = setup('forbidden');
+    page.hasMemory = true;
+    page.setHidden(true);
+    chain(page, timers, 100);
+    await clock.advance(10_000);
+    page.block();
+    await clock.advance(500);
+    page.unblock();
+    await clock.advance(1);
+    expect(timers.timerSource).toBe('hop');
+    await clock.advance(400);
+    expect(timers.timerSource).toBe('atomics');
   });
 
   test.each(['forbidden', 'missing', 'never answers'] as const)(
