@@ -16,7 +16,7 @@ export interface Limit {
   readonly kind?: LimitKind;
   /** Calls per `interval`. Above 0. */
   readonly rate: number;
-  /** Milliseconds. Above 0. */
+  /** Milliseconds. Above 0. It, `interval / rate` and `burst * interval / rate` may be at most 2^40 (34 years). */
   readonly interval: number;
   /**
    * The most calls that may go at one instant from rest, the first included. At least 1.
@@ -38,7 +38,7 @@ export type LimitKind = 'leaky-bucket' | 'quota' | 'sliding-window';
 export interface QuotaOptions {
   /** Calls per `interval` that the server allows. A whole number, at least 1. */
   readonly limit: number;
-  /** Length of the server's window in ms. Above 0. */
+  /** Length of the server's window in ms. Above 0, at most 2^40 (34 years). */
   readonly interval: number;
   /**
    * How many of them may go at one instant. A whole number from 1 to `limit`.

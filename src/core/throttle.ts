@@ -22,12 +22,14 @@ export interface ThrottleOptions {
   readonly store?: BucketStore;
   /**
    * The most calls in flight per key, in this process. `run` and the adapters hold a place until their call ends; `wait` waits
-   * for a free place and holds none. A whole number of at least 1.
+   * for a free place and holds none. A `run` or `wait` inside the task of a `run` of the same key deadlocks once outer calls hold
+   * all places: put `run` around one request, see docs/limits.md. A whole number of at least 1.
    * @default Infinity
    */
   readonly concurrency?: number;
   /**
-   * The longest a call may wait, in ms, unless it says otherwise; at least 0.
+   * The longest a call may wait, in ms, unless it says otherwise; at least 0. It may be overrun by up to 100 ms where a timer or
+   * the store is late.
    * @default Infinity
    */
   readonly maxWait?: number;
@@ -196,7 +198,8 @@ export interface Throttle {
   wait(key?: string, options?: WaitOptions): Promise<Grant>;
 
   /**
-   * Waits, runs the task and frees its place among the calls in flight when the task ends.
+   * Waits, runs the task and frees its place among the calls in flight when the task ends. With `concurrency`, a task that waits
+   * for another `run` of its own key can wait for ever.
    * @param task gets the grant; what it returns or throws passes through untouched
    * @throws as `wait` does, before the task was started
    */

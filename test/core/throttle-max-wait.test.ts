@@ -212,6 +212,24 @@ describe('maxWait', () => {
     expect(calls.every((call) => call.error instanceof WaitTooLongError)).toBe(true);
   });
 
+  test.each([
+    [90, 'fulfilled'],
+    [110, 'rejected'],
+  ])('is overrun by a call whose timer comes %d ms late: %s', async (late, state) => {
+    const clock = new ManualClock();
+    const lateClock = {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      setTimeout: (callback: () => void, ms: number) => clock.setTimeout(callback, ms + late),
+      clearTimeout: (handle: unknown) => clock.clearTimeout(handle),
+    };
+    const throttle = createThrottle({ limits: { rate: 1, interval: 1_000 }, clock: lateClock });
+    await throttle.wait();
+    const call = outcomeOf(throttle.wait('default', { maxWait: 1_000 }), clock);
+    await clock.advance(2_000);
+    expect([call.state, call.at]).toEqual([state, 1_000 + late]);
+  });
+
   test.each([0.1, 0.4, 0.9, 1.3, 1234.1, 98_765.4321])('fits a wait of just that length at %s ms', async (at) => {
     const clock = new ManualClock();
     await clock.advance(at);

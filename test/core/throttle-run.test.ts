@@ -1,4 +1,4 @@
-import { createThrottle, type Grant, type ThrottleOptions } from 'sluice';
+import { createThrottle, type Grant, type ThrottleOptions, WaitTooLongError } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { FakeSignal } from './fake-signal.ts';
@@ -238,6 +238,34 @@ describe('concurrency', () => {
     expect(wait.state).toBe('pending');
     await advance(10);
     expect(wait.at).toBe(10);
+  });
+
+  test.each(['run', 'wait'] as const)(
+    'a %s inside a task of the same key waits for ever, or for its maxWait',
+    async (verb) => {
+      const { throttle, advance } = setup({ concurrency: 1 });
+      const inner = async (maxWait: number): Promise<unknown> =>
+        verb === 'run' ? throttle.run(async () => 'inner', { maxWait }) : throttle.wait('default', { maxWait });
+      const hung = vi.fn();
+      const bounded = throttle.run(() => inner(5_000)).catch((error) => error);
+      await advance(5_000);
+      await expect(bounded).resolves.toBeInstanceOf(WaitTooLongError);
+      void throttle.run(() => inner(Infinity)).finally(hung);
+      await advance(3_600_000);
+      expect(hung).not.toHaveBeenCalled();
+    },
+  );
+
+  test('a run around each request of a task, and none around the task, lets every request go', async () => {
+    const { throttle, task, advance } = setup({ concurrency: 1 });
+    const get = (name: string) => throttle.run(task(name, 10));
+    const both = async () => [await get('list'), await get('item')];
+    const answers = Promise.all([both(), both()]);
+    await advance(40);
+    expect(await answers).toEqual([
+      ['list', 'item'],
+      ['list', 'item'],
+    ]);
   });
 
   test('lets allow pass, which never waits', async () => {
