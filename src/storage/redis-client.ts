@@ -106,6 +106,8 @@ function clusterRunner(client: ObjectCluster): Runner {
 /** What both kinds of clients that can subscribe have in common. */
 interface Subscriber {
   readonly status?: string;
+  readonly isOpen?: boolean;
+  readonly isReady?: boolean;
   readonly stream?: { unref?(): void };
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;
@@ -128,6 +130,7 @@ export function canListen(client: RedisClient): boolean {
  */
 export function listenTo(client: RedisClient, channel: string, hear: (message: string) => void): () => void {
   if (!canListen(client)) return () => {};
+  const isFlat = has(client, 'defineCommand');
   const owner = client as unknown as Subscriber & { duplicate(): Subscriber };
   const subscriber = owner.duplicate();
   let isOpen = true;
@@ -135,12 +138,18 @@ export function listenTo(client: RedisClient, channel: string, hear: (message: s
     if (!isOpen) return;
     isOpen = false;
     forgetEnd();
-    end(subscriber);
+    // node-redis completes a connection that it has begun to make, and keeps it open.
+    if (subscriber.isOpen && subscriber.isReady === false)
+      for (const event of ['ready', 'error']) subscriber.on(event, () => end(subscriber));
+    else end(subscriber);
   };
   const forgetEnd = onEnd(owner, stop);
   subscriber.on('error', () => {});
-  const open = has(client, 'defineCommand') ? subscribeFlat : subscribeObject;
-  open(subscriber, channel, (message) => isOpen && hear(String(message))).catch(() => {});
+  const open = isFlat ? subscribeFlat : subscribeObject;
+  const opened = () => {
+    if (!isOpen) end(subscriber);
+  };
+  open(subscriber, channel, (message) => isOpen && hear(String(message))).then(opened, opened);
   return stop;
 }
 

@@ -63,6 +63,18 @@ describe.each(programs)('with %s', (_, program) => {
       await throttle.close();
       await eventually(async () => expect(await connections(admin)).toBe(2));
     });
+
+    test('leaves no connection behind where a throttle is closed while its own is being made', async () => {
+      await eventually(async () => expect(await connections(admin)).toBe(1));
+      const client = await connect(name);
+      for (let turns = 0; turns < 5; turns++) {
+        const throttle = throttleOn(client, { rate: 1, interval: 10 }, `${prefixes++}:`);
+        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        await throttle.close();
+      }
+      await sleep(100);
+      expect(await connections(admin)).toBe(2);
+    });
   });
 
   const opened = (redis: Redis): Redis => {

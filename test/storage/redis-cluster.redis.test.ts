@@ -48,6 +48,13 @@ afterAll(async () => {
   for (const node of nodes) await node.close();
 });
 
+/** How many clients the nodes have. */
+async function connections(): Promise<number> {
+  const lists = await Promise.all(admins.map((admin) => admin.client('LIST', 'TYPE', 'normal')));
+  const listening = await Promise.all(admins.map((admin) => admin.client('LIST', 'TYPE', 'pubsub')));
+  return [...lists, ...listening].join('').trim().split('\n').length;
+}
+
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 describe.each(Object.entries(clusterClients))('a cluster of three nodes with %s', (name, open) => {
@@ -70,6 +77,20 @@ describe.each(Object.entries(clusterClients))('a cluster of three nodes with %s'
     for (const admin of admins) expect(await admin.keys(`${name}:*`)).not.toEqual([]);
     for (const throttle of throttles) await throttle.close();
     for (const { close } of [one, other]) await close();
+  });
+
+  test('leaves no connection behind where a throttle is closed while its own is being made', async () => {
+    const { client, close } = await open((nodes[0] as RedisServer).port);
+    const throttleOn = (prefix: string) =>
+      createThrottle({ limits: { rate: 1, interval: 10 }, store: redisStore(client, { prefix }) });
+    for (let turns = 0; turns < 5; turns++) {
+      const throttle = throttleOn(`${name} ${turns}:`);
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      await throttle.close();
+    }
+    await close();
+    for (let look = 0; look < 50 && (await connections()) > admins.length; look++) await sleep(20);
+    expect(await connections()).toBe(admins.length);
   });
 
   test('lets a pause on one node reach those who wait, wherever they listen', async () => {
