@@ -106,6 +106,7 @@ function clusterRunner(client: ObjectCluster): Runner {
 /** What both kinds of clients that can subscribe have in common. */
 interface Subscriber {
   readonly status?: string;
+  readonly isCluster?: boolean;
   readonly isOpen?: boolean;
   readonly isReady?: boolean;
   readonly stream?: { unref?(): void };
@@ -131,8 +132,9 @@ export function canListen(client: RedisClient): boolean {
 export function listenTo(client: RedisClient, channel: string, hear: (message: string) => void): () => void {
   if (!canListen(client)) return () => {};
   const isFlat = has(client, 'defineCommand');
-  const owner = client as unknown as Subscriber & { duplicate(): Subscriber };
-  const subscriber = owner.duplicate();
+  const owner = client as unknown as Subscriber & { duplicate(options?: object): Subscriber };
+  // ioredis drops the promise when it subscribes again by itself. Its clusters do not, and take other arguments.
+  const subscriber = isFlat && !owner.isCluster ? owner.duplicate({ autoResubscribe: false }) : owner.duplicate();
   let isOpen = true;
   const stop = () => {
     if (!isOpen) return;

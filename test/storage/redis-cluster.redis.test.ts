@@ -50,8 +50,8 @@ afterAll(async () => {
 
 /** How many clients the nodes have. */
 async function connections(): Promise<number> {
-  const lists = await Promise.all(admins.map((admin) => admin.client('LIST', 'TYPE', 'normal')));
-  const listening = await Promise.all(admins.map((admin) => admin.client('LIST', 'TYPE', 'pubsub')));
+  const lists = await Promise.all(admins.map((admin) => admin.call('CLIENT', 'LIST', 'TYPE', 'normal')));
+  const listening = await Promise.all(admins.map((admin) => admin.call('CLIENT', 'LIST', 'TYPE', 'pubsub')));
   return [...lists, ...listening].join('').trim().split('\n').length;
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,8 +12,10 @@ export interface RedisServer {
   /** Stops the process where it is, as `SIGSTOP` does, until `thaw`. */
   freeze(): void;
   thaw(): void;
-  /** Kills it with `SIGKILL`. What it saved stays. */
-  kill(): Promise<void>;
+  /** Kills it with `SIGKILL`, or ends it as SHUTDOWN does, with `SIGTERM`. What it saved stays. */
+  kill(signal?: 'SIGKILL' | 'SIGTERM'): Promise<void>;
+  /** Removes what it saved, after `kill`. */
+  erase(): void;
   /** Starts it again on the same port, after `kill`. */
   start(): Promise<void>;
   /** Kills it and removes what it saved. */
@@ -41,11 +43,14 @@ export async function startRedis(settings: readonly string[] = [], command = pro
     port,
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
-    kill: async () => {
+    kill: async (signal = 'SIGKILL') => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, 'exit');
-      child.kill('SIGKILL');
+      child.kill(signal);
       await ended;
+    },
+    erase: () => {
+      for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
     },
     start: async () => {
       child = await launch(command, [...args, ...settings]);
