@@ -654,16 +654,14 @@ export class Lane {
     // Who is called back before the first await must see that the store is asked.
     this.#asking = begun;
     this.#askingSince = this.#host.clock.monotonic();
-    let answer: T | undefined;
     try {
       // Where few places are free, those who leave together ask together.
       if (Math.min(this.#waiters.size, this.#free) < enough) await begun;
-      answer = await ask(this.#host.plan(this.key));
+      digest(await ask(this.#host.plan(this.key)));
     } catch (error) {
       await begun;
       fail(error);
     }
-    if (answer !== undefined) digest(answer);
     if (this.#returning !== undefined) await this.#whenReturned();
     this.#goOn();
   }

@@ -1,4 +1,12 @@
-import { type BucketStore, createThrottle, memoryStore, StoreError, slidingWindow, type ThrottleOptions } from 'sluice';
+import {
+  type BucketStore,
+  createThrottle,
+  memoryStore,
+  StoreError,
+  slidingWindow,
+  type TakeAnswer,
+  type ThrottleOptions,
+} from 'sluice';
 import { type Fault, faultyStore, ManualClock, type StoreOperation } from 'sluice/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FakeSignal } from './fake-signal.ts';
@@ -317,6 +325,30 @@ describe('an answer that comes after the 5 seconds', () => {
     await clock.advance(0);
     await clock.advance(20_000);
     expect(call.state).toBe('fulfilled');
+  });
+});
+
+describe.each([
+  ['nothing', () => undefined],
+  ['no grants', (answer: TakeAnswer) => ({ ...answer, granted: undefined })],
+  ['more grants than calls', (answer: TakeAnswer) => ({ ...answer, granted: Array(3).fill(answer.granted[0]) })],
+] as const)('a store that answers with %s', (_, spoil) => {
+  test.each(['memory', 'reject'] as const)('holds up no line, with %s', async (onStoreError) => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore({ clock }), clock);
+    let isSpoiled = true;
+    const take: BucketStore['take'] = async (key, request) => {
+      const answer = await store.take(key, request);
+      return isSpoiled ? (spoil(answer) as TakeAnswer) : answer;
+    };
+    const throttle = createThrottle({ limits, clock, store: { ...store, take }, onStoreError });
+    const calls = [1, 2].map(() => outcomeOf(throttle.wait(), clock));
+    await clock.advance(0);
+    isSpoiled = false;
+    calls.push(outcomeOf(throttle.wait(), clock));
+    await clock.advance(10 * T);
+    expect(calls.map((call) => call.times)).toEqual([1, 1, 1]);
+    expect(calls[2]?.state).toBe('fulfilled');
   });
 });
 
