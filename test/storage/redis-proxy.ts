@@ -28,7 +28,12 @@ export async function startProxy(target: number): Promise<Way> {
       });
     }
     near.pipe(far);
-    far.on('data', (chunk) => void setTimeout(() => near.write(chunk), proxy.delay));
+    // In order, also while the delay changes.
+    const answers: Buffer[] = [];
+    far.on('data', (answer) => {
+      answers.push(answer);
+      setTimeout(() => near.write(answers.shift() as Buffer), proxy.delay);
+    });
   });
   const cut = () => {
     for (const socket of sockets) socket.destroy();
