@@ -1,8 +1,14 @@
-import { change, type Guard, grantInGuards, guardsAllowAt } from './change.ts';
+import { change, grantInPast, type Past, pastAllowsAt } from './change.ts';
 import { type Cost, costIn } from './cost.ts';
 import { longAgo, type Plan, planOf, type Rule, samePlan } from './limit.ts';
-import { grantInPool, type Pool, poolAllowsAt } from './pool.ts';
+import { grantInPools, type Pool, poolsAllowAt } from './pool.ts';
 import { addMark, emptyWindow, type Window, windowAllowAt } from './window.ts';
+
+/** All that was reserved for later than `after` became `ms` later. */
+export interface SlotMove {
+  readonly after: number;
+  readonly ms: number;
+}
 
 /** Where one key stands. All instants are in ms on the clock of its store. */
 export interface Bucket {
@@ -16,12 +22,18 @@ export interface Bucket {
   tats: number[];
   /** Per limit its window, where it has one. Undefined if none has. */
   windows: (Window | undefined)[] | undefined;
-  /** What holds while limits that were changed overlap. */
-  guards: Guard[] | undefined;
-  /** What the server says is left; undefined if it said nothing that still holds. */
-  pool: Pool | undefined;
+  /** Per limit the calls from before and since it changed, as long as they matter to the limits before. Undefined if none changed. */
+  past: (Past | undefined)[] | undefined;
+  /** What the server says is left, in the order in which it ends; undefined if it said nothing that still holds. */
+  pools: Pool[] | undefined;
   /** The latest instant that was reserved ahead of its time. */
   latest: number;
+  /** The latest slot that was reserved by a caller who goes then, whatever becomes later; long ago if there is none. */
+  fixed: number;
+  /** How much later reserved slots have become, in ms, all moves together. A receipt that has seen less is of a slot before them. */
+  moved: number;
+  /** The latest of those moves, the oldest first; undefined if there was none of late. */
+  moves: SlotMove[] | undefined;
   /**
    * Per limit how much its tat went down, in ms, all refunds together; undefined if it never did. A receipt that has seen less
    * is older than the refund. What ends the worth of all receipts raises this past them.
@@ -36,22 +48,26 @@ export function newBucket(plan: Plan): Bucket {
     plan,
     gate: longAgo,
     tats: plan.atRest.slice(),
-    guards: undefined,
-    pool: undefined,
+    past: undefined,
+    pools: undefined,
     refunds: undefined,
     own: undefined,
     windows: plan.leaky ? undefined : plan.rules.map((rule) => (rule.window === 0 ? undefined : emptyWindow())),
     latest: longAgo,
+    fixed: longAgo,
+    moved: 0,
+    moves: undefined,
   };
 }
 
 /**
- * Says when a call conforms to every limit and the gate: an instant not before `now`; Infinity for never, when the cost is
+ * Says when a call conforms to every limit and the gate: an instant not before `from`; Infinity for never, when the cost is
  * above a burst. Changes nothing.
+ * @param now the instant by which the gate is judged
  */
-export function conformsAt(bucket: Bucket, cost: Cost, now: number): number {
+export function conformsAt(bucket: Bucket, cost: Cost, from: number, now: number = from): number {
   const { rules } = bucket.plan;
-  let at = bucket.gate > now ? bucket.gate : now;
+  let at = bucket.gate > now ? bucket.gate : from;
   for (let index = 0; index < rules.length; index++) {
     const rule = rules[index] as Rule;
     const calls = typeof cost === 'number' ? cost : costIn(rule, cost);
@@ -63,8 +79,8 @@ export function conformsAt(bucket: Bucket, cost: Cost, now: number): number {
         : windowAllowAt(bucket.windows?.[index] as Window, rule.window, rule.burst, calls);
     if (allowAt > at) at = allowAt;
   }
-  if (bucket.guards !== undefined) at = Math.max(at, guardsAllowAt(bucket.guards, cost));
-  return bucket.pool === undefined ? at : poolAllowsAt(bucket.pool, cost, at);
+  if (bucket.past !== undefined) at = pastAllowsAt(bucket.past, rules, cost, at);
+  return bucket.pools === undefined ? at : poolsAllowAt(bucket.pools, cost, at);
 }
 
 /** Notes a call that goes at `at`, an instant that `conformsAt` gave, in every limit. */
@@ -84,8 +100,8 @@ export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): vo
     }
   }
   if (at > now && at > bucket.latest) bucket.latest = at;
-  if (bucket.guards !== undefined) bucket.guards = grantInGuards(bucket.guards, cost, at, now);
-  if (bucket.pool !== undefined) bucket.pool = grantInPool(bucket.pool, cost, at, now);
+  if (bucket.past !== undefined) bucket.past = grantInPast(bucket.past, rules, cost, at, now);
+  if (bucket.pools !== undefined) bucket.pools = grantInPools(bucket.pools, cost, at, now);
 }
 
 /**
@@ -94,13 +110,14 @@ export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): vo
  */
 export function grantNow(bucket: Bucket, now: number): boolean {
   const { only } = bucket.plan;
-  if (only === undefined || bucket.guards !== undefined || bucket.pool !== undefined) {
+  if (only === undefined || bucket.past !== undefined || bucket.pools !== undefined) {
     if (conformsAt(bucket, 1, now) > now) return false;
     grantAt(bucket, 1, now, now);
     return true;
   }
   const tat = bucket.tats[0] as number;
-  if (bucket.gate > now || tat - only.tolerance > now) return false;
+  // In this sense, so that a clock without a number grants nothing.
+  if (!(bucket.gate <= now && tat - only.tolerance <= now)) return false;
   bucket.tats[0] = (tat > now ? tat : now) + only.emissionInterval;
   return true;
 }
@@ -127,27 +144,31 @@ export function atRest(bucket: Bucket, now: number): boolean {
 }
 
 /** When the bucket will be as good as new if nothing more happens: an instant, long ago if it was never used. */
-export function restsAt({ plan, gate, tats, windows, guards = [], pool }: Bucket): number {
-  let at = Math.max(gate, pool?.until ?? longAgo);
+export function restsAt({ plan, gate, tats, windows, past, pools }: Bucket): number {
+  let at = Math.max(gate, pools?.at(-1)?.until ?? longAgo);
   for (let index = 0; index < tats.length; index++) {
     const rule = plan.rules[index] as Rule;
     // A cost near the burst needs a bucket that has rested for its margin too.
     const rest = rule.window === 0 ? (rule.burst - 1) * rule.emissionInterval - rule.tolerance : rule.window;
-    at = Math.max(at, sum(tats[index] as number, rest), windows?.[index]?.free ?? longAgo);
+    at = Math.max(
+      at,
+      sum(tats[index] as number, rest),
+      windows?.[index]?.free ?? longAgo,
+      past?.[index]?.until ?? longAgo,
+    );
   }
-  for (const { tat } of guards) at = Math.max(at, tat);
   return at;
 }
 
 /**
- * Makes a bucket ready for the limits it is asked with, unless it has limits of its own. What was used is kept in proportion
- * where a limit changed.
+ * Makes a bucket ready for the limits it is asked with, unless it has limits of its own.
+ * @param since when the limits changed, if that was before `now`
  */
-export function adapt(bucket: Bucket, plan: Plan, now: number): void {
+export function adapt(bucket: Bucket, plan: Plan, now: number, since: number = now): void {
   if (bucket.own !== undefined && bucket.own.margin !== plan.margin)
     bucket.own = planOf(bucket.own.limits, plan.margin);
   const next = bucket.own ?? plan;
   if (bucket.plan === next) return;
-  if (!samePlan(bucket.plan, next)) change(bucket, next, now);
+  if (!samePlan(bucket.plan, next)) change(bucket, next, Math.min(since, now));
   bucket.plan = next;
 }

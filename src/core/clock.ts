@@ -1,3 +1,4 @@
+import { outOfRange } from './check.ts';
 import { PageTimers, platformDelay, type TimerSource, type Timers } from './page-timers.ts';
 
 /**
@@ -67,6 +68,14 @@ export const systemClock: Clock = {
     return timersHere().timerSource as TimerSource;
   },
 };
+
+/**
+ * Checks what a clock shows.
+ * @throws RangeError if it is no instant: nothing could be told to be over
+ */
+export function checkInstant(name: keyof Clock, instant: number): number {
+  return Number.isFinite(instant) ? instant : outOfRange(`clock.${name}()`, 'a finite number', instant);
+}
 
 /**
  * The smallest step of time in a bucket, in ms: about half a microsecond. It is a power of two, so that instants since the

@@ -46,6 +46,10 @@ export class CallGrant implements Grant {
     return this.tats === undefined ? (this.from as Receipt).cost : 1;
   }
 
+  get plan(): Plan {
+    return this.tats === undefined ? (this.from as Receipt).plan : (this.from as Plan);
+  }
+
   get receipt(): Receipt {
     const { monotonic, from, tats } = this;
     if (tats === undefined) return from as Receipt;

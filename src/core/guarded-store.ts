@@ -54,7 +54,7 @@ export class GuardedStore implements BucketStore {
   constructor(store: BucketStore, local: BucketStore, onError: OnStoreError, clock: Clock, events: Events) {
     this.name = store.name;
     this.shared = store.shared;
-    this.hears = store.hears ?? true;
+    this.hears = store.hears ?? store.watch !== undefined;
     this.#store = store;
     this.#local = local;
     this.#onError = onError;
@@ -111,8 +111,10 @@ export class GuardedStore implements BucketStore {
     return this.#do(key, (store) => store.sync(key, said, plan));
   }
 
-  peek(key: string, plan: Plan): Answer<Standing> {
-    const answer = this.#do(key, (store) => store.peek(key, plan));
+  peek(key: string, plan: Plan, without?: Receipt): Answer<Standing> {
+    const ours = (store: BucketStore) =>
+      (without?.standIn ?? false) === (store === this.#local) ? without : undefined;
+    const answer = this.#do(key, (store) => store.peek(key, plan, ours(store)));
     if (!this.#untold.has(key)) return answer;
     return isPromise(answer)
       ? answer.then((standing) => this.#withUntold(key, standing))
@@ -128,6 +130,10 @@ export class GuardedStore implements BucketStore {
     this.#local.reset(key);
     this.#untold.delete(key);
     return this.#do(key, (store) => store.reset(key));
+  }
+
+  adapt(before: (key: string) => Plan, after: (key: string) => Plan): void {
+    this.#local.adapt?.(before, after);
   }
 
   watch(listener: (news: StoreNews) => void): () => void {

@@ -1,3 +1,4 @@
+import type { Bucket } from './bucket.ts';
 import { type Clock, tick } from './clock.ts';
 import { type Cost, costIn, sameCost } from './cost.ts';
 import { CostExceedsBurstError, QueueFullError, WaitTooLongError } from './errors.ts';
@@ -8,6 +9,7 @@ import { storePatience } from './guarded-store.ts';
 import { Heap } from './heap.ts';
 import { type Plan, type Rule, samePlan } from './limit.ts';
 import { type InLine, Line } from './line.ts';
+import { asMoved, spacingOf } from './operations.ts';
 import { costInPool } from './pool.ts';
 import { joined } from './settlement.ts';
 import { ignoreAbort, onAbort, reasonOf } from './signals.ts';
@@ -28,13 +30,11 @@ export interface LaneHost {
   readonly events: Events;
   /** The most calls that may wait per key. */
   readonly maxQueue: number;
-  /** How late a call may leave after its slot, in ms. */
-  readonly lateness: number;
   plan(key: string): Plan;
   /** The most calls of a key in flight just now. */
   places(key: string): number;
-  /** The limits that the store holds the key to, if it can tell on the spot. */
-  planIn(key: string, now: number): Plan | undefined;
+  /** The bucket of the key, if the store hands its buckets out. */
+  bucketOf(key: string, now: number): Bucket | undefined;
   /** The monotonic instant until which the key is paused as far as this process knows; -Infinity if it is not. */
   pausedUntil(key: string): number;
   /** Says that calls go again after a pause. */
@@ -75,9 +75,10 @@ export interface WaitRequest {
   readonly holdsPlace: boolean;
 }
 
-/** A reserved slot, held for whoever is at the head when it comes. */
+/** When the next call goes. */
 interface Slot {
-  readonly receipt: Receipt;
+  /** The reservation, which is for whoever is at the head when it comes; undefined if the lane asks when it wakes. */
+  readonly receipt: Receipt | undefined;
   /** When it comes, on the monotonic clock. */
   readonly due: number;
   /** The waiter it was asked for; undefined if others have come before it since. */
@@ -94,8 +95,11 @@ interface Move {
 /** What a waiter's promise has not replaced yet. */
 const unset = () => {};
 
-/** How long before a slot a lane looks whose store does not hear of others, in ms: most stores answer sooner. */
-const lookBefore = 50;
+/** How long before its slot a lane looks at most whose store does not hear of others, in ms. */
+const earliestLook = 50;
+
+/** A pause elsewhere that is shorter than this, in ms, is no news: the slot comes after it. */
+const leastPause = 10;
 
 /** The most calls that one store operation carries. */
 const mostPerPass = 512;
@@ -143,6 +147,13 @@ export class Lane {
   #batch = 0;
   #asking: Promise<void> | undefined;
   #askingSince = 0;
+  /** How long the latest answer of the store took, in ms. */
+  #answerTook = 0;
+  /**
+   * How far apart slots were, in ms, when it woke too late for its own to be of use. Until it wakes sooner it reserves none, and
+   * asks when it wakes. Undefined otherwise.
+   */
+  #missedSpacing: number | undefined;
   #returning: Promise<unknown> | undefined;
   #lookedAt = 0;
   #advancing = false;
@@ -294,7 +305,7 @@ export class Lane {
     const { maxQueue } = this.#host;
     let plan: Plan | undefined;
     try {
-      plan = this.#slot?.receipt.plan ?? this.#host.planIn(this.key, now) ?? this.#plan;
+      plan = this.#slot?.receipt?.plan ?? this.#host.bucketOf(this.key, now)?.plan ?? this.#plan;
     } catch (error) {
       return error;
     }
@@ -429,7 +440,7 @@ export class Lane {
     };
     const moving = async () => {
       // A slot that the store cannot take back is lost, which wastes one call.
-      if (slot !== undefined) await this.#giveBack(slot.receipt).catch(() => {});
+      if (slot?.receipt !== undefined) await this.#giveBack(slot.receipt).catch(() => {});
       await Promise.all(moves.map(make));
     };
     this.#asking = this.#goOnAfter(moving()).then(() => {
@@ -442,9 +453,10 @@ export class Lane {
     await this.#host.store.giveBack(this.key, receipt);
   }
 
-  /** Looks into the store for a pause that came elsewhere. */
+  /** Looks where its slot is by now: others have moved the bucket. */
   look(): void {
     this.#lookedAt = -Infinity;
+    if (this.#slot?.receipt === undefined) this.#slot = undefined;
     this.advance();
   }
 
@@ -502,6 +514,8 @@ export class Lane {
     if (pacedUntil !== undefined && pacedUntil > now) return this.#rest(now, pacedUntil);
     if (this.#slot === undefined) return this.#ask(undefined);
     const { due, receipt, owner } = this.#slot;
+    if (due <= now) this.#noteWake(now - due);
+    if (receipt === undefined) return owner === head && due > now ? this.#rest(now, due) : this.#ask(undefined);
     // A slot that fits nobody any more holds up the line.
     if ((owner === undefined || owner.rank === undefined) && !sameCost(head.cost, receipt.cost))
       return this.#ask(receipt);
@@ -510,8 +524,12 @@ export class Lane {
       this.#reject(head, this.#tooLong(due, now, head.deadline - head.since, head.since));
       return undefined;
     }
-    // A call that leaves late would collide with the slots that others were given.
-    if (now - due > this.#host.lateness) return this.#ask(receipt);
+    // A call that leaves late would collide with the slots that others were given. Where no news come, but answers at once, the
+    // store is asked where the slot is by now.
+    if (now - due > this.#lateness || (this.#host.store.hears === false && this.#answerTook === 0))
+      return this.#ask(receipt);
+    // Through a long pause nobody looked: it may have become longer.
+    if (this.#host.store.shared && now - this.#lookedAt > 2 * lookAgainAfter) return this.#look(now);
     if (!this.#mayGo(now)) return undefined;
     this.#slot = undefined;
     if (!this.#serve(receipt, owner, due)) this.#return(receipt);
@@ -536,18 +554,21 @@ export class Lane {
   /** How long to sleep for a slot. A pause that came elsewhere is looked for on the way. */
   #sleep(now: number, due: number): number | undefined {
     if (!this.#host.store.shared) return this.#rest(now, due);
-    const isDeaf = this.#host.store.hears === false && this.#lookedAt < due - lookBefore;
+    const lookBefore = Math.min(earliestLook, 2 + 4 * this.#answerTook);
+    const isDeaf = this.#host.store.hears === false && this.#lookedAt < due - lookBefore && this.#answerTook > 0;
     const lookAt = Math.min(this.#lookedAt + lookAgainAfter, isDeaf ? due - lookBefore : Infinity);
-    if (lookAt > now) return this.#rest(now, Math.min(due, lookAt));
+    return lookAt > now ? this.#rest(now, Math.min(due, lookAt)) : this.#look(now);
+  }
+
+  /** Looks into the store for what others did. */
+  #look(now: number): undefined {
     this.#lookedAt = now;
-    return this.#operate(
+    this.#operate(
       (plan) => this.#host.store.peek(this.key, plan),
-      ({ pausedFor, plan, wait }) => {
-        if (pausedFor > 0) {
-          // Each of those who share the key tries with one call, not all with all.
-          if (this.#probe === undefined) this.probeNext(true);
-          this.#host.notePause(this.key, pausedFor);
-        }
+      (standing) => {
+        const { pausedFor, plan, wait } = standing;
+        this.#notePause(pausedFor);
+        this.#moveSlot(standing);
         const hasChanged = this.#plan !== undefined && !samePlan(plan, this.#plan);
         if (hasChanged || this.#comesTooLate(wait)) this.#giveSlotBack();
         this.#plan = plan;
@@ -556,9 +577,42 @@ export class Lane {
     );
   }
 
+  /** Stops the line for a pause that came elsewhere, `ms` of which are left. */
+  #notePause(ms: number): void {
+    if (ms <= 0) return;
+    // After a pause, each sharer sends one call first.
+    if (this.#probe === undefined) this.probeNext(true);
+    this.#host.notePause(this.key, ms);
+  }
+
+  /** Moves the slot as far as it has become later. */
+  #moveSlot(standing: Standing): void {
+    const receipt = this.#slot?.receipt;
+    const later = receipt && asMoved(receipt, standing);
+    if (this.#slot === undefined || receipt === undefined || later === undefined) return;
+    this.#slot = { ...this.#slot, receipt: later, due: this.#slot.due + later.slot - receipt.slot };
+  }
+
+  /** Whether the next call gets a slot of its own: others who share the bucket build on it. */
+  get #reserves(): boolean {
+    return this.#host.store.bucket === undefined && this.#missedSpacing === undefined;
+  }
+
+  /** Notes how late it woke for its slot, in ms. */
+  #noteWake(late: number): void {
+    const receipt = this.#slot?.receipt;
+    const spacing = receipt === undefined ? this.#missedSpacing : spacingOf(receipt);
+    this.#missedSpacing = spacing !== undefined && late >= spacing && late > this.#lateness ? spacing : undefined;
+  }
+
+  /** How late a call may leave after its slot, in ms. */
+  get #lateness(): number {
+    return this.#plan?.lateness ?? 0;
+  }
+
   /** Whether the slot comes later than a call could go that has none: the bucket was reset, or another's call cost less. */
   #comesTooLate(wait: number): boolean {
-    if (this.#slot === undefined || costInPool(this.#slot.receipt.cost) > 1) return false;
+    if (this.#slot?.receipt === undefined || costInPool(this.#slot.receipt.cost) > 1) return false;
     return this.#slot.due - this.#host.clock.monotonic() - wait > 1;
   }
 
@@ -593,6 +647,8 @@ export class Lane {
   #ask(instead: Receipt | undefined): number | undefined {
     const { clock, store } = this.#host;
     const now = clock.monotonic();
+    const reserves = this.#reserves;
+    const missedBy = instead === undefined ? 0 : now - (this.#slot?.due ?? now);
     this.#slot = undefined;
     this.#lookedAt = now;
     this.#askingSince = now;
@@ -609,12 +665,15 @@ export class Lane {
       }
       const longest = callers.reduce((most, { deadline }) => Math.max(most, deadline - now), 0);
       // Rounded up, so that a wait of just the maxWait fits whatever the clock's fractions.
-      const ahead = Math.ceil(longest / tick) * tick;
-      return store.take(this.key, { plan, costs: callers.map((caller) => caller.cost), ahead, instead });
+      const ahead = reserves ? Math.ceil(longest / tick) * tick : 0;
+      const { lateness } = this.#plan ?? plan;
+      const waited = callers.reduce((least, { since }) => Math.min(least, now - since), Infinity);
+      const late = Math.min(lateness, Math.max(missedBy, Math.min(waited, lateness - this.#answerTook), 0));
+      return store.take(this.key, { plan, costs: callers.map((caller) => caller.cost), ahead, instead, late });
     };
     return this.#operate(
       take,
-      (answer) => this.#digest(callers, answer),
+      (answer) => this.#digest(callers, answer, reserves),
       (error) => {
         if (callers.length === 0) callers = this.#waiters.firstFew(1);
         for (const caller of callers) this.#reject(caller, error);
@@ -657,7 +716,10 @@ export class Lane {
     try {
       // Where few places are free, those who leave together ask together.
       if (Math.min(this.#waiters.size, this.#free) < enough) await begun;
-      digest(await ask(this.#host.plan(this.key)));
+      const asked = ask(this.#host.plan(this.key));
+      const answer = await asked;
+      this.#answerTook = isPromise(asked) ? this.#host.clock.monotonic() - this.#askingSince : 0;
+      digest(answer);
     } catch (error) {
       await begun;
       fail(error);
@@ -689,8 +751,10 @@ export class Lane {
     if (this.#asking === undefined) this.#trim();
   }
 
-  #digest(callers: readonly Waiter[], { granted, reserved, wait, exceeded }: TakeAnswer): void {
+  #digest(callers: readonly Waiter[], answer: TakeAnswer, reserves: boolean): void {
+    const { granted, reserved, wait, exceeded, pausedFor = 0 } = answer;
     const now = this.#host.clock.monotonic();
+    if (this.#host.store.bucket === undefined && pausedFor > leastPause) this.#notePause(pausedFor);
     this.#plan = (reserved ?? granted[0])?.plan ?? this.#plan;
     this.#batch = granted.length < callers.length ? 2 : callers.length * 4;
     const unwanted: Receipt[] = [];
@@ -701,7 +765,9 @@ export class Lane {
     for (let index = 0; index < granted.length; index++) {
       const receipt = granted[index] as Receipt;
       const owner = callers[index] as Waiter;
-      if (isStale || !this.#mayGo(now) || !this.#serve(receipt, inOrder ? owner : undefined, now))
+      // A call that had to wait for its slot, and wakes late, goes on the slot.
+      const at = now - Math.max(0, answer.now - receipt.slot);
+      if (isStale || !this.#mayGo(now) || !this.#serve(receipt, inOrder ? owner : undefined, at))
         unwanted.push(receipt);
       inOrder &&= owner.rank === undefined;
     }
@@ -716,8 +782,12 @@ export class Lane {
     if (next === undefined) return;
     if (exceeded !== undefined) {
       this.#reject(next, new CostExceedsBurstError(this.key, exceeded.cost, exceeded.burst, exceeded.limitName));
-    } else if (reserved === undefined || now + wait > next.deadline) {
+    } else if ((reserved === undefined && reserves) || now + wait > next.deadline) {
       this.#reject(next, this.#tooLong(now + wait, now, next.deadline - next.since, next.since));
+    } else if (!reserves) {
+      // Who was granted a call lets others ask first who wake for the same instant.
+      const yields = this.#host.store.shared && granted.length > 0;
+      this.#slot = { receipt: undefined, due: now + Math.max(yields ? wait + 1 : wait, tick), owner: next };
     }
   }
 
@@ -732,11 +802,9 @@ export class Lane {
 
   #giveSlotBack(): number {
     this.#batch = 0;
-    if (this.#slot !== undefined) {
-      const { receipt } = this.#slot;
-      this.#slot = undefined;
-      this.#return(receipt);
-    }
+    const receipt = this.#slot?.receipt;
+    this.#slot = undefined;
+    if (receipt !== undefined) this.#return(receipt);
     return Infinity;
   }
 
@@ -760,10 +828,15 @@ export class Lane {
   #earliest(cost: Cost, priority: number): number {
     const paused = this.#host.pausedUntil(this.key);
     if (this.#slot === undefined) return paused;
-    const { due, receipt } = this.#slot;
+    const { due, receipt, owner } = this.#slot;
+    const next = receipt ?? owner;
     // One that passes others may be the next, but not before the slot, unless it is smaller.
-    if (priority > this.#lowestPriority) return sameCost(cost, receipt.cost) ? Math.max(paused, due) : paused;
-    const { plan, slot, before = receipt.after } = receipt;
+    if (priority > this.#lowestPriority)
+      return next !== undefined && sameCost(cost, next.cost) ? Math.max(paused, due) : paused;
+    const here = receipt === undefined ? this.#host.bucketOf(this.key, this.#host.clock.monotonic()) : undefined;
+    const plan = receipt?.plan ?? here?.plan;
+    if (plan === undefined) return paused;
+    const { slot = due, before = receipt?.after ?? here?.tats ?? [] } = receipt ?? {};
     const tats = before.map((tat) => due + tat - slot);
     const calls = this.#loadOf(plan).map((waiting, index) => waiting + costIn(plan.rules[index] as Rule, cost));
     return lineEndsAt(plan, tats, Math.max(paused, due), calls);
@@ -774,23 +847,25 @@ export class Lane {
     return this.#slot?.due;
   }
 
+  /** The reservation that the line holds; undefined if it holds none. */
+  get reservation(): Receipt | undefined {
+    return this.#slot?.receipt;
+  }
+
+  /** The call whose turn comes first, if it waits for its limits; undefined otherwise. */
+  get head(): Waiter | undefined {
+    return this.#slot === undefined ? undefined : this.#waiters.first;
+  }
+
   /**
    * When the last of the line will go, as far as can be told now, on the monotonic clock; undefined if nobody waits.
    * @param first when the next one goes
+   * @param standing of the bucket without the slot
    */
   lastDue(first: number, { plan, limits }: Standing, now: number): number | undefined {
     if (this.#waiters.size === 0) return undefined;
-    const slot = this.#slot;
-    const reserved = slot?.receipt.cost ?? 0;
-    // A slot that comes too early is exchanged, and counts as given back.
-    const isKept = slot !== undefined && first - slot.due <= this.#host.lateness;
-    const load = this.#loadOf(plan);
-    const tats = plan.rules.map((rule, index) => {
-      const tat = now + (limits[index] as LimitStatus).resetAfter - rule.window;
-      return isKept ? tat : tat - costIn(rule, reserved) * rule.emissionInterval;
-    });
-    const calls = plan.rules.map((rule, index) => (load[index] as number) - (isKept ? costIn(rule, reserved) : 0));
-    return lineEndsAt(plan, tats, first, calls);
+    const tats = plan.rules.map((rule, index) => now + (limits[index] as LimitStatus).resetAfter - rule.window);
+    return lineEndsAt(plan, tats, first, this.#loadOf(plan));
   }
 
   #loadOf(plan: Plan): readonly number[] {

@@ -26,11 +26,6 @@ export class LearnedLimits {
     return this.#learned.get(key)?.limits ?? careful;
   }
 
-  /** Whether the server of a key has said anything. */
-  knows(key: string): boolean {
-    return this.#learned.has(key);
-  }
-
   /**
    * Learns from an answer: quotas with a window become limits; without, what is left is spread until there is more.
    * @param now ms since the epoch

@@ -42,7 +42,7 @@ export interface QuotaOptions {
   readonly interval: number;
   /**
    * How many of them may go at one instant. A whole number from 1 to `limit`.
-   * @default a tenth of `limit`, at least 1
+   * @default a twentieth of `limit`, at least 1
    */
   readonly burst?: number;
   /** See `Limit.margin`. */
@@ -59,12 +59,12 @@ export interface QuotaOptions {
  * @throws TypeError, RangeError if an option is missing or out of range.
  * @see docs/algorithm.md for the bound.
  * @example
- * quota({ limit: 100, interval: 60_000 }).rate //=> 91
+ * quota({ limit: 100, interval: 60_000 }).rate //=> 96
  */
 export function quota(options: QuotaOptions): Limit {
   checkOptions('options', options);
   const limit = checkNumber('limit', options.limit, { from: 1, whole: true });
-  const { burst = Math.max(1, Math.floor(limit / 10)) } = options;
+  const { burst = Math.max(1, Math.floor(limit / 20)) } = options;
   checkNumber('burst', burst, { from: 1, to: limit, whole: true });
   return made({ kind: 'quota', rate: limit - burst + 1, interval: options.interval, burst }, options);
 }
@@ -146,12 +146,22 @@ export function checkMargin(name: string, margin: number | 'auto'): number | 'au
   return checkNumber(name, margin, { from: 0, to: longest });
 }
 
-/** One limit made ready for the arithmetic: `docs/algorithm.md` derives the numbers. */
-export interface Rule {
-  readonly limit: Limit;
-  readonly name: string | undefined;
+/** How many calls a limit lets through, its margin aside. */
+export interface Allowance {
   /** The most that may go at one instant, so also the greatest cost, in calls. */
   readonly burst: number;
+  /** The emission interval without a margin, in ms; 0 for a sliding window. */
+  readonly even: number;
+  /** The interval that the limit counts in, in ms. */
+  readonly interval: number;
+  /** For how long a call counts, in ms: the interval with what the margin adds, at least one emission interval. Whole ticks. */
+  readonly span: number;
+}
+
+/** One limit made ready for the arithmetic: `docs/algorithm.md` derives the numbers. */
+export interface Rule extends Allowance {
+  readonly limit: Limit;
+  readonly name: string | undefined;
   /** Spacing of an even schedule, in ms, margin included: whole ticks. */
   readonly emissionInterval: number;
   /** How far the tat may be ahead of a call of cost 1, in ms, margin taken off: whole ticks. */
@@ -159,6 +169,13 @@ export interface Rule {
   /** Length of the sliding window in ms, margin included; 0 for a leaky bucket. */
   readonly window: number;
 }
+
+/** What limits without a margin of their own keep in hand: a number of ms, or `'calls'` for what calls without an adapter keep. */
+export type Margin = number | 'calls';
+
+/** The margin of `'calls'`, in ms. A leaky bucket is stretched by no more than this part of its emission interval for it. */
+export const callsMargin = 20;
+const mostStretched = 0.1;
 
 /** An instant so long ago that any bucket is at rest; a number that JSON and Lua know too. */
 export const longAgo: number = -longest;
@@ -168,8 +185,12 @@ export interface Plan {
   readonly rules: readonly Rule[];
   /** What they were made of. */
   readonly limits: readonly Limit[];
-  /** What limits without a margin of their own keep in hand, in ms. */
-  readonly margin: number;
+  /** What limits without a margin of their own keep in hand. */
+  readonly margin: Margin;
+  /** How late a call may leave after its slot, in ms: half of the least margin. The other half is the network's. */
+  readonly lateness: number;
+  /** When the throttle took these limits in place of others, on its monotonic clock; undefined if it was made with them. */
+  readonly since?: number;
   /** Per rule the tat of a bucket at rest. */
   readonly atRest: readonly number[];
   /** The rule of a plan that is one leaky bucket, in whole ticks. */
@@ -182,14 +203,16 @@ export interface Plan {
 
 /**
  * Checks limits and makes them ready.
- * @param margin what limits without a margin of their own keep in hand, in ms
+ * @param margin what limits without a margin of their own keep in hand
  */
-export function planOf(limits: Limit | readonly Limit[], margin: number): Plan {
+export function planOf(limits: Limit | readonly Limit[], margin: Margin): Plan {
   // A copy has no holes, which `map` and `every` would pass over.
   const list = Array.isArray(limits) ? [...(limits as readonly Limit[])] : [limits as Limit];
   if (list.length === 0) outOfRange('limits', 'at least one limit', list);
   const path = (index: number) => (Array.isArray(limits) ? `limits[${index}]` : 'limits');
-  const rules = list.map((limit, index) => ruleOf(checkLimit(path(index), limit), margin));
+  for (const [index, limit] of list.entries()) checkLimit(path(index), limit);
+  const margins = list.map((limit) => marginOf(limit, margin));
+  const rules = list.map((limit, index) => ruleOf(limit, margins[index] as number));
   const names = rules.map((rule) => rule.name).filter((name) => name !== undefined);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) outOfRange('limits', 'limits with different names', twice);
@@ -200,6 +223,7 @@ export function planOf(limits: Limit | readonly Limit[], margin: number): Plan {
     rules,
     limits: rules.map((rule) => rule.limit),
     margin,
+    lateness: Math.min(...margins) / 2,
     only: leaky && rules.length === 1 && inTicks ? first : undefined,
     atRest: rules.map(() => longAgo),
     leaky,
@@ -207,27 +231,38 @@ export function planOf(limits: Limit | readonly Limit[], margin: number): Plan {
   };
 }
 
-function ruleOf(limit: Limit, defaultMargin: number): Rule {
-  const { kind = 'leaky-bucket', rate, interval, margin = 'auto', name } = limit;
-  const burst = burstOf(limit);
-  const kept = wholeUp(margin === 'auto' ? defaultMargin : margin, tick);
-  const rule = { limit: copyOf(limit), name, burst };
+/** What a limit keeps in hand, in ms. */
+function marginOf(limit: Limit, byDefault: Margin): number {
+  const { kind = 'leaky-bucket', margin = 'auto', rate, interval } = limit;
+  const own = margin === 'auto' ? byDefault : margin;
+  if (typeof own === 'number') return wholeUp(own, tick);
+  const even = steps(interval / rate);
+  return kind === 'leaky-bucket'
+    ? Math.min(callsMargin, toleranceOf(limit, even) + steps(even * mostStretched))
+    : callsMargin;
+}
+
+/** The burst tolerance of a limit without its margin, in ms. */
+function toleranceOf(limit: Limit, even: number): number {
+  return Math.floor(((burstOf(limit) - 1) * even) / stepOf(even)) * stepOf(even);
+}
+
+function ruleOf(limit: Limit, kept: number): Rule {
+  const { kind = 'leaky-bucket', rate, interval, name } = limit;
+  const rule = { limit: copyOf(limit), name, burst: burstOf(limit), interval };
+  const whole = wholeUp(interval, tick);
   if (kind === 'sliding-window') {
-    const window = wholeUp(interval, tick) + kept;
-    return { ...rule, window, emissionInterval: window / rate, tolerance: 0 };
+    const window = whole + kept;
+    return { ...rule, window, even: 0, span: window, emissionInterval: window / rate, tolerance: 0 };
   }
   // However often the margin changes: calls are charged at least as much, and borne with at most as long, as without one.
   const even = steps(interval / rate);
-  const tolerance = Math.floor(((burst - 1) * even) / stepOf(even)) * stepOf(even);
-  if (kind === 'quota') {
-    return { ...rule, window: 0, emissionInterval: steps((interval + kept) / rate), tolerance };
-  }
-  return {
-    ...rule,
-    window: 0,
-    emissionInterval: even + Math.max(0, kept - tolerance),
-    tolerance: Math.max(0, tolerance - kept),
-  };
+  const full = toleranceOf(limit, even);
+  const isQuota = kind === 'quota';
+  const emissionInterval = isQuota ? steps((interval + kept) / rate) : even + Math.max(0, kept - full);
+  const tolerance = isQuota ? full : Math.max(0, full - kept);
+  const span = Math.max(whole + (isQuota ? kept : 0), emissionInterval);
+  return { ...rule, window: 0, even, span, emissionInterval, tolerance };
 }
 
 const fields = ['kind', 'rate', 'interval', 'burst', 'margin', 'name'] as const;

@@ -161,7 +161,8 @@ export class Listening {
     if (isClose) return;
     const isNewest = isNewer || left > heard.left;
     heard.left = left;
-    this.#host.ceil(key, { remaining: left, ms: heard.until - now, isNewest });
+    const meant = end < resetAt ? { meantFor: Math.min(resetAt - clock.now(), maxPause) } : undefined;
+    this.#host.ceil(key, { remaining: left, ms: heard.until - now, isNewest, ...meant });
   }
 
   #of(key: string): Heard {

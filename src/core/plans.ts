@@ -1,6 +1,6 @@
 import { checkOptions, outOfRange, wrongType } from './check.ts';
 import { LearnedLimits } from './learned-limits.ts';
-import { type Limit, type Plan, planOf } from './limit.ts';
+import { type Limit, type Margin, type Plan, planOf } from './limit.ts';
 
 /**
  * The limits of a throttle: one limit, several, or a function of the key. `'server'` leaves them to the server of each key: one
@@ -11,7 +11,9 @@ export type Limits = Limit | readonly Limit[] | ((key: string) => Limit | readon
 /** The limits of a throttle, made ready once and kept. */
 export class Plans {
   #limits: Limits;
-  #margin: number;
+  #margin: Margin;
+  /** When these limits took the place of others, on the monotonic clock; undefined if they never did. */
+  #since: number | undefined;
   /** The plan of every key, unless the limits are a function, and the limits that it was made of. */
   #fixed: Plan | undefined;
   #own: readonly Limit[] = [];
@@ -19,34 +21,43 @@ export class Plans {
    * Plans that were made before, by their margin: most functions return the same few objects again and again, and a margin that
    * follows the network comes back to the same few numbers.
    */
-  readonly #known = new WeakMap<object, Map<number, Plan>>();
+  #known = new WeakMap<object, Map<Margin, Plan>>();
   /** What servers told; undefined unless the limits are left to them. */
   #learned: LearnedLimits | undefined;
 
-  /** @param margin what limits without a margin of their own keep in hand, in ms */
-  constructor(limits: Limits, margin: number) {
+  /** @param margin what limits without a margin of their own keep in hand */
+  constructor(limits: Limits, margin: Margin) {
     this.#limits = limits;
     this.#margin = margin;
     this.#fixed = this.#planOf(limits);
     this.#learned = limits === 'server' ? new LearnedLimits() : undefined;
   }
 
-  get margin(): number {
+  get margin(): Margin {
     return this.#margin;
   }
 
   /** Makes all limits ready anew, with another margin. */
-  set margin(margin: number) {
+  set margin(margin: Margin) {
     if (margin === this.#margin) return;
     this.#margin = margin;
     this.#fixed &&= this.#made(this.#own);
   }
 
-  /** Takes other limits for all keys. A wrong one leaves those there were. */
-  replace(limits: Limits): void {
-    this.#fixed = this.#planOf(limits);
+  /**
+   * Takes other limits for all keys. A wrong one leaves those there were.
+   * @param since the instant, on the monotonic clock
+   * @returns what tells the limits from before
+   */
+  replace(limits: Limits, since: number): (key: string) => Plan {
+    const before = new Plans(this.#limits, this.#margin);
+    const fixed = this.#planOf(limits);
+    this.#since = since;
+    this.#known = new WeakMap();
+    this.#fixed = fixed && this.#made(this.#own);
     this.#limits = limits;
     this.#learned = limits === 'server' ? (this.#learned ?? new LearnedLimits()) : undefined;
+    return (key) => before.of(key);
   }
 
   /** The limits that `key` keeps unless the store holds others for it. Whatever the user's function throws passes through. */
@@ -90,6 +101,7 @@ export class Plans {
     let plan = known.get(this.#margin);
     if (plan === undefined) {
       plan = planOf(limits, this.#margin);
+      if (this.#since !== undefined) plan = { ...plan, since: this.#since };
       known.set(this.#margin, plan);
     }
     return plan;

@@ -1,4 +1,5 @@
 import type { Cost } from './cost.ts';
+import { sameInstant } from './server-signal.ts';
 
 /**
  * What the server says is left until an instant: a ceiling on top of the limits, never a raise. When the instant has come the
@@ -17,33 +18,56 @@ export interface Ceiling {
   readonly remaining: number;
   /** For how long from now on, in ms. */
   readonly ms: number;
-  /** Whether this is newer than all that was said before, so that it counts even if it leaves more. */
+  /** Whether this is newer than what was said before of the same instant, so that it counts even if it leaves more. */
   readonly isNewest: boolean;
+  /** For how long what it says was meant, in ms, if the server lets calls go sooner: statements that end then are over. */
+  readonly meantFor?: number;
 }
+
+/** The most statements that a bucket keeps side by side. */
+export const mostPools = 8;
 
 /** What a call takes from a pool: one with a number per named limit is one call. */
 export const costInPool = (cost: Cost): number => (typeof cost === 'number' ? cost : 1);
 
-/** When a call that conforms to all else at `at` conforms to the pool too. */
-export function poolAllowsAt({ left, until }: Pool, cost: Cost, at: number): number {
-  return at < until && costInPool(cost) > left ? until : at;
+/** When a call that conforms to all else at `at` conforms to all pools too. The pools come in the order of their ends. */
+export function poolsAllowAt(pools: readonly Pool[], cost: Cost, at: number): number {
+  let allowAt = at;
+  for (const { left, until } of pools) if (allowAt < until && costInPool(cost) > left) allowAt = until;
+  return allowAt;
 }
 
-/** The pool after a call at `at`; undefined once it holds no more. */
-export function grantInPool(pool: Pool, cost: Cost, at: number, now: number): Pool | undefined {
-  if (now >= pool.until) return undefined;
-  return at >= pool.until ? pool : { ...pool, left: Math.max(0, pool.left - costInPool(cost)) };
+/** The pools after a call at `at`; undefined once none holds any more. */
+export function grantInPools(pools: readonly Pool[], cost: Cost, at: number, now: number): Pool[] | undefined {
+  const calls = costInPool(cost);
+  const holding = pools.filter(({ until }) => now < until);
+  if (holding.length === 0) return undefined;
+  return holding.map((pool) => (at >= pool.until ? pool : { ...pool, left: Math.max(0, pool.left - calls) }));
 }
 
-/** The pool after a call that was taken from it has given its slot back. `until` says which pool that was. */
-export function returnToPool(pool: Pool, cost: Cost, until: number): Pool {
-  return pool.until === until ? { ...pool, left: pool.left + costInPool(cost) } : pool;
+/** The pools after a call has given its slot back. `taken` says from which it was taken, by their ends. */
+export function returnToPools(pools: readonly Pool[], cost: Cost, taken: readonly number[]): Pool[] {
+  return pools.map((pool) => (taken.includes(pool.until) ? { ...pool, left: pool.left + costInPool(cost) } : pool));
 }
 
-/** What holds of a pool and of what a sharer says. */
-export function poolAfter(pool: Pool | undefined, said: Ceiling, now: number): Pool | undefined {
+/** What holds of the pools and of what a sharer says: statements about different instants hold side by side. */
+export function poolsAfter(pools: readonly Pool[] | undefined, said: Ceiling, now: number): Pool[] | undefined {
   const next = { left: said.remaining, until: Math.ceil((now + said.ms) * 2048) / 2048 };
-  const holds = pool !== undefined && now < pool.until;
-  if (said.ms <= 0) return holds ? pool : undefined;
-  return holds && !said.isNewest && pool.left <= next.left ? pool : next;
+  const ends = [next.until, now + (said.meantFor ?? said.ms)];
+  const isReplaced = ({ until }: Pool) =>
+    said.isNewest && said.ms > 0 && ends.some((end) => Math.abs(until - end) <= sameInstant);
+  const kept = (pools ?? []).filter((pool) => now < pool.until && !isReplaced(pool));
+  return joinedPools(said.ms > 0 ? [...kept, next] : kept);
+}
+
+/** Pools in the order of their ends, without those that say nothing besides the others; undefined if there are none. */
+export function joinedPools(pools: readonly Pool[]): Pool[] | undefined {
+  const inOrder = [...pools].sort((a, b) => a.until - b.until || b.left - a.left);
+  // One that leaves no less than a later one is kept by that one already.
+  const telling = inOrder.filter(({ left }, index) => inOrder.slice(index + 1).every((later) => left < later.left));
+  while (telling.length > mostPools) {
+    const [first, second] = telling.splice(0, 2) as [Pool, Pool];
+    telling.unshift({ left: first.left, until: second.until });
+  }
+  return telling.length === 0 ? undefined : telling;
 }

@@ -56,9 +56,12 @@ export function joined(receipts: readonly Receipt[]): readonly Receipt[] {
   return found;
 }
 
+/** The receipt of a call that has gone, without getters. */
+export const plainReceipt = (receipt: Receipt): Receipt => withCost(receipt, receipt.cost);
+
 /** A receipt that is as good, for another cost. */
-function withCost({ slot, plan, after, refunds, standIn = false }: Receipt, cost: Cost): Receipt {
-  return { slot, cost, plan, after, refunds, standIn };
+function withCost({ slot, plan, after, refunds, moved, standIn = false }: Receipt, cost: Cost): Receipt {
+  return { slot, cost, plan, after, refunds, standIn, ...(moved === undefined ? undefined : { moved }) };
 }
 
 /** What a call counts as, in the terms of another cost: a limit without a name, which no cost can name, then makes no difference. */

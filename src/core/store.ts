@@ -1,4 +1,4 @@
-import type { Bucket } from './bucket.ts';
+import type { Bucket, SlotMove } from './bucket.ts';
 import type { Clock } from './clock.ts';
 import type { Cost } from './cost.ts';
 import type { Limit, Plan } from './limit.ts';
@@ -29,7 +29,7 @@ export interface BucketStore {
   /**
    * Whether `watch` tells of a pause, a reset or new limits as soon as others make them. A lane looks for them about once a second
    * besides; if this is false, also just before each slot.
-   * @default true
+   * @default whether there is a `watch`
    */
   readonly hears?: boolean;
   /** Grants calls in order as far as they conform now, and may reserve a slot for the next. A refusal changes nothing. */
@@ -42,19 +42,22 @@ export interface BucketStore {
    */
   settle(key: string, receipt: Receipt, cost: Cost): Answer<void>;
   /**
-   * Counts a granted call as if it had gone `ms` later than it was granted, though not later than now: it may have reached the
-   * server as late as that, and what goes now must keep its distance.
+   * Counts a granted call as if it had gone `ms` later than it was granted: it may have reached the server as late as that, and what
+   * goes now must keep its distance. Slots that were reserved after it become as much later; `moved` tells their holders.
    */
   postpone(key: string, receipt: Receipt, ms: number): Answer<void>;
   /** Lets nothing go for `ms` from now on. It can lengthen a pause that is on, never shorten it. */
   pause(key: string, ms: number, plan: Plan): Answer<void>;
   /**
-   * Lets no more go than the server says is left, for as long as it says, on top of the limits. What leaves less holds, unless it
-   * is the newest that anybody heard.
+   * Lets no more go than the server says is left, for as long as it says, on top of the limits. Statements about different instants
+   * hold side by side. Of those about one instant the one that leaves less holds, unless a newer one leaves more.
    */
   sync(key: string, said: Ceiling, plan: Plan): Answer<void>;
-  /** Tells where the bucket stands and changes nothing. */
-  peek(key: string, plan: Plan): Answer<Standing>;
+  /**
+   * Tells where the bucket stands and changes nothing.
+   * @param without a reservation that is not to count
+   */
+  peek(key: string, plan: Plan, without?: Receipt): Answer<Standing>;
   /** Puts limits of its own on a key, kept with the bucket, seen by every sharer; undefined takes them off. */
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Answer<void>;
   /** Makes the bucket as good as new, the pause and what it used included; limits of its own stay. */
@@ -66,6 +69,11 @@ export interface BucketStore {
    * throttle's monotonic one and which never fails. It saves a call that may go at once the trouble of an answer.
    */
   bucket?(key: string, plan: Plan, now: number): Bucket;
+  /**
+   * Moves the buckets that stand under the throttle's limits over to those it has from now on: for a store that hands its buckets
+   * out. Another does so with the next operation on the key.
+   */
+  adapt?(before: (key: string) => Plan, after: (key: string) => Plan): void;
   /** Takes the throttle's clock, unless the store was given one. Called once by each throttle, before anything else. */
   useClock?(clock: Clock): void;
   /** Frees what the store holds: connections, listeners. */
@@ -80,8 +88,20 @@ export interface TakeRequest {
   readonly costs: readonly Cost[];
   /** How far ahead the first call that does not conform now may be reserved, in ms; 0 for not at all. */
   readonly ahead: number;
-  /** A reservation to give back first, in the same operation. */
+  /**
+   * A reservation whose slot has come: the first call goes on it if it fits, or is told when the slot has become later. A slot that
+   * was missed by more than `late` moves to now, and all later slots as much, unless the next one may have been used by now or a
+   * later one is `fixed`. What does not fit, or is over, is given back first.
+   */
   readonly instead?: Receipt | undefined;
+  /** Whether the caller goes at the slot that is reserved, even if others become later. */
+  readonly fixed?: boolean;
+  /**
+   * For how long the calls have waited, in ms, at most as much as a call may leave after its slot: one that conformed that long ago
+   * goes on the slot that it had then, so that a late timer loses nothing. A store may leave it out, which wastes some of the quota.
+   * @default 0
+   */
+  readonly late?: number;
   /** Whether to tell where each limit stands afterwards. */
   readonly report?: boolean;
 }
@@ -96,6 +116,8 @@ export interface TakeAnswer {
   readonly reserved: Receipt | undefined;
   /** Milliseconds until the first call that was not granted conforms; 0 if all were; Infinity if it never does. */
   readonly wait: number;
+  /** Milliseconds for which the key is paused yet; absent if it is not. */
+  readonly pausedFor?: number;
   /** Why `wait` is Infinity. */
   readonly exceeded?: { readonly cost: number; readonly burst: number; readonly limitName?: string };
   /** Where each limit stands, if asked for. */
@@ -120,8 +142,10 @@ export interface Receipt {
   readonly refunds?: readonly number[] | undefined;
   /** The latest instant that was reserved before. Kept only for reservations. */
   readonly latest?: number | undefined;
-  /** Until when what the server said was left holds, if it was taken from that. Kept only for reservations. */
-  readonly pool?: number;
+  /** Which of the server's statements it was taken from, by the instants when they end. Kept only for reservations. */
+  readonly pools?: readonly number[];
+  /** How much later the slots of the bucket had become until then, in ms, all together; absent if they never had. */
+  readonly moved?: number;
   /** Whether it was taken from the throttle's own bucket while the store was away. */
   readonly standIn?: boolean;
 }
@@ -145,6 +169,10 @@ export interface Standing {
   readonly pausedFor: number;
   /** The limits that the key keeps: its own or those it was asked with. */
   readonly plan: Plan;
+  /** How much later reserved slots have become, in ms, all together; absent if they never have. See `Receipt.moved`. */
+  readonly moved?: number;
+  /** The latest of those moves, the oldest first. */
+  readonly moves?: readonly SlotMove[] | undefined;
   /** What the server says is left in calls, and for how many ms that holds; absent if it said nothing that still holds. */
   readonly pool?: { readonly remaining: number; readonly resetAfter: number };
 }

@@ -1,24 +1,25 @@
 import { type EnterOptions, linkAdapters } from './adapter-link.ts';
-import { grantNow } from './bucket.ts';
+import { type Bucket, grantNow } from './bucket.ts';
 import { checkMethods, checkNumber, checkOptions, outOfRange, wrongType } from './check.ts';
-import { type Clock, wholeTicks } from './clock.ts';
+import { type Clock, checkInstant, tick, wholeTicks } from './clock.ts';
 import { type Cost, checkCost, checkNames, isStrange } from './cost.ts';
 import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from './errors.ts';
 import { Events, type ThrottleEvent, type ThrottleListener } from './events.ts';
 import { CallGrant, type Grant, HeldGrant } from './grant.ts';
 import { GuardedStore } from './guarded-store.ts';
 import { Lane, type LaneHost, type WaitRequest } from './lane.ts';
-import { checkMargin, type Limit, type Plan, planOf } from './limit.ts';
+import { callsMargin, checkMargin, type Limit, type Plan, planOf } from './limit.ts';
 import { Listening, type ListeningHost } from './listening.ts';
+import { goneLater, takeBeside } from './operations.ts';
 import { Paces } from './pace.ts';
 import { Plans } from './plans.ts';
 import { type Ceiling, costInPool } from './pool.ts';
 import { CancellableReservation } from './reservation.ts';
 import type { ServerSignal } from './server-signal.ts';
-import { settlementOf } from './settlement.ts';
+import { plainReceipt, settlementOf } from './settlement.ts';
 import { reasonOf } from './signals.ts';
 import { Spread } from './spread.ts';
-import type { Answer, BucketStore, Receipt, StoreNews } from './store.ts';
+import type { Answer, BucketStore, Receipt, StoreNews, TakeAnswer, TakeRequest } from './store.ts';
 
 import type {
   ConfigureOptions,
@@ -38,11 +39,14 @@ import type {
 const defaultKey = 'default';
 const defaultMaxPause = 65 * 60_000;
 
-/** How late a call may leave after its slot at least, on a store whose slots others build on, in ms. Half of the margin is the network's. */
-const sharedLateness = 10;
-
 /** Connections that were idle for longer than this are likely closed, in ms: Node's fetch keeps them for 4 seconds. */
 const connectionsLast = 3_000;
+
+/** A new connection takes no longer than this, in ms: what an answer takes beyond it is the server's work. */
+const longestOpening = 300;
+
+/** How often `allow` asks again whose answer came so late that the call could go by then. */
+const mostAsks = 3;
 
 const signalMethods = ['addEventListener', 'removeEventListener'];
 
@@ -64,6 +68,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   /** How much the times from slot to answer differ; undefined unless the margin is `'auto'` and calls go over a network. */
   #spread: Spread | undefined;
   readonly #autoMargin: boolean;
+  /** Whether the margin is `'auto'` and still 0: nothing but `allow` and `reserve` was asked yet. */
+  #isExact: boolean;
   readonly #lanes = new Map<string, Lane>();
   /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
   #spare: Lane | undefined;
@@ -94,11 +100,12 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
       outOfRange('onStoreError', "'memory' or 'reject'", onStoreError);
     const kept = checkMargin('margin', margin);
     this.#autoMargin = kept === 'auto';
+    this.#isExact = this.#autoMargin;
     this.#plans = new Plans(options.limits, kept === 'auto' ? 0 : kept);
     // A store that hands its buckets out answers on the spot and never fails.
     this.store = store.bucket === undefined ? new GuardedStore(store, local, onStoreError, clock, this.events) : store;
     this.#unwatch = this.store.watch?.((news) => this.#hear(news));
-    this.#wallAhead = clock.now() - clock.monotonic();
+    this.#wallAhead = checkInstant('now', clock.now()) - checkInstant('monotonic', clock.monotonic());
     linkAdapters(this, {
       clock,
       maxPause: this.maxPause,
@@ -121,25 +128,44 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     if (this.#mayBeWrong(key, cost)) await this.#checkNames(key, cost);
     const plan = this.plan(key);
     const request = { plan, costs: [cost], ahead: 0, report: true };
-    const { granted, wait, limits = [], exceeded } = await this.store.take(key, request);
+    let answer = await this.#takeBeside(key, request);
+    for (let ask = 1; ask < mostAsks && answer.granted.length === 0 && answer.wait <= 0; ask++)
+      answer = await this.#takeBeside(key, request);
+    const { granted, wait, limits = [], exceeded } = answer;
     if (exceeded !== undefined) throw new CostExceedsBurstError(key, exceeded.cost, exceeded.burst, exceeded.limitName);
     const [receipt] = granted;
     const paused = this.pausedUntil(key) - this.clock.monotonic();
     if (receipt === undefined || paused > 0) {
       // Paused while the store decided.
       if (receipt !== undefined) await this.store.settle(key, receipt, 0);
-      return { allowed: false, wait: Math.max(wait, paused), limits };
+      return { allowed: false, wait: Math.max(wait, paused, tick), limits };
     }
     this.resume(key);
     if (this.events.wants('granted')) this.events.emit('granted', { key, cost, wait: 0 });
     return { allowed: true, wait, limits };
   }
 
+  /** Takes calls that do not wait, past those that do as long as that delays nobody. */
+  #takeBeside(key: string, request: TakeRequest): Answer<TakeAnswer> {
+    const lane = this.#lanes.get(key);
+    const head = lane?.head;
+    if (lane === undefined || head === undefined) return this.store.take(key, request);
+    const bucket = this.bucketOf(key, this.clock.monotonic());
+    if (bucket !== undefined) return takeBeside(bucket, request, head.cost, wholeTicks(this.clock.monotonic()));
+    const costs = request.costs as readonly [Cost];
+    // What passes a limit by may go before the slot that the line holds, which goes back for that long.
+    if (typeof costs[0] !== 'object') return this.store.take(key, request);
+    return new Promise((resolve, reject) => {
+      const take = async () => resolve(await this.store.take(key, request));
+      lane.renew(take, true).catch(reject);
+    });
+  }
+
   async reserve(key: string = defaultKey, options: ReserveOptions = {}): Promise<Reservation> {
     const cost = this.#check(key, options);
     const maxWait = this.#checkMaxWait(options);
     if (this.#mayBeWrong(key, cost)) await this.#checkNames(key, cost);
-    const request = { plan: this.plan(key), costs: [cost], ahead: maxWait };
+    const request = { plan: this.plan(key), costs: [cost], ahead: maxWait, fixed: true };
     const { granted, reserved, wait, exceeded } = await this.store.take(key, request);
     if (exceeded !== undefined) throw new CostExceedsBurstError(key, exceeded.cost, exceeded.burst, exceeded.limitName);
     const receipt = granted[0] ?? reserved;
@@ -152,6 +178,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   wait(key: string = defaultKey, options?: WaitOptions): Promise<Grant> {
     try {
+      this.#keepCallsMargin();
       const grant = options === undefined ? this.#grantNow(key, false) : undefined;
       return Promise.resolve(grant ?? this.#enter(key, options, false));
     } catch (error) {
@@ -165,6 +192,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     const { settle } = options;
     if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
     const { key = defaultKey } = options;
+    this.#keepCallsMargin();
     const grant = await this.#enter(key, options, true);
     let result: T;
     try {
@@ -202,9 +230,9 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     this.#checkOpen();
     checkKey(key);
     this.noteTime();
-    const standing = await this.store.peek(key, this.plan(key));
-    const { limits, wait, pausedFor, pool } = standing;
     const lane = this.#lanes.get(key);
+    const standing = await this.store.peek(key, this.plan(key), lane?.reservation);
+    const { limits, wait, pausedFor, pool } = standing;
     const now = this.clock.monotonic();
     const instant = (monotonic: number) => this.clock.now() + Math.max(0, monotonic - now);
     const pausedUntil = Math.max(this.pausedUntil(key), now + pausedFor);
@@ -218,7 +246,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
       eta: lastDue === undefined ? undefined : instant(lastDue),
       pausedUntil: pausedUntil > now ? instant(pausedUntil) : undefined,
       pool: pool && { remaining: pool.remaining, resetAt: instant(now + pool.resetAfter) },
-      margin: this.#plans.margin,
+      margin: this.#plans.margin === 'calls' ? callsMargin : this.#plans.margin,
       timer: this.clock.timerSource,
     };
   }
@@ -249,7 +277,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
   async configure(options: ConfigureOptions): Promise<void> {
     this.#checkOpen();
     checkOptions('options', options);
-    this.#plans.replace(options.limits);
+    const before = this.#plans.replace(options.limits, this.clock.monotonic());
+    this.store.adapt?.(before, (key) => this.plan(key));
     await Promise.all([...this.#lanes.values()].map((lane) => lane.renew(() => undefined)));
   }
 
@@ -273,7 +302,9 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   #sync(key: string, said: Ceiling): Promise<void> {
     const until = this.clock.monotonic() + said.ms;
-    const left = () => ({ ...said, ms: until - this.clock.monotonic() });
+    const later = (ms: number) => ms - said.ms + until - this.clock.monotonic();
+    const meant = () => (said.meantFor === undefined ? undefined : { meantFor: later(said.meantFor) });
+    const left = () => ({ ...said, ms: later(said.ms), ...meant() });
     // A line that asked before would send more than there is.
     return this.#move(key, () => this.store.sync(key, left(), this.plan(key)), true);
   }
@@ -305,13 +336,9 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
 
   learn(key: string, signal: ServerSignal): void {
     const { learned } = this.#plans;
-    const isFirst = learned?.knows(key) === false;
     if (!learned?.learn(key, signal, this.clock.now())) return;
-    // The call that limits were learned from counts in each of them.
-    const count = async () => {
-      if (isFirst) await this.store.take(key, { plan: this.plan(key), costs: [1], ahead: Infinity });
-    };
-    void this.#quietly(() => this.#move(key, count));
+    // What was used stays used. A line that waits asks by the new limits.
+    void this.#quietly(() => this.#move(key, () => undefined));
   }
 
   /** Does what moves a bucket, so that the calls that wait for it see where it stands then. */
@@ -352,8 +379,16 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     this.#lanes.get(key)?.look();
   }
 
+  /** Keeps a margin for calls that `wait` and `run` send, unless adapters have one already. */
+  #keepCallsMargin(): void {
+    if (!this.#isExact) return;
+    this.#isExact = false;
+    this.#plans.margin = 'calls';
+  }
+
   #attach(): void {
     if (!this.#autoMargin || this.#spread !== undefined) return;
+    this.#isExact = false;
     this.#spread = new Spread();
     this.#plans.margin = this.#spread.margin;
   }
@@ -365,6 +400,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     grant.departedAt = left;
     // Nobody knows how long the way over a new connection takes.
     grant.isCold = left - this.#answeredAt > connectionsLast;
+    const bucket = grant.isCold ? this.bucketOf(grant.key, left) : undefined;
+    if (bucket !== undefined) this.#receipts.set(grant, { ...grant.receipt, moved: bucket.moved });
   }
 
   #noteArrival(grant: Grant): void {
@@ -372,30 +409,28 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     if (!(grant instanceof HeldGrant)) return;
     // From its slot on: a call that left late collides with later ones as one does that was long on its way.
     const { monotonic, departedAt = monotonic, isCold } = grant;
-    if (isCold) this.#countFromAnswer(grant, this.#answeredAt - monotonic);
+    if (isCold) this.#countLater(grant, wholeTicks(Math.min(this.#answeredAt - monotonic, longestOpening)));
     else if (this.#spread !== undefined) {
       // What a user's hook does before the call leaves is no business of the network's.
-      const since = Math.max(monotonic, departedAt - this.lateness);
+      const since = Math.max(monotonic, departedAt - grant.plan.lateness);
       this.#plans.margin = this.#spread.note(this.#answeredAt - since);
     }
   }
 
-  /** Counts a call from its answer on: it reached the server no later. */
-  #countFromAnswer(grant: Grant, later: number): void {
+  /** Counts a call so many ms later: it reached the server no later than that. Others whose slots were built on it are told. */
+  #countLater(grant: Grant, later: number): void {
     const receipt = this.#receiptOf(grant);
-    if (receipt === undefined || this.#closed !== undefined) return;
-    this.#receipts.set(grant, postponedReceipt(receipt, later));
-    // What the store does not take is told by its own event.
-    this.#move(grant.key, () => this.store.postpone(grant.key, receipt, later)).catch(() => {});
+    if (later <= 0 || receipt === undefined || this.#closed !== undefined) return;
+    this.#receipts.set(grant, goneLater(plainReceipt(receipt), later));
+    void this.#quietly(async () => {
+      await this.store.postpone(grant.key, receipt, later);
+      this.#lanes.get(grant.key)?.look();
+    });
   }
 
   #receiptOf(grant: Grant): Receipt | undefined {
     const isOurs = (grant instanceof CallGrant || grant instanceof CancellableReservation) && grant.isBy(this);
     return this.#receipts.get(grant) ?? (isOurs ? grant.receipt : undefined);
-  }
-
-  get lateness(): number {
-    return this.store.shared ? Math.max(sharedLateness, this.#plans.margin / 2) : 0;
   }
 
   plan(key: string): Plan {
@@ -406,8 +441,8 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     return Math.min(this.concurrency, this.#listening.mostInFlight(key));
   }
 
-  planIn(key: string, now: number): Plan | undefined {
-    return this.store.bucket?.(key, this.plan(key), wholeTicks(now)).plan;
+  bucketOf(key: string, now: number): Bucket | undefined {
+    return this.store.bucket?.(key, this.plan(key), wholeTicks(now));
   }
 
   pausedUntil(key: string): number {
@@ -457,6 +492,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     const { key, receipt } = reservation;
     const settled = this.#receipts.get(reservation);
     await (settled === undefined ? this.store.giveBack(key, receipt) : this.store.settle(key, settled, 0));
+    this.#lanes.get(key)?.look();
   }
 
   /** Grants a call of cost 1 that may go at once, in as few steps as there are; undefined if it has to go the long way. */
@@ -555,12 +591,6 @@ function checkTrueCost(cost: Cost, { plan }: Receipt): Cost {
   const checked = checkCost(cost);
   checkNames(checked, plan);
   return checked;
-}
-
-/** The receipt with which a call that was postponed may be settled. */
-function postponedReceipt(receipt: Receipt, ms: number): Receipt {
-  const { plan, cost, refunds, standIn = false } = receipt;
-  return { slot: receipt.slot + ms, plan, cost, after: receipt.after.map((tat) => tat + ms), refunds, standIn };
 }
 
 function checkKey(key: string): void {

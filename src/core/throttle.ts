@@ -50,8 +50,9 @@ export interface ThrottleOptions {
    */
   readonly maxPause?: number;
   /**
-   * Milliseconds kept in hand, in limits without a margin of their own, for calls that the network bunches up. `'auto'` is 0
-   * until an adapter is attached, starts there at 50 and then follows how much the round trips differ, from 8 to 100; see `status`.
+   * Milliseconds kept in hand, in limits without a margin of their own: half for timers that come late, half for calls that the
+   * network bunches up. `'auto'` is 0 for `allow` and `reserve`, 20 from the first `wait` or `run` on, and 50 with an adapter; from
+   * there it follows how much the round trips differ, from 8 to 100. See `status`. 0 is exact.
    * @default 'auto'
    */
   readonly margin?: number | 'auto';
@@ -153,7 +154,10 @@ export interface Status {
   readonly inFlight: number;
   /** When the next call goes, or could go if none waits. */
   readonly nextAt: number;
-  /** When the last of the waiting calls will go if nothing changes, as far as can be told; undefined if none waits. */
+  /**
+   * When the last of the waiting calls will go at the earliest, if nothing changes; undefined if none waits. Calls that wait in other tabs
+   * and processes are not known here, and make it later.
+   */
   readonly eta: number | undefined;
   /** Until when the key is paused; undefined if it is not. */
   readonly pausedUntil: number | undefined;
@@ -180,7 +184,7 @@ export interface Throttle {
   allow(key?: string, options?: CostOptions): Promise<Decision>;
 
   /**
-   * Takes the next free slot, now or in the future, past the calls that wait in line. The caller sees to it that the call
+   * Takes the next free slot, now or in the future, past the calls that wait in line: a line that holds no slot goes on after it. The caller sees to it that the call
    * goes at `at`, or cancels. Most callers want `wait`.
    * @param key names the bucket
    * @throws as `allow` does, and WaitTooLongError if the slot is further away than `maxWait`; then nothing was taken
@@ -216,15 +220,15 @@ export interface Throttle {
 
   /**
    * Puts limits of its own on a key. They are kept in the store with the bucket, so that everyone who shares it sees them and a
-   * restart keeps them. What was used is kept in proportion. They may have names of their own, which costs then go by.
+   * restart keeps them. What was used stays used, counted in calls. They may have names of their own, which costs then go by.
    * @param limits undefined takes them off again
    * @throws TypeError, RangeError for a wrong argument; StoreError if `onStoreError` is `'reject'`
    */
   setLimits(key: string, limits: Limit | readonly Limit[] | undefined): Promise<void>;
 
   /**
-   * Replaces the `limits` option for all keys, in this throttle alone. What was used is kept in proportion, limits of a key's
-   * own stay.
+   * Replaces the `limits` option for all keys, in this throttle alone. What was used stays used, counted in calls; limits of a
+   * key's own stay.
    * @throws TypeError, RangeError for a wrong option; then the limits stay as they are
    */
   configure(options: ConfigureOptions): Promise<void>;

@@ -89,12 +89,13 @@ function drop(window: Window, count: number, length: number): void {
 /**
  * Takes calls off the mark that the call of `at` is in, unless that was dropped. `more` is below 0.
  * @param interval the length of the window without its margin: no mark was dropped before that age, whatever the margin was
+ * @param isExact whether only a mark of that very instant is the call's: others were reckoned, not noted
  */
-export function settleMark(window: Window, interval: number, at: number, more: number): void {
+export function settleMark(window: Window, interval: number, at: number, more: number, isExact: boolean = false): void {
   const { times, costs } = window;
   if (at <= window.free - interval) return;
   const index = times.findIndex((time) => time >= at);
-  if (index === -1) return;
+  if (index === -1 || (isExact && times[index] !== at)) return;
   const cost = (costs[index] as number) + more;
   if (cost > 0) {
     costs[index] = cost;
@@ -107,12 +108,6 @@ export function settleMark(window: Window, interval: number, at: number, more: n
 /** How many calls the window of `length` ms before `now` holds, those reserved for later included. */
 export function callsIn({ times, costs }: Window, length: number, now: number): number {
   return costs.reduce((sum, cost, index) => ((times[index] as number) > now - length ? sum + cost : sum), 0);
-}
-
-/** The same window with all costs multiplied, without the marks up to `end`, which do not count any more. */
-export function scaled({ times, costs, free }: Window, factor: number, end: number): Window {
-  const counts = (_: number, index: number) => (times[index] as number) > end;
-  return { times: times.filter(counts), costs: costs.filter(counts).map((cost) => cost * factor), free };
 }
 
 /** Notes a call that went at `to`, among those that are noted already. */

@@ -1,6 +1,6 @@
 import { adapt, type Bucket, newBucket, restsAt } from '../core/bucket.ts';
 import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
-import { type Clock, systemClock } from '../core/clock.ts';
+import { type Clock, systemClock, wholeTicks } from '../core/clock.ts';
 import type { Cost } from '../core/cost.ts';
 import { shown } from '../core/errors.ts';
 import { type Limit, longAgo, type Plan, planOf } from '../core/limit.ts';
@@ -110,6 +110,7 @@ const looksPerOperation = 2;
 class KeyValueStore implements BucketStore {
   readonly name: string;
   readonly shared: boolean;
+  readonly hears: boolean;
   readonly #storage: KeyValueStorage;
   /** The records that this process saw last, on its own clock. */
   readonly #known = new Map<string, BucketRecord>();
@@ -124,6 +125,7 @@ class KeyValueStore implements BucketStore {
   constructor(storage: KeyValueStorage, shared: boolean, clock: Clock | undefined) {
     this.name = storage.name;
     this.shared = shared;
+    this.hears = !shared || storage.watch !== undefined;
     this.#storage = storage;
     this.#clock = clock;
     if (clock !== undefined) storage.useClock?.(clock);
@@ -177,8 +179,11 @@ class KeyValueStore implements BucketStore {
     return this.#update(key, { plan }, (bucket, now, late) => sync(bucket, left(late), now));
   }
 
-  peek(key: string, plan: Plan): Answer<Standing> {
-    return this.#update(key, { plan, looks: true }, peek) as Answer<Standing>;
+  peek(key: string, plan: Plan, without?: Receipt): Answer<Standing> {
+    return this.#update(key, { plan, looks: true }, (bucket, now) => {
+      if (without !== undefined) giveBack(bucket, without);
+      return peek(bucket, now);
+    }) as Answer<Standing>;
   }
 
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Answer<void> {
@@ -209,16 +214,19 @@ class KeyValueStore implements BucketStore {
     let seen: BucketRecord | undefined;
     let decidedAt: number | undefined;
     let writes = false;
+    let moves = false;
     const done = this.#storage.update(key, (stored) => {
       const now = time.now();
       decidedAt = time.monotonic();
       const held = this.#find(key, stored, time, now);
       seen = held?.record;
       writes = false;
-      const bucket = this.#open(held, terms, now);
+      const bucket = this.#open(held, terms, now, time);
       if (bucket === undefined) return stored;
+      const movedBefore = bucket.moved;
       const fresh = held === undefined ? textOf(bucket) : '';
       answer = operation(bucket, now, decidedAt - askedAt);
+      moves = bucket.moved > movedBefore && bucket.latest > now;
       if (terms.looks) return stored;
       if (!held?.differs && !hasTaken(answer) && textOf(bucket) === (held ? textOfRecord(held.record) : fresh))
         return stored;
@@ -233,7 +241,7 @@ class KeyValueStore implements BucketStore {
       if (decidedAt === undefined) throw new Error(`The storage ${this.name} did not call the change it was given.`);
       // Only now is it sure that what was decided is kept: the step may have been tried several times.
       if (seen !== undefined) this.#learn(key, seen);
-      if (writes && terms.announces) this.#announce(key);
+      if (writes && (terms.announces || moves)) this.#announce(key);
       // The step may have been over for a while when the storage says so; waits are counted from now on.
       return sooner(answer, time.monotonic() - decidedAt);
     };
@@ -254,15 +262,18 @@ class KeyValueStore implements BucketStore {
   }
 
   /** The bucket to work on, under the limits of the caller; undefined if there is none to work on. */
-  #open(held: Reconciled | undefined, { plan, receipt, revives }: Terms, now: number): Bucket | undefined {
+  #open(held: Reconciled | undefined, terms: Terms, now: number, time: SteadyClock): Bucket | undefined {
+    const { plan, receipt, revives } = terms;
     if (held === undefined) {
       if (plan !== undefined) return newBucket(plan);
       return receipt !== undefined && revives ? bucketLeftBy(receipt) : undefined;
     }
     const margin = plan?.margin ?? receipt?.plan.margin ?? 0;
+    // As if the limits had changed when this process was told so, unless others used the key under the old ones since.
+    const since = plan?.since === undefined ? now : Math.max(held.record.seen, now - (time.monotonic() - plan.since));
     const open = (record: BucketRecord): Bucket => {
       const bucket = bucketOf(record, margin);
-      adapt(bucket, plan ?? planOfRecord(held.record, margin), now);
+      adapt(bucket, plan ?? planOfRecord(held.record, margin), now, wholeTicks(since));
       return bucket;
     };
     const bucket = open(held.record);

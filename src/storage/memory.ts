@@ -1,9 +1,20 @@
 import { adapt, atRest, type Bucket, newBucket } from '../core/bucket.ts';
 import { checkMethods, checkOptions } from '../core/check.ts';
-import { type Clock, systemClock, wholeTicks } from '../core/clock.ts';
+import { type Clock, checkInstant, systemClock, wholeTicks } from '../core/clock.ts';
 import type { Cost } from '../core/cost.ts';
-import { type Limit, type Plan, planOf } from '../core/limit.ts';
-import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, sync, take } from '../core/operations.ts';
+import { type Limit, type Plan, planOf, samePlan } from '../core/limit.ts';
+import {
+  bucketLeftBy,
+  copyOf,
+  giveBack,
+  pause,
+  peek,
+  postpone,
+  reset,
+  settle,
+  sync,
+  take,
+} from '../core/operations.ts';
 import type { Ceiling } from '../core/pool.ts';
 import type { BucketStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/store.ts';
 
@@ -18,7 +29,7 @@ export interface MemoryStoreOptions {
 
 /**
  * Makes a store that keeps its buckets in a Map of this process, on the monotonic clock. It answers on the spot and never
- * fails. Buckets that have been at rest for 10 seconds are forgotten as others are used.
+ * fails. It is for one throttle: several on one store keep the limits together, but their waiting calls do not take turns. Buckets that have been at rest for 10 seconds are forgotten when any key is used after that.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): BucketStore {
   checkOptions('options', options);
@@ -26,21 +37,18 @@ export function memoryStore(options: MemoryStoreOptions = {}): BucketStore {
   return new MemoryStore(options.clock);
 }
 
-/** Up to so many buckets are kept without asking whether they are at rest. */
-const keptAnyway = 10_000;
 /** A bucket is forgotten when it has been at rest for so long, in ms: keys that are used again and again stay. */
 const restBeforeForgetting = 10_000;
-/** While buckets are looked through, so many at each use of one. */
-const looksPerUse = 4;
+/** To look through all buckets costs time, so it waits for so many ms more per bucket. */
+const restPerBucket = 0.1;
 
 class MemoryStore implements BucketStore {
   readonly name = 'memory';
   readonly shared = false;
   readonly #buckets = new Map<string, Bucket>();
   #clock: Clock | undefined;
-  /** What is left of the walk through all buckets that forgets those at rest; undefined when none is on. */
-  #walk: Iterator<[string, Bucket]> | undefined;
-  #walkAt = keptAnyway;
+  /** When to look for buckets to forget, at the next use of any. */
+  #forgetAt = restBeforeForgetting;
 
   constructor(clock: Clock | undefined) {
     this.#clock = clock;
@@ -51,11 +59,11 @@ class MemoryStore implements BucketStore {
   }
 
   bucket(key: string, plan: Plan, now: number): Bucket {
-    if (this.#walk !== undefined) this.#forget(this.#walk, now);
+    if (now >= this.#forgetAt) this.#forget(now);
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {
       bucket = newBucket(plan);
-      this.#add(key, bucket);
+      this.#buckets.set(key, bucket);
     } else if (bucket.plan !== plan) {
       adapt(bucket, plan, now);
     }
@@ -77,7 +85,7 @@ class MemoryStore implements BucketStore {
     const known = this.#buckets.get(key);
     const bucket = known ?? bucketLeftBy(receipt);
     settle(bucket, receipt, cost, now);
-    if (known === undefined && !atRest(bucket, now)) this.#add(key, bucket);
+    if (known === undefined && !atRest(bucket, now)) this.#buckets.set(key, bucket);
   }
 
   postpone(key: string, receipt: Receipt, ms: number): void {
@@ -95,14 +103,27 @@ class MemoryStore implements BucketStore {
     sync(this.bucket(key, plan, now), said, now);
   }
 
-  peek(key: string, plan: Plan): Standing {
+  peek(key: string, plan: Plan, without?: Receipt): Standing {
     const now = this.#now();
     const bucket = this.#buckets.get(key);
     if (bucket === undefined) return peek(newBucket(plan), now);
-    // Who only looks changes no limits.
-    const copy = { ...bucket };
+    // Who only looks changes no limits, and gives nothing back.
+    const copy = copyOf(bucket);
     adapt(copy, plan, now);
+    if (without !== undefined) giveBack(copy, without);
     return peek(copy, now);
+  }
+
+  adapt(before: (key: string) => Plan, after: (key: string) => Plan): void {
+    const now = this.#now();
+    for (const [key, bucket] of this.#buckets) {
+      try {
+        // Another throttle on this store may have limits of its own.
+        if (samePlan(bucket.plan, before(key))) adapt(bucket, after(key), now);
+      } catch {
+        // The user's limits function threw. Whoever uses the key next is told.
+      }
+    }
   }
 
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): void {
@@ -118,27 +139,15 @@ class MemoryStore implements BucketStore {
     reset(bucket, this.#now());
   }
 
-  #add(key: string, bucket: Bucket): void {
-    this.#buckets.set(key, bucket);
-    if (this.#buckets.size === this.#walkAt) this.#walk = this.#buckets.entries();
-  }
-
   #now(): number {
     this.#clock ??= systemClock;
-    return wholeTicks(this.#clock.monotonic());
+    return wholeTicks(checkInstant('monotonic', this.#clock.monotonic()));
   }
 
-  /** Looks at the next few buckets and forgets those long at rest. */
-  #forget(walk: Iterator<[string, Bucket]>, now: number): void {
-    for (let look = 0; look < looksPerUse; look++) {
-      const { done, value } = walk.next();
-      if (done) {
-        this.#walk = undefined;
-        this.#walkAt = Math.max(keptAnyway, 2 * this.#buckets.size);
-        return;
-      }
-      const [key, bucket] = value;
+  /** Forgets the buckets that have been at rest for long. */
+  #forget(now: number): void {
+    for (const [key, bucket] of this.#buckets)
       if (bucket.own === undefined && atRest(bucket, now - restBeforeForgetting)) this.#buckets.delete(key);
-    }
+    this.#forgetAt = now + restBeforeForgetting + restPerBucket * this.#buckets.size;
   }
 }

@@ -1,6 +1,7 @@
 import type { Bucket } from '../core/bucket.ts';
+import type { Past } from '../core/change.ts';
 import type { Rule } from '../core/limit.ts';
-import type { Pool } from '../core/pool.ts';
+import { joinedPools } from '../core/pool.ts';
 import { addMark, emptyWindow, type Window } from '../core/window.ts';
 import type { BucketRecord } from './record.ts';
 
@@ -55,19 +56,24 @@ export function fill(bucket: Bucket, other: Bucket, now: number): void {
     const more = other.windows?.[index];
     return window && more && joined(window, more, bucket.plan.rules[index] as Rule, now);
   });
-  const guards = [...(bucket.guards ?? []), ...(other.guards ?? [])].sort((a, b) => b.tat - a.tat);
-  const latest = guards.filter(({ index }, place) => guards.findIndex((guard) => guard.index === index) === place);
-  bucket.guards = latest.length === 0 ? undefined : latest;
-  bucket.pool = lower(bucket.pool, other.pool, now);
+  bucket.past = joinedPast(bucket.past, other.past);
+  bucket.pools = joinedPools([...(bucket.pools ?? []), ...(other.pools ?? [])].filter(({ until }) => until > now));
+  bucket.fixed = Math.max(bucket.fixed, other.fixed);
+  if (other.moved > bucket.moved) {
+    bucket.moved = other.moved;
+    bucket.moves = other.moves;
+  }
   bucket.latest = Math.max(bucket.latest, other.latest);
   if (other.refunds !== undefined)
     bucket.refunds = other.refunds.map((ms, index) => Math.max(ms, bucket.refunds?.[index] ?? 0));
 }
 
-/** Of two pools the one that leaves less, unless it holds no more. */
-function lower(a: Pool | undefined, b: Pool | undefined, now: number): Pool | undefined {
-  const [first, second] = [a, b].filter((pool) => pool !== undefined && pool.until > now);
-  return first !== undefined && second !== undefined && second.left < first.left ? second : first;
+/** Per limit the past of which more is known: that which holds for longer. */
+function joinedPast(a: Bucket['past'], b: Bucket['past']): Bucket['past'] {
+  if (a === undefined || b === undefined) return a ?? b;
+  const longer = (one: Past | undefined, other: Past | undefined) =>
+    one !== undefined && other !== undefined && other.until > one.until ? other : (one ?? other);
+  return a.map((one, index) => longer(one, b[index]));
 }
 
 /** A window that holds the calls of both; those of one instant count as the same. */

@@ -1,8 +1,8 @@
-import type { Bucket } from '../core/bucket.ts';
-import type { Guard } from '../core/change.ts';
-import { isMadeOf, type Limit, longAgo, type Plan, planOf } from '../core/limit.ts';
-import type { Pool } from '../core/pool.ts';
-import { mostMarks } from '../core/window.ts';
+import type { Bucket, SlotMove } from '../core/bucket.ts';
+import type { Past } from '../core/change.ts';
+import { type Allowance, isMadeOf, type Limit, longAgo, type Margin, type Plan, planOf } from '../core/limit.ts';
+import { mostPools, type Pool } from '../core/pool.ts';
+import { mostMarks, type Window } from '../core/window.ts';
 
 /** Which write a record comes from. */
 export interface Stamp {
@@ -21,10 +21,16 @@ interface Content {
   readonly tats: readonly number[];
   /** Per limit its window; null for a leaky bucket. Absent if no limit has a window. */
   readonly windows?: readonly (StoredWindow | null)[];
-  readonly guards?: readonly StoredGuard[];
+  /** Per limit what is remembered of the limits before it; null for nothing. Absent if none changed of late. */
+  readonly past?: readonly (StoredPast | null)[];
   /** What the server says is left. */
-  readonly pool?: Pool;
+  readonly pools?: readonly Pool[];
   readonly latest: number;
+  /** Absent if no caller goes at a slot of his own. */
+  readonly fixed?: number;
+  /** Absent for 0. */
+  readonly moved?: number;
+  readonly moves?: readonly SlotMove[];
   readonly refunds?: readonly number[];
   /** Limits of the key's own. */
   readonly own?: readonly Limit[];
@@ -40,17 +46,15 @@ interface StoredWindow {
   readonly free: number;
 }
 
-interface StoredGuard {
-  readonly index: number;
-  readonly name?: string;
-  readonly burst: number;
-  readonly emissionInterval: number;
-  readonly tat: number;
+interface StoredPast {
+  readonly marks: StoredWindow;
+  readonly limits: readonly Allowance[];
+  readonly until: number;
 }
 
 /** A bucket as it is stored: plain data, all numbers finite. */
 export interface BucketRecord extends Stamp, Content {
-  readonly v: 1;
+  readonly v: 2;
   /** When it was written, in ms on the wall clock, so that a clock that was set back shows. */
   readonly seen: number;
   /** When it and all records before it are at rest. It is kept for longer, so that nobody who knows an earlier one takes it for lost. */
@@ -66,33 +70,34 @@ const latest = 2 ** 43;
 /** Makes a record of a bucket. */
 export function recordOf(bucket: Bucket, { birth, seq, writer }: Stamp, seen: number, rests: number): BucketRecord {
   const end = seen + furthest;
-  return { v: 1, birth, seq, writer, seen, rests: Math.min(rests, end), ...contentOf(bucket, end) };
+  return { v: 2, birth, seq, writer, seen, rests: Math.min(rests, end), ...contentOf(bucket, end) };
 }
 
 /** All that is stored of a bucket as text: two buckets with the same are the same. */
 export const textOf = (bucket: Bucket): string => textOfRecord(contentOf(bucket, Infinity));
 
 /** The same of the bucket that a record is of. */
-export function textOfRecord({ gate, limits, tats, windows, guards, pool, latest, refunds, own }: Content): string {
-  return JSON.stringify({ gate, limits, tats, windows, guards, pool, latest, refunds, own });
+export function textOfRecord(content: Content): string {
+  const { gate, limits, tats, windows, past, pools, latest, fixed, moved, moves, refunds, own } = content;
+  return JSON.stringify({ gate, limits, tats, windows, past, pools, latest, fixed, moved, moves, refunds, own });
 }
 
 /** @param end no instant of it is later */
 function contentOf(bucket: Bucket, end: number): Content {
-  const { gate, plan, tats, windows, guards, pool, latest, refunds, own } = bucket;
+  const { gate, plan, tats, windows, past, pools, latest, fixed, moved, moves, refunds, own } = bucket;
   const bounded = (instant: number) => Math.min(instant, end);
   const content: Writable<Content> = { gate: bounded(gate), limits: plan.limits, tats: tats.map(bounded), latest };
   // What is not there is left out: JSON would do so, a structured clone would not.
   if (windows !== undefined) content.windows = windows.map((window) => window ?? null);
-  if (guards !== undefined) content.guards = guards.map(storedGuard);
-  if (pool !== undefined) content.pool = { left: bounded(pool.left), until: bounded(pool.until) };
+  if (past !== undefined) content.past = past.map((one) => one ?? null);
+  if (pools !== undefined)
+    content.pools = pools.map(({ left, until }) => ({ left: bounded(left), until: bounded(until) }));
+  if (fixed !== longAgo) content.fixed = bounded(fixed);
+  if (moved !== 0) content.moved = moved;
+  if (moves !== undefined) content.moves = moves;
   if (refunds !== undefined) content.refunds = refunds.slice();
   if (own !== undefined) content.own = own.limits;
   return content;
-}
-
-function storedGuard({ index, name, burst, emissionInterval, tat }: Guard): StoredGuard {
-  return { index, burst, emissionInterval, tat, ...(name === undefined ? undefined : { name }) };
 }
 
 /** Plans of limits that were read before: a storage gives new objects each time. */
@@ -100,7 +105,7 @@ const plans: Plan[] = [];
 const mostPlans = 100;
 
 /** The same as `planOf`. */
-function planOfStored(limits: readonly Limit[], margin: number): Plan {
+function planOfStored(limits: readonly Limit[], margin: Margin): Plan {
   for (const plan of plans) if (plan.margin === margin && isMadeOf(plan, limits)) return plan;
   const plan = planOf(limits, margin);
   if (plans.length >= mostPlans) plans.length = 0;
@@ -108,27 +113,38 @@ function planOfStored(limits: readonly Limit[], margin: number): Plan {
   return plan;
 }
 
-/** Makes the bucket that a record is of. `margin` is what limits without one of their own keep in hand, in ms. */
-export function bucketOf(record: BucketRecord, margin: number): Bucket {
-  const { limits, own, gate, tats, windows, guards, pool, latest, refunds } = record;
+/** Makes the bucket that a record is of. `margin` is what limits without one of their own keep in hand. */
+export function bucketOf(record: BucketRecord, margin: Margin): Bucket {
+  const { limits, own, gate, tats, windows, past, pools, latest, refunds } = record;
+  const { fixed = longAgo, moved = 0, moves } = record;
   return {
     // In the order of a new bucket, which makes them alike to the engine.
     plan: planOfStored(limits, margin),
     gate,
     tats: tats.slice(),
-    guards: guards?.map((guard) => ({ name: undefined, ...guard })),
-    pool,
+    past: past?.map(pastOf),
+    pools: pools?.slice(),
     refunds: refunds?.slice(),
     own: own && planOfStored(own, margin),
-    windows: windows?.map((window) =>
-      window ? { times: window.times.slice(), costs: window.costs.slice(), free: window.free } : undefined,
-    ),
+    windows: windows?.map((window) => (window ? windowOf(window) : undefined)),
     latest,
+    fixed,
+    moved,
+    moves: moves?.slice(),
   };
 }
 
+const windowOf = ({ times, costs, free }: StoredWindow): Window => ({
+  times: times.slice(),
+  costs: costs.slice(),
+  free,
+});
+
+const pastOf = (past: StoredPast | null): Past | undefined =>
+  past ? { ...past, marks: windowOf(past.marks) } : undefined;
+
 /** The limits that a record says its key keeps. */
-export function planOfRecord({ limits, own }: BucketRecord, margin: number): Plan {
+export function planOfRecord({ limits, own }: BucketRecord, margin: Margin): Plan {
   return planOfStored(own ?? limits, margin);
 }
 
@@ -136,7 +152,12 @@ export function planOfRecord({ limits, own }: BucketRecord, margin: number): Pla
 export function moved(record: BucketRecord, ms: number): BucketRecord {
   if (ms === 0) return record;
   const later = (instant: number) => (instant === longAgo ? longAgo : instant + ms);
-  const { windows, guards, pool } = record;
+  const { windows, past, pools, fixed, moves } = record;
+  const movedWindow = (window: StoredWindow) => ({
+    ...window,
+    times: window.times.map(later),
+    free: later(window.free),
+  });
   return {
     ...record,
     seen: later(record.seen),
@@ -144,15 +165,13 @@ export function moved(record: BucketRecord, ms: number): BucketRecord {
     gate: later(record.gate),
     latest: later(record.latest),
     tats: record.tats.map(later),
-    ...(windows === undefined
+    ...(windows === undefined ? undefined : { windows: windows.map((window) => window && movedWindow(window)) }),
+    ...(past === undefined
       ? undefined
-      : {
-          windows: windows.map(
-            (window) => window && { ...window, times: window.times.map(later), free: later(window.free) },
-          ),
-        }),
-    ...(guards === undefined ? undefined : { guards: guards.map((guard) => ({ ...guard, tat: later(guard.tat) })) }),
-    ...(pool === undefined ? undefined : { pool: { ...pool, until: later(pool.until) } }),
+      : { past: past.map((one) => one && { ...one, marks: movedWindow(one.marks), until: later(one.until) }) }),
+    ...(fixed === undefined ? undefined : { fixed: later(fixed) }),
+    ...(moves === undefined ? undefined : { moves: moves.map((move) => ({ ...move, after: later(move.after) })) }),
+    ...(pools === undefined ? undefined : { pools: pools.map((pool) => ({ ...pool, until: later(pool.until) })) }),
   };
 }
 
@@ -160,18 +179,21 @@ export function moved(record: BucketRecord, ms: number): BucketRecord {
 export function isRecord(stored: unknown): stored is BucketRecord {
   if (typeof stored !== 'object' || stored === null) return false;
   const record = stored as Unchecked<BucketRecord>;
-  const { seen, tats, windows, guards, pool, refunds, own } = record;
-  if (record.v !== 1 || !areNumbers([record.birth, record.writer]) || !Number.isSafeInteger(record.seq)) return false;
+  const { seen, tats, windows, past, pools, refunds, own } = record;
+  const { fixed = longAgo, moved = 0, moves } = record;
+  if (record.v !== 2 || !areNumbers([record.birth, record.writer]) || !Number.isSafeInteger(record.seq)) return false;
   if (!isInstant(seen, latest)) return false;
   const end = seen + 2 * furthest;
-  if (!areInstants([record.rests, record.gate, record.latest], end)) return false;
+  if (!areInstants([record.rests, record.gate, record.latest, fixed], end)) return false;
   const plan = planIn(record.limits);
   if (plan === undefined || (own !== undefined && planIn(own) === undefined)) return false;
   const count = plan.limits.length;
   if (!areInstants(tats, end) || tats.length !== count) return false;
   if (refunds !== undefined && !(areNumbers(refunds) && refunds.length === count)) return false;
-  if (guards !== undefined && !isList(guards, (guard) => isGuard(guard, end))) return false;
-  if (pool !== undefined && !isPool(pool, end)) return false;
+  if (!areNumbers([moved]) || (moved as number) < 0) return false;
+  if (moves !== undefined && !isList(moves, (move) => isMove(move, end))) return false;
+  if (past !== undefined && !isList(past, (one) => one === null || isPast(one, end), count, count)) return false;
+  if (pools !== undefined && !isList(pools, (pool) => isPool(pool, end), 1, mostPools)) return false;
   if (windows === undefined) return plan.leaky;
   return (
     Array.isArray(windows) &&
@@ -194,8 +216,10 @@ function areNumbers(values: unknown): values is number[] {
 }
 
 /** Whether a value is a list of what `is` takes. A structured clone keeps holes, which `every` would pass over. */
-function isList(value: unknown, is: (item: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.findIndex((item) => !is(item)) < 0;
+function isList(value: unknown, is: (item: unknown) => boolean, least = 0, most = Infinity): boolean {
+  return (
+    Array.isArray(value) && value.length >= least && value.length <= most && value.findIndex((item) => !is(item)) < 0
+  );
 }
 
 /** The plan of stored limits; undefined if they are none. */
@@ -225,10 +249,19 @@ function isPool(value: unknown, end: number): boolean {
   return areNumbers([left]) && (left as number) >= 0 && isInstant(until, end);
 }
 
-function isGuard(value: unknown, end: number): boolean {
-  const { index, burst, emissionInterval, tat, name } = (value ?? {}) as Unchecked<StoredGuard>;
-  const named = Number.isInteger(index) && (name === undefined || typeof name === 'string');
-  return named && isInstant(tat, end) && areNumbers([burst, emissionInterval]) && (emissionInterval as number) > 0;
+function isPast(value: unknown, end: number): boolean {
+  const { marks, limits, until } = (value ?? {}) as Unchecked<StoredPast>;
+  return isWindow(marks, end) && isInstant(until, end) && isList(limits, isAllowance, 1);
+}
+
+function isAllowance(value: unknown): boolean {
+  const { burst, even, interval, span } = (value ?? {}) as Unchecked<Allowance>;
+  return areNumbers([burst, even, interval, span]) && [burst, interval, span].every((number) => (number as number) > 0);
+}
+
+function isMove(value: unknown, end: number): boolean {
+  const { after, ms } = (value ?? {}) as Unchecked<SlotMove>;
+  return isInstant(after, end) && areNumbers([ms]) && (ms as number) > 0;
 }
 
 /** How many more marks the windows of a record may get. */

@@ -1,7 +1,7 @@
 import { type Cost, costIn } from '../core/cost.ts';
 import { longAgo, type Plan, type Rule, samePlan } from '../core/limit.ts';
 import { emptyWindow, insertMark, type Window } from '../core/window.ts';
-import { limitsText, type Told } from './redis-message.ts';
+import { limitsText, pairsOf, type Told } from './redis-message.ts';
 
 /** What this process saw of a bucket last, and of its windows what it was granted itself. Instants are on the server's clock. */
 interface Known {
@@ -38,7 +38,7 @@ export class KnownBuckets {
     const back = now - (told.now + monotonic - at);
     const ms = back < -jump ? back : 0;
     const later = (instant: number) => (instant === longAgo ? longAgo : instant + ms);
-    const { birth, seq, rests, gate, latest, hasOwn, tats, refunds, pool } = told;
+    const { birth, seq, rests, gate, latest, moved: slotsMoved, hasOwn, tats, refunds, pools } = told;
     const limits = limitsText(plan.limits);
     const moved = windows?.map(
       (window) => window && { ...window, times: window.times.map(later), free: later(window.free) },
@@ -51,13 +51,16 @@ export class KnownBuckets {
       later(rests),
       later(gate),
       later(latest),
+      longAgo,
+      slotsMoved,
       limits,
       hasOwn && limits,
       tats.map(later),
       moved?.map((window) => window ?? false) ?? false,
       false,
       refunds ?? false,
-      pool !== 0 && [pool[0], later(pool[1])],
+      pools !== 0 && pairsOf(pools).map(([left, until]) => [left, later(until)]),
+      false,
     ]);
   }
 

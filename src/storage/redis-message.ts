@@ -1,7 +1,7 @@
 import { type Bucket, charge, grantAt, newBucket } from '../core/bucket.ts';
 import { type Cost, sameCost } from '../core/cost.ts';
-import { type Limit, type Plan, planOf, type Rule } from '../core/limit.ts';
-import { exceededBy, receiptOf } from '../core/operations.ts';
+import { type Limit, type Margin, type Plan, planOf, type Rule } from '../core/limit.ts';
+import { exceededBy, goneLater, movedBy, receiptOf } from '../core/operations.ts';
 import type { LimitStatus, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/store.ts';
 
 // What goes to the script and what comes back, as text.
@@ -33,18 +33,18 @@ function textsOf(plan: Plan): PlanTexts {
 }
 
 /** What a call costs in a leaky bucket: what it adds to the tat, how early it may come, and what is left of it at rest. */
-function chargeText(rule: Rule, margin: number, calls: number): string {
+function chargeText(rule: Rule, margin: Margin, calls: number): string {
   const { emissionInterval, tolerance, burst } = rule;
   const charged = charge(rule, calls);
-  return `${margin},${charged},${charged - emissionInterval - tolerance},${(burst - 1) * emissionInterval - tolerance}`;
+  return `${JSON.stringify(margin)},${charged},${charged - emissionInterval - tolerance},${(burst - 1) * emissionInterval - tolerance}`;
 }
 
 /** A plan as the script takes it. */
 export const planText = (plan: Plan): string => textsOf(plan).plan;
 
 /** A receipt as the script takes it. */
-export function receiptText({ slot, cost, plan, before, after, refunds, latest, pool }: Receipt): string {
-  return `${JSON.stringify({ slot, cost, before, after, refunds, latest, pool }).slice(0, -1)},"plan":${planText(plan)}}`;
+export function receiptText({ slot, cost, plan, before, after, refunds, latest, pools, moved }: Receipt): string {
+  return `${JSON.stringify({ slot, cost, before, after, refunds, latest, pools, moved }).slice(0, -1)},"plan":${planText(plan)}}`;
 }
 
 /** Costs as runs of the same: cost, how often, cost, how often. */
@@ -75,23 +75,25 @@ export interface Run {
 /**
  * A request as a run; undefined if it is none.
  * @param known which write was seen last of the bucket; empty if none
+ * @param age how long ago these limits took the place of others, in ms; undefined if they never did
  */
-export function runText({ plan, costs, ahead, instead, report }: TakeRequest, known: string): Run | undefined {
+export function runText(request: TakeRequest, known: string, age: number | undefined): Run | undefined {
+  const { plan, costs, ahead, instead, report, fixed, late = 0 } = request;
   const { limits, one } = textsOf(plan);
-  if (one === undefined || instead !== undefined || report) return undefined;
+  if (one === undefined || instead !== undefined || report || fixed) return undefined;
   const cost = costs[0];
   const rule = plan.rules[0] as Rule;
   if (typeof cost !== 'number' || cost === 0 || cost > rule.burst) return undefined;
   for (let index = 1; index < costs.length; index++) if (costs[index] !== cost) return undefined;
   const charged = cost === 1 ? one : chargeText(rule, plan.margin, cost);
-  const numbers = `${cost},${costs.length},${Math.min(ahead, anyTime)},${charged}`;
+  const numbers = `${cost},${costs.length},${Math.min(ahead, anyTime)},${late},${age ?? -1},${charged}`;
   return { limits, calls: costs.length, numbers: known === '' ? `[${numbers}]` : `[${numbers},${known}]` };
 }
 
 /** The fields of a request to take. */
-export function takeFields({ plan, costs, ahead, instead, report }: TakeRequest): string {
+export function takeFields({ plan, costs, ahead, instead, report, fixed, late = 0 }: TakeRequest): string {
   const returned = instead === undefined ? '' : `,"instead":${receiptText(instead)}`;
-  const wanted = report ? ',"report":true' : '';
+  const wanted = `${report ? ',"report":true' : ''}${fixed ? ',"fixed":true' : ''}${late > 0 ? `,"late":${late}` : ''}`;
   return `"plan":${planText(plan)},"costs":${JSON.stringify(runsOf(costs))},"ahead":${Math.min(ahead, anyTime)}${returned}${wanted}`;
 }
 
@@ -104,10 +106,13 @@ export interface Told {
   readonly rests: number;
   readonly gate: number;
   readonly latest: number;
+  readonly moved: number;
+  /** After which instant slots became later, and by how much, one move after the other; 0 if there was none of late. */
+  readonly moves: readonly number[] | 0;
   readonly tats: readonly number[];
   readonly refunds: readonly number[] | undefined;
-  /** What the server says is left, and until when; 0 if it said nothing that still holds. */
-  readonly pool: readonly [left: number, until: number] | 0;
+  /** What the server says is left, and until when, one statement after the other; 0 if it said nothing that still holds. */
+  readonly pools: readonly number[] | 0;
   /** The limits that the key keeps, if they are others than it was asked with. */
   readonly limits: string | undefined;
   /** Whether they are the key's own. */
@@ -125,7 +130,8 @@ export interface Told {
 export function readAnswer(answer: unknown): Told | number | undefined {
   const parts = Array.isArray(answer) ? answer : partsOf(answer);
   if (parts.length < 2) return parts[0] as number | undefined;
-  const [now, birth, seq, rests, gate, latest, tats, refunds, pool, limits, own, foreign, ...rest] = parts as number[];
+  const [now, birth, seq, rests, gate, latest, moved, moves, tats, refunds, pools, limits, own, foreign, ...rest] =
+    parts as number[];
   return {
     now,
     birth,
@@ -133,9 +139,11 @@ export function readAnswer(answer: unknown): Told | number | undefined {
     rests,
     gate,
     latest,
+    moved,
+    moves,
     tats,
     refunds: refunds === 0 ? undefined : refunds,
-    pool,
+    pools,
     limits: limits === 0 ? undefined : limits,
     hasOwn: own === 1,
     wasForeign: foreign === 1,
@@ -148,7 +156,7 @@ const partsOf = (answer: unknown): unknown[] => (answer === '' || answer === 0 ?
 const theirPlans = new Map<string, Plan>();
 
 /** The plan of limits that a record keeps: those of the last few are at hand. */
-export function planOfText(limits: string, margin: number): Plan {
+export function planOfText(limits: string, margin: Margin): Plan {
   const id = `${margin} ${limits}`;
   const known = theirPlans.get(id);
   if (known !== undefined) return known;
@@ -158,24 +166,57 @@ export function planOfText(limits: string, margin: number): Plan {
   return plan;
 }
 
-/** A reserved slot, the latest before it, and until when what it was taken from holds. */
-type Slot = [slot: number, latest: number, pool?: number];
+/** A reserved slot, the latest before it, and until when the statements hold that it was taken from. */
+type Slot = readonly [slot: number, latest: number, ...pools: number[]];
+
+/** Where the slot of the reservation that came along is by now, and how late its call goes; 0 if it was given back. */
+type Kept = 0 | readonly [slot: number, late?: number];
 
 /** Makes of what the script tells the answer to `take`. */
-export function takeAnswerOf(told: Told, plan: Plan, costs: readonly Cost[]): TakeAnswer {
-  const [count, wait, before, slot, limits] = told.rest as [number, number, number[], 0 | Slot, 0 | number[]];
-  const taken = new Taken(told, plan, before, costs);
+export function takeAnswerOf(told: Told, plan: Plan, { costs, instead }: TakeRequest): TakeAnswer {
+  const [count, wait, before, slot, limits, kept, slots] = told.rest as [
+    number,
+    number,
+    number[],
+    0 | Slot,
+    0 | number[],
+    Kept,
+    0 | number[],
+  ];
   const granted: Receipt[] = [];
-  while (granted.length < count) granted.push(new TakenReceipt(taken, granted.length));
+  const ours = kept === 0 || instead === undefined ? undefined : keptReceipt(instead, told, kept);
+  const isGranted = ours !== undefined && ours.slot <= told.now;
+  if (isGranted) granted.push(ours);
+  const others = count - granted.length;
+  const taken = new Taken(told, plan, before, costs.slice(granted.length), slots === 0 ? undefined : slots);
+  for (let index = 0; index < others; index++) granted.push(new TakenReceipt(taken, index));
   const next = costs[count] as Cost;
+  const after = () => taken.bucketAfter(others);
   return {
     now: told.now,
     granted,
-    reserved: slot === 0 ? undefined : reservedOf(taken.bucketAfter(count).tats, told, plan, next, slot),
+    reserved:
+      ours !== undefined && !isGranted
+        ? ours
+        : slot === 0
+          ? undefined
+          : reservedOf(after().tats, told, plan, next, slot),
     wait: wait === -1 ? Infinity : wait,
-    ...(wait === -1 ? { exceeded: exceededBy(taken.bucketAfter(count), next) } : undefined),
+    ...(told.gate > told.now ? { pausedFor: told.gate - told.now } : undefined),
+    ...(wait === -1 ? { exceeded: exceededBy(after(), next) } : undefined),
     ...(limits === 0 ? undefined : { limits: limitsOf(plan, limits) }),
   };
+}
+
+/** The reservation that came along, as it stands by now. */
+function keptReceipt(
+  instead: Receipt,
+  { moved }: Told,
+  [slot, late = 0]: readonly [slot: number, late?: number],
+): Receipt {
+  const by = slot - instead.slot;
+  const later = by === 0 ? instead : movedBy(instead, by, moved);
+  return late === 0 ? later : goneLater({ ...later, moved }, late);
 }
 
 /** Calls that one operation granted. */
@@ -184,25 +225,39 @@ class Taken {
   readonly plan: Plan;
   readonly costs: readonly Cost[];
   readonly #before: readonly number[];
+  /** The slots of the calls, if they are not all the instant of the decision. */
+  readonly #slots: readonly number[] | undefined;
   #bucket: Bucket | undefined;
   /** How many of them the bucket has seen. */
   #seen = 0;
 
-  constructor(told: Told, plan: Plan, before: readonly number[], costs: readonly Cost[]) {
+  constructor(
+    told: Told,
+    plan: Plan,
+    before: readonly number[],
+    costs: readonly Cost[],
+    slots: readonly number[] | undefined,
+  ) {
     this.told = told;
     this.plan = plan;
     this.costs = costs;
     this.#before = before;
+    this.#slots = slots;
+  }
+
+  slotOf(index: number): number {
+    return this.#slots?.[index] ?? this.told.now;
   }
 
   /** The bucket as the first `count` of them left it. Whoever asks in order has each of them counted once. */
   bucketAfter(count: number): Bucket {
-    const { now, refunds, latest } = this.told;
+    const { told } = this;
     if (this.#bucket === undefined || this.#seen > count) {
-      this.#bucket = bucketAt(this.plan, this.#before, refunds, latest);
+      this.#bucket = bucketAt(this.plan, this.#before, told);
       this.#seen = 0;
     }
-    while (this.#seen < count) grantAt(this.#bucket, this.costs[this.#seen++] as Cost, now, now);
+    for (; this.#seen < count; this.#seen++)
+      grantAt(this.#bucket, this.costs[this.#seen] as Cost, this.slotOf(this.#seen), told.now);
     return this.#bucket;
   }
 }
@@ -218,7 +273,7 @@ class TakenReceipt implements Receipt {
   }
 
   get slot(): number {
-    return this.#taken.told.now;
+    return this.#taken.slotOf(this.#index);
   }
 
   get cost(): Cost {
@@ -236,37 +291,42 @@ class TakenReceipt implements Receipt {
   get refunds(): readonly number[] | undefined {
     return this.#taken.told.refunds;
   }
+
+  get moved(): number {
+    return this.#taken.told.moved;
+  }
 }
 
 /** A bucket that stands where the script says, as far as receipts depend on it. */
-function bucketAt(plan: Plan, tats: readonly number[], refunds: Told['refunds'], latest: number): Bucket {
-  const bucket = newBucket(plan);
-  bucket.tats = tats.slice();
-  bucket.refunds = refunds?.slice();
-  bucket.latest = latest;
-  return bucket;
+function bucketAt(plan: Plan, tats: readonly number[], { refunds, latest, moved }: Told): Bucket {
+  return { ...newBucket(plan), tats: tats.slice(), refunds: refunds?.slice(), latest, moved };
 }
 
-function reservedOf(tats: number[], told: Told, plan: Plan, cost: Cost, [slot, latest, pool]: Slot): Receipt {
-  const bucket = bucketAt(plan, told.tats, told.refunds, told.latest);
+function reservedOf(tats: number[], told: Told, plan: Plan, cost: Cost, [slot, latest, ...pools]: Slot): Receipt {
   return {
-    ...receiptOf(bucket, cost, slot),
+    ...receiptOf(bucketAt(plan, told.tats, told), cost, slot),
     before: tats.slice(),
     latest,
-    ...(pool === undefined ? undefined : { pool }),
+    ...(pools.length > 0 ? { pools } : undefined),
   };
 }
 
 /** Makes of what the script tells the answer to `peek`. */
-export function standingOf({ rest }: Told, plan: Plan): Standing {
+export function standingOf({ rest, moved, moves }: Told, plan: Plan): Standing {
   const [limits, wait, pausedFor, pool] = rest as [number[], number, number, 0 | [number, number]];
   return {
     limits: limitsOf(plan, limits),
     wait: wait === -1 ? Infinity : wait,
     pausedFor,
     plan,
+    ...(moved === 0 ? undefined : { moved, moves: pairsOf(moves || []).map(([after, ms]) => ({ after, ms })) }),
     ...(pool === 0 ? undefined : { pool: { remaining: pool[0], resetAfter: pool[1] } }),
   };
+}
+
+/** What comes one after the other, two by two. */
+export function pairsOf(values: readonly number[]): [number, number][] {
+  return values.flatMap((value, index) => (index % 2 === 0 ? [[value, values[index + 1] as number]] : []));
 }
 
 function limitsOf({ rules }: Plan, values: readonly number[]): LimitStatus[] {

@@ -2,6 +2,7 @@
 export const bucketScript = `
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local tick, mostMarks = 2 ^ -11, 32
+local callsMargin, mostStretched = 20, 0.1
 
 local function wholeUp(ms, step) return ceil(ms / step) * step end
 
@@ -13,22 +14,31 @@ end
 
 local function burstOf(limit) return limit.burst or (limit.kind == 'sliding-window' and limit.rate or 1) end
 
-local function ruleOf(limit, margin)
+local function toleranceOf(limit, even, step) return floor(((burstOf(limit) - 1) * even) / step) * step end
+
+local function marginOf(limit, margin)
   if type(limit.margin) == 'number' then margin = limit.margin end
-  local kept, burst = wholeUp(margin, tick), burstOf(limit)
-  local rule = { name = limit.name, burst = burst, interval = limit.interval, window = 0, tolerance = 0 }
+  if type(margin) == 'number' then return wholeUp(margin, tick) end
+  if (limit.kind or 'leaky-bucket') ~= 'leaky-bucket' then return callsMargin end
+  local even, step = steps(limit.interval / limit.rate)
+  local stretched = steps(even * mostStretched)
+  return min(callsMargin, toleranceOf(limit, even, step) + stretched)
+end
+
+local function ruleOf(limit, margin)
+  local kept = marginOf(limit, margin)
+  local rule = { name = limit.name, burst = burstOf(limit), interval = limit.interval, window = 0, tolerance = 0, even = 0 }
+  rule.span = wholeUp(limit.interval, tick)
   if limit.kind == 'sliding-window' then
-    rule.window = wholeUp(limit.interval, tick) + kept
-    rule.emission = rule.window / limit.rate
+    rule.window = rule.span + kept
+    rule.emission, rule.span = rule.window / limit.rate, rule.window
     return rule
   end
   local even, step = steps(limit.interval / limit.rate)
-  local tolerance = floor(((burst - 1) * even) / step) * step
-  if limit.kind == 'quota' then
-    rule.emission, rule.tolerance = steps((limit.interval + kept) / limit.rate), tolerance
-  else
-    rule.emission, rule.tolerance = even + max(0, kept - tolerance), max(0, tolerance - kept)
-  end
+  local full, isQuota = toleranceOf(limit, even, step), limit.kind == 'quota'
+  rule.even, rule.emission = even, isQuota and steps((limit.interval + kept) / limit.rate) or even + max(0, kept - full)
+  rule.tolerance = isQuota and full or max(0, full - kept)
+  rule.span = max(rule.span + (isQuota and kept or 0), rule.emission)
   return rule
 end
 
@@ -111,10 +121,11 @@ local function addMark(window, length, limit, cost, at, now)
   if #times > mostMarks then compact(window, length) end
 end
 
-local function settleMark(window, interval, at, more)
+local function settleMark(window, interval, at, more, isExact)
   if at <= window.free - interval then return end
   for index, time in ipairs(window.times) do
     if time >= at then
+      if isExact and time ~= at then return end
       local cost = window.costs[index] + more
       if cost > 0 then
         window.costs[index] = cost
@@ -166,7 +177,7 @@ local function sum(instant, ms)
 end
 
 local function newBucket(plan)
-  local bucket = { gate = longAgo, latest = longAgo, seq = 0, rests = longAgo, tats = {} }
+  local bucket = { gate = longAgo, latest = longAgo, fixed = longAgo, moved = 0, seq = 0, rests = longAgo, tats = {} }
   bucket.limits, bucket.rules = plan.limits, plan.rules
   for index, rule in ipairs(plan.rules) do
     bucket.tats[index] = longAgo
@@ -180,10 +191,27 @@ end
 
 local function costInPool(cost) return type(cost) == 'number' and cost or 1 end
 
-local guardsAllowAt, grantInGuards
+local function poolsAllowAt(pools, cost, at)
+  for _, pool in ipairs(pools) do
+    if at < pool[2] and costInPool(cost) > pool[1] then at = pool[2] end
+  end
+  return at
+end
 
-local function conformsAt(bucket, cost, now)
-  local at = max(bucket.gate, now)
+local function grantInPools(pools, cost, at, now)
+  local left = {}
+  for _, pool in ipairs(pools) do
+    if now < pool[2] then
+      left[#left + 1] = { at < pool[2] and max(0, pool[1] - costInPool(cost)) or pool[1], pool[2] }
+    end
+  end
+  return #left > 0 and left or nil
+end
+
+local pastAllowsAt, grantInPast
+
+local function conformsAt(bucket, cost, from, now)
+  local at = bucket.gate > (now or from) and bucket.gate or from
   for index, rule in ipairs(bucket.rules) do
     local calls = costIn(rule, cost)
     if calls > rule.burst then return math.huge end
@@ -197,9 +225,8 @@ local function conformsAt(bucket, cost, now)
       if allowAt > at then at = allowAt end
     end
   end
-  if bucket.guards then at = max(at, guardsAllowAt(bucket.guards, cost)) end
-  local pool = bucket.pool
-  return pool and at < pool[2] and costInPool(cost) > pool[1] and pool[2] or at
+  if bucket.past then at = pastAllowsAt(bucket.past, bucket.rules, cost, at) end
+  return bucket.pools and poolsAllowAt(bucket.pools, cost, at) or at
 end
 
 local function grantAt(bucket, cost, at, now)
@@ -215,19 +242,17 @@ local function grantAt(bucket, cost, at, now)
     end
   end
   if at > now and at > bucket.latest then bucket.latest = at end
-  if bucket.guards then bucket.guards = grantInGuards(bucket.guards, cost, at, now) end
-  local pool = bucket.pool
-  if pool and now >= pool[2] then bucket.pool = nil
-  elseif pool and at < pool[2] then pool[1] = max(0, pool[1] - costInPool(cost)) end
+  if bucket.past then bucket.past = grantInPast(bucket.past, bucket.rules, cost, at, now) end
+  if bucket.pools then bucket.pools = grantInPools(bucket.pools, cost, at, now) end
 end
 
 local function restsAt(bucket)
-  local at = max(bucket.gate, bucket.pool and bucket.pool[2] or longAgo)
+  local at = max(bucket.gate, bucket.pools and bucket.pools[#bucket.pools][2] or longAgo)
   for index, rule in ipairs(bucket.rules) do
     local rest = rule.window == 0 and (rule.burst - 1) * rule.emission - rule.tolerance or rule.window
     at = max(at, sum(bucket.tats[index], rest), rule.window > 0 and bucket.windows[index].free or longAgo)
+    at = max(at, bucket.past and bucket.past[index] and bucket.past[index]['until'] or longAgo)
   end
-  for _, guard in ipairs(bucket.guards or {}) do at = max(at, guard.tat) end
   return at
 end
 `;

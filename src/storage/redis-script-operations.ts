@@ -1,5 +1,7 @@
 /** `core/operations.ts`, line by line in Lua. What an operation answers is text, for JSON has no instants to the tick in Lua. */
 export const operationsScript = `
+local sameInstant, mostMoves, movesMatter = 1000, 32, 5000
+
 local function number(value) return string.format('%.17g', value) end
 
 local function numbers(values)
@@ -20,8 +22,91 @@ local function correctWindow(bucket, rule, index, slot, more)
   bucket.tats[index] = window.times[#window.times] or longAgo
 end
 
-local function giveBack(bucket, receipt)
-  if not sameLimits(bucket.limits, receipt.plan.limits) then return end
+local function correctPast(bucket, index, slot, more, now)
+  local past = bucket.past and bucket.past[index]
+  if not past or more == 0 then return end
+  if more < 0 then settleMark(past.marks, math.huge, slot, more, true) else notePast(past, more, slot, now) end
+end
+
+local function laterAll(values, by)
+  if not values then return nil end
+  local moved = {}
+  for index, value in ipairs(values) do moved[index] = value == longAgo and longAgo or value + by end
+  return moved
+end
+
+-- Moves stand as pairs: after which instant, by how much.
+local function asMoved(receipt, bucket)
+  local moves, unseen = bucket.moves or {}, bucket.moved - (receipt.moved or 0)
+  local first = #moves + 1
+  while unseen > 0 and first > 1 do
+    unseen = unseen - moves[first - 1]
+    first = first - 2
+  end
+  if unseen ~= 0 then return unseen < 0 and receipt or nil end
+  local by = 0
+  for index = first, #moves, 2 do
+    if receipt.slot + by > moves[index] then by = by + moves[index + 1] end
+  end
+  if by == 0 then return receipt end
+  return { slot = receipt.slot + by, cost = receipt.cost, plan = receipt.plan, before = laterAll(receipt.before, by),
+    after = laterAll(receipt.after, by), refunds = receipt.refunds, pools = receipt.pools, moved = bucket.moved,
+    latest = receipt.latest and laterAll({ receipt.latest }, by)[1] }
+end
+
+local function moveSlots(bucket, after, builtOn, now, ms)
+  if ms <= 0 then return end
+  local function later(at) return at > after and at + ms or at end
+  local function moveMarks(window)
+    for index, time in ipairs(window and window.times or {}) do window.times[index] = later(time) end
+  end
+  for index, tat in ipairs(bucket.tats) do bucket.tats[index] = tat > builtOn and tat + ms or tat end
+  for _, window in ipairs(bucket.windows or {}) do moveMarks(window) end
+  for _, past in ipairs(bucket.past or {}) do moveMarks(past and past.marks) end
+  local before, moves = bucket.latest, {}
+  bucket.latest = later(bucket.latest)
+  bucket.hasMoved = bucket.latest > before
+  bucket.moved = bucket.moved + ms
+  for index = 1, #(bucket.moves or {}), 2 do
+    if bucket.moves[index] > now - movesMatter then
+      moves[#moves + 1], moves[#moves + 2] = bucket.moves[index], bucket.moves[index + 1]
+    end
+  end
+  moves[#moves + 1], moves[#moves + 2] = after, ms
+  while #moves > 2 * mostMoves do
+    table.remove(moves, 1)
+    table.remove(moves, 1)
+  end
+  bucket.moves = moves
+end
+
+local function latenessIn(rule, index, receipt, ms, latest)
+  local calls = costIn(rule, receipt.cost)
+  if calls == 0 then return 0 end
+  if rule.window > 0 then return latest >= receipt.slot + rule.window and ms or 0 end
+  return max(0, ms - max(0, receipt.after[index] - charge(rule, calls) - receipt.slot))
+end
+
+local function moveCall(bucket, receipt, to, now)
+  for index, rule in ipairs(bucket.rules) do
+    local calls = costIn(rule, receipt.cost)
+    if calls > 0 then
+      correctPast(bucket, index, receipt.slot, -calls, now)
+      correctPast(bucket, index, to, calls, now)
+      if rule.window > 0 and to > now - rule.window then
+        settleMark(bucket.windows[index], rule.interval, receipt.slot, -calls, refundsSince(bucket, receipt, index) > 0)
+        insertMark(bucket.windows[index], rule.window, rule.burst, calls, to)
+      end
+    end
+  end
+  for index, window in ipairs(bucket.windows or {}) do
+    if window then bucket.tats[index] = window.times[#window.times] or longAgo end
+  end
+end
+
+local function giveBack(bucket, reservation)
+  local receipt = sameLimits(bucket.limits, reservation.plan.limits) and asMoved(reservation, bucket)
+  if not receipt or receipt.slot > bucket.latest then return end
   local wasLatest = true
   for index, rule in ipairs(bucket.rules) do
     local calls, before = costIn(rule, receipt.cost), receipt.before and receipt.before[index]
@@ -39,11 +124,14 @@ local function giveBack(bucket, receipt)
   end
   if not wasLatest or bucket.latest ~= receipt.slot then return end
   bucket.latest = receipt.latest or receipt.slot
-  for _, guard in ipairs(bucket.guards or {}) do
-    guard.tat = guard.tat - wholeUp(costIn(guard, receipt.cost) * guard.emission, tick)
+  for index, rule in ipairs(bucket.rules) do
+    correctPast(bucket, index, receipt.slot, -costIn(rule, receipt.cost), receipt.slot)
   end
-  local pool = bucket.pool
-  if pool and receipt.pool == pool[2] then pool[1] = pool[1] + costInPool(receipt.cost) end
+  for _, pool in ipairs(bucket.pools or {}) do
+    for _, till in ipairs(receipt.pools or {}) do
+      if till == pool[2] then pool[1] = pool[1] + costInPool(receipt.cost) end
+    end
+  end
 end
 
 local function remaining(bucket, rule, index, now)
@@ -55,12 +143,15 @@ local function remaining(bucket, rule, index, now)
   else
     calls = (now + rule.tolerance - max(now, bucket.tats[index])) / rule.emission + 1
   end
+  local past = bucket.past and bucket.past[index]
+  if past then calls = min(calls, pastLeaves(past, now)) end
   return min(floor(rule.burst), max(0, floor(calls + 1e-9)))
 end
 
 local function poolOf(bucket, now)
-  local pool = bucket.pool
-  if pool and pool[2] > now then return { floor(pool[1]), pool[2] - now } end
+  for _, pool in ipairs(bucket.pools or {}) do
+    if pool[2] > now then return { floor(pool[1]), pool[2] - now } end
+  end
 end
 
 local function limitsOf(bucket, now)
@@ -73,21 +164,19 @@ local function limitsOf(bucket, now)
 end
 
 -- Grants calls of one cost as long as they conform: the case of most throttles, one leaky bucket, written out.
-local function grantRun(bucket, cost, left, now)
+local function grantRun(bucket, cost, left, from, now, slots)
   local rule, tat = bucket.rules[1], bucket.tats[1]
-  if bucket.rules[2] or rule.window > 0 or bucket.guards or bucket.pool or bucket.gate > now then return 0 end
+  if bucket.rules[2] or rule.window > 0 or bucket.past or bucket.pools or bucket.gate > now then return 0 end
   local calls = costIn(rule, cost)
   if calls > rule.burst or calls == 0 then return 0 end
   local charged, count = charge(rule, calls), 0
   local early = charged - rule.emission - rule.tolerance
   while count < left do
-    local exact = tat + early
-    if exact - tat < early then exact = exact + math.abs(exact) * toNextDouble end
-    if exact > now then break end
-    if tat < now then tat = now end
-    exact = tat + charged
-    if exact - tat < charged then exact = exact + math.abs(exact) * toNextDouble end
-    tat, count = exact, count + 1
+    local at = sum(tat, early)
+    if at > now then break end
+    if at <= from then at = now end
+    slots[#slots + 1] = at
+    tat, count = sum(max(tat, at), charged), count + 1
   end
   bucket.tats[1] = tat
   return count
@@ -95,38 +184,103 @@ end
 
 local operations = {}
 
-function operations.take(bucket, request, now)
-  if request.instead then
-    giveBack(bucket, request.instead)
-    bucket.changed = true
+-- The reservation as it stands by now, if a call of the cost may still go on it.
+local function slotOf(bucket, receipt, cost, now)
+  if not sameLimits(bucket.limits, receipt.plan.limits) or bucket.gate > now or not receipt.before then return nil end
+  if cjson.encode(receipt.cost) ~= cjson.encode(cost) then return nil end
+  for _, pool in ipairs(bucket.pools or {}) do
+    local isKnown = pool[2] <= now
+    for _, till in ipairs(receipt.pools or {}) do isKnown = isKnown or till == pool[2] end
+    if not isKnown then return nil end
   end
-  local before, granted, wait, reserved = numbers(bucket.tats), 0, 0, '0'
+  local slot = asMoved(receipt, bucket)
+  return slot and slot.slot <= bucket.latest and slot or nil
+end
+
+local function missed(bucket, receipt, now)
+  local late, most = {}, 0
+  for index, rule in ipairs(bucket.rules) do
+    late[index] = latenessIn(rule, index, receipt, now - receipt.slot, bucket.latest)
+    most = max(most, late[index])
+  end
+  if bucket.latest > receipt.slot then
+    moveSlots(bucket, receipt.slot, receipt.slot, now, most)
+  else
+    for index, tat in ipairs(bucket.tats) do
+      if tat > receipt.slot then bucket.tats[index] = tat + late[index] end
+    end
+  end
+  moveCall(bucket, receipt, now, now)
+end
+
+local function spacingOf(receipt)
+  local spacing, length = 0, math.huge
+  for index, rule in ipairs(receipt.plan.rules) do
+    if costIn(rule, receipt.cost) > 0 then
+      if rule.window == 0 then spacing = max(spacing, receipt.after[index] - rule.tolerance - receipt.slot)
+      else length = min(length, rule.window) end
+    end
+  end
+  return spacing > 0 and spacing or length
+end
+
+function operations.take(bucket, request, now)
+  local from = floor((now - (request.late or 0)) * 2048) / 2048
+  local granted, wait, reserved, slots = 0, 0, '0', {}
+  local kept
+  if request.instead then
+    bucket.changed = true
+    local slot = request.costs[1] and slotOf(bucket, request.instead, request.costs[1], now)
+    if not slot or slot.slot < from and (now - slot.slot >= spacingOf(slot) or bucket.fixed > now) then
+      giveBack(bucket, request.instead)
+    elseif slot.slot <= now then
+      kept = { slot.slot }
+      if slot.slot < from then
+        missed(bucket, slot, now)
+        kept = { slot.slot, now - slot.slot }
+      end
+      granted = 1
+    else
+      wait, kept = slot.slot - now, { slot.slot }
+    end
+  end
+  local before = numbers(bucket.tats)
   for run = 1, #request.costs, 2 do
     local cost, left = request.costs[run], request.costs[run + 1]
+    if run == 1 then left = left - granted end
     if wait == 0 then
-      local count = grantRun(bucket, cost, left, now)
+      local count = grantRun(bucket, cost, left, from, now, slots)
       granted, left = granted + count, left - count
     end
     while left > 0 and wait == 0 do
-      local at = conformsAt(bucket, cost, now)
+      local at = conformsAt(bucket, cost, from, now)
       if at <= now then
-        grantAt(bucket, cost, now, now)
+        if at <= from then at = now end
+        grantAt(bucket, cost, at, now)
+        slots[#slots + 1] = at
         granted, left = granted + 1, left - 1
       else
         wait = at - now
         if wait == math.huge then
           wait = -1
         elseif wait <= request.ahead then
-          local pool = bucket.pool
-          reserved = numbers({ at, bucket.latest, pool and at < pool[2] and pool[2] or nil })
+          local values = { at, bucket.latest }
+          for _, pool in ipairs(bucket.pools or {}) do
+            if at < pool[2] then values[#values + 1] = pool[2] end
+          end
+          reserved = numbers(values)
           grantAt(bucket, cost, at, now)
+          if request.fixed then bucket.fixed = max(bucket.fixed, at) end
           bucket.changed = true
         end
       end
     end
   end
   bucket.changed = bucket.changed or granted > 0
-  return { number(granted), number(wait), before, reserved, request.report and limitsOf(bucket, now) or '0' }
+  local hasChanged = granted > 0 or reserved ~= '0' or request.instead
+  if hasChanged and bucket.moves and bucket.moves[#bucket.moves - 1] <= now - movesMatter then bucket.moves = nil end
+  return { number(granted), number(wait), before, reserved, request.report and limitsOf(bucket, now) or '0', numbers(kept),
+    from < now and numbers(slots) or '0' }
 end
 
 function operations.giveBack(bucket, request) giveBack(bucket, request.receipt) end
@@ -152,15 +306,8 @@ function operations.settle(bucket, request, now)
   local comesBack = sameLimits(bucket.limits, receipt.plan.limits)
   for index, rule in ipairs(bucket.rules) do
     local more = costIn(rule, request.cost) - costIn(rule, receipt.cost)
-    if more > 0 then
-      for _, guard in ipairs(bucket.guards or {}) do
-        if guard.index == index then
-          chargeGuard(guard, more, receipt.slot)
-          break
-        end
-      end
-    end
     if more ~= 0 and (more > 0 or comesBack) then
+      correctPast(bucket, index, receipt.slot, more, now)
       if rule.window > 0 then
         local inside = receipt.slot > now - rule.interval
         if inside and (more > 0 or refundsSince(bucket, receipt, index) == 0) then
@@ -178,19 +325,19 @@ end
 
 function operations.postpone(bucket, request, now)
   local receipt = request.receipt
-  if not sameLimits(bucket.limits, receipt.plan.limits) then return end
-  local later = floor(min(request.ms, now - receipt.slot) * 2048) / 2048
-  if later <= 0 then return end
-  local slot = receipt.slot + later
+  local later = floor(request.ms * 2048) / 2048
+  if later <= 0 or not sameLimits(bucket.limits, receipt.plan.limits) then return end
+  local most, isVoid = 0, false
   for index, rule in ipairs(bucket.rules) do
-    local calls, since = costIn(rule, receipt.cost), refundsSince(bucket, receipt, index)
-    if calls > 0 and rule.window == 0 then
-      bucket.tats[index] = max(bucket.tats[index], receipt.after[index] + later - since)
-    elseif calls > 0 and slot > now - rule.window and since == 0 then
-      local window = bucket.windows[index]
-      settleMark(window, rule.interval, receipt.slot, -calls)
-      insertMark(window, rule.window, rule.burst, calls, slot)
-      bucket.tats[index] = window.times[#window.times]
+    isVoid = isVoid or rule.window > 0 and refundsSince(bucket, receipt, index) > 0
+  end
+  for index, rule in ipairs(bucket.rules) do most = max(most, latenessIn(rule, index, receipt, later, bucket.latest)) end
+  if bucket.fixed <= now then moveSlots(bucket, now, receipt.slot, now, most - (bucket.moved - (receipt.moved or 0))) end
+  if not isVoid then moveCall(bucket, receipt, receipt.slot + later, now) end
+  for index, rule in ipairs(bucket.rules) do
+    if rule.window == 0 and costIn(rule, receipt.cost) > 0 then
+      local tat = receipt.after[index] + latenessIn(rule, index, receipt, later, math.huge) - refundsSince(bucket, receipt, index)
+      bucket.tats[index] = max(bucket.tats[index], tat)
     end
   end
 end
@@ -200,15 +347,18 @@ function operations.pause(bucket, request, now)
 end
 
 function operations.sync(bucket, request, now)
-  local pool, till = bucket.pool, ceil((now + request.ms) * 2048) / 2048
-  if pool and pool[2] <= now then pool = nil end
-  if request.ms > 0 and not (pool and not request.isNewest and pool[1] <= request.remaining) then
-    pool = { request.remaining, till }
+  local till, kept = ceil((now + request.ms) * 2048) / 2048, {}
+  for _, pool in ipairs(bucket.pools or {}) do
+    local isReplaced = request.isNewest and request.ms > 0 and (math.abs(pool[2] - till) <= sameInstant
+      or math.abs(pool[2] - (now + (request.meantFor or request.ms))) <= sameInstant)
+    if now < pool[2] and not isReplaced then kept[#kept + 1] = pool end
   end
-  bucket.pool = pool
+  if request.ms > 0 then kept[#kept + 1] = { request.remaining, till } end
+  bucket.pools = joinedPools(kept)
 end
 
-function operations.peek(bucket, _, now)
+function operations.peek(bucket, request, now)
+  if request.without then giveBack(bucket, request.without) end
   local at = conformsAt(bucket, 1, now)
   return { limitsOf(bucket, now), at == math.huge and '-1' or number(at - now), number(max(0, bucket.gate - now)),
     numbers(poolOf(bucket, now)) }
@@ -222,8 +372,9 @@ end
 function operations.reset(bucket, _, now)
   voidReceipts(bucket, now, #bucket.rules)
   local fresh = newBucket(bucket)
-  bucket.gate, bucket.latest, bucket.guards = fresh.gate, fresh.latest, nil
-  bucket.pool = nil
+  bucket.gate, bucket.latest, bucket.fixed, bucket.moved = fresh.gate, fresh.latest, fresh.fixed, fresh.moved
+  bucket.moves = nil
+  bucket.past, bucket.pools = nil, nil
   bucket.tats, bucket.windows = fresh.tats, fresh.windows
 end
 `;

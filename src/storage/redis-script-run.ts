@@ -11,7 +11,7 @@
 export const runScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] * 2048 / 1000) / 2048
-local mark, shortMark, shortFields = 'sluice:1', 'sluice:2', '<dddddd'
+local mark, shortMark, shortFields = 'sluice:3', 'sluice:4', '<ddddddd'
 local longAgo, furthest, jump, restBeforeForgetting = -2 ^ 40, 2 ^ 41, 250, 60000
 local toNextDouble = 0.501 * 2 ^ -52
 
@@ -22,11 +22,11 @@ if ARGV[1] == 'run' then
     local key, limits = KEYS[index], ARGV[index + 2] or ARGV[3]
     local now, answer, kept = shown, '0', limits
     stored, run = redis.pcall('GET', key), runs[index]
-    local cost, left, ahead, margin, charged, early, rest, knownBirth, knownSeq, knownRests = unpack(run)
-    local birth, seq, seen, rests, latest, tat = now, 0, now, longAgo, longAgo, longAgo
-    if type(stored) == 'string' and string.sub(stored, 1, 8) == shortMark and #stored > 56 then
-      birth, seq, seen, rests, latest, tat = struct.unpack(shortFields, stored, 9)
-      kept = string.sub(stored, 57)
+    local cost, left, ahead, late, _, margin, charged, early, rest, knownBirth, knownSeq, knownRests = unpack(run)
+    local birth, seq, seen, rests, latest, moved, tat = now, 0, now, longAgo, longAgo, 0, longAgo
+    if type(stored) == 'string' and string.sub(stored, 1, 8) == shortMark and #stored > 64 then
+      birth, seq, seen, rests, latest, moved, tat = struct.unpack(shortFields, stored, 9)
+      kept = string.sub(stored, 65)
     elseif stored then
       kept = nil
     end
@@ -35,7 +35,8 @@ if ARGV[1] == 'run' then
       if knownRests and knownRests > now and (not stored or birth ~= knownBirth or seq < knownSeq or rests < knownRests) then
         answer = string.format('[%.17g]', now)
       else
-        local before, granted, wait, reserved = tat, 0, 0, '0'
+        local before, granted, wait, reserved, from, slots = tat, 0, 0, '0', now, late > 0 and {}
+        if slots then from = math.floor((now - late) * 2048) / 2048 end
         while granted < left do
           local at = tat + early
           if at - tat < early then at = at + math.abs(at) * toNextDouble end
@@ -45,7 +46,9 @@ if ARGV[1] == 'run' then
             reserved = string.format('[%.17g,%.17g]', at, latest)
             if at > latest then latest = at end
           else
-            at, granted = now, granted + 1
+            if at <= from then at = now end
+            granted = granted + 1
+            if slots then slots[granted] = string.format('%.17g', at) end
           end
           if tat > at then at = tat end
           tat = at + charged
@@ -57,11 +60,12 @@ if ARGV[1] == 'run' then
           local restsAt = tat + rest
           if restsAt - tat < rest then restsAt = restsAt + math.abs(restsAt) * toNextDouble end
           rests = math.min(math.max(rests, restsAt), now + furthest)
-          redis.call('SET', key, shortMark .. struct.pack(shortFields, birth, seq, now, rests, latest, tat) .. limits,
+          redis.call('SET', key, shortMark .. struct.pack(shortFields, birth, seq, now, rests, latest, moved, tat) .. limits,
             'PX', string.format('%.0f', math.ceil(math.max(0, rests - now)) + restBeforeForgetting))
         end
-        answer = string.format('[%.17g,%.17g,%.0f,%.17g,%.0f,%.17g,[%.17g],0,0,0,0,0,%.0f,%.17g,[%.17g],%s,0]',
-          now, birth, seq, rests, longAgo, latest, tat, granted, wait, before, reserved)
+        answer = string.format('[%.17g,%.17g,%.0f,%.17g,%.0f,%.17g,%.17g,0,[%.17g],0,0,0,0,0,%.0f,%.17g,[%.17g],%s,0,0,%s]',
+          now, birth, seq, rests, longAgo, latest, moved, tat, granted, wait, before, reserved,
+          slots and '[' .. table.concat(slots, ',') .. ']' or '0')
       end
     end
     answers[index] = answer

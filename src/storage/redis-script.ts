@@ -13,11 +13,11 @@ import { runScript } from './redis-script-run.ts';
 const recordScript = `
 
 local function bucketOf(record)
-  local _, birth, seq, seen, rests, gate, latest, limits, own, tats, windows, guards, refunds, pool =
-    unpack(record, 1, 14)
-  return { birth = birth, seq = seq, seen = seen, rests = rests, gate = gate, latest = latest, limits = limits,
-    own = own or nil, tats = tats, windows = windows or nil, guards = guards or nil, refunds = refunds or nil,
-    pool = pool or nil }
+  local _, birth, seq, seen, rests, gate, latest, fixed, moved, limits, own, tats, windows, past, refunds, pools, moves =
+    unpack(record, 1, 17)
+  return { birth = birth, seq = seq, seen = seen, rests = rests, gate = gate, latest = latest, fixed = fixed, moved = moved,
+    limits = limits, own = own or nil, tats = tats, windows = windows or nil, past = past or nil, refunds = refunds or nil,
+    pools = pools or nil, moves = moves or nil }
 end
 
 local function read()
@@ -26,16 +26,16 @@ local function read()
     if string.find(stored.err, 'WRONGTYPE', 1, true) then return nil, nil, true end
     return nil, stored
   end
-  if string.sub(stored, 1, #shortMark) == shortMark and #stored > 56 then
-    local birth, seq, seen, rests, latest, tat = struct.unpack(shortFields, stored, 9)
-    local done, limits = pcall(cjson.decode, string.sub(stored, 57))
+  if string.sub(stored, 1, #shortMark) == shortMark and #stored > 64 then
+    local birth, seq, seen, rests, latest, moved, tat = struct.unpack(shortFields, stored, 9)
+    local done, limits = pcall(cjson.decode, string.sub(stored, 65))
     if not done or type(limits) ~= 'table' then return nil, nil, true end
     return { birth = birth, seq = seq, seen = seen, rests = rests, gate = longAgo, latest = latest,
-      limits = string.sub(stored, 57), tats = { tat } }
+      fixed = longAgo, moved = moved, limits = string.sub(stored, 65), tats = { tat } }
   end
   if string.sub(stored, 1, #mark) ~= mark then return nil, nil, true end
   local done, record = pcall(cmsgpack.unpack, string.sub(stored, #mark + 1))
-  if not done or type(record) ~= 'table' or #record ~= 14 then return nil, nil, true end
+  if not done or type(record) ~= 'table' or #record ~= 17 then return nil, nil, true end
   return bucketOf(record)
 end
 
@@ -43,14 +43,16 @@ local function write(bucket, now)
   bucket.seq = bucket.seq + max(1, bucket.calls or 0)
   bucket.gate = min(bucket.gate, now + furthest)
   for index, tat in ipairs(bucket.tats) do bucket.tats[index] = min(tat, now + furthest) end
-  if bucket.pool then bucket.pool = { min(bucket.pool[1], now + furthest), min(bucket.pool[2], now + furthest) } end
+  for _, pool in ipairs(bucket.pools or {}) do pool[1], pool[2] = min(pool[1], now + furthest), min(pool[2], now + furthest) end
+  bucket.fixed = bucket.fixed > now and min(bucket.fixed, now + furthest) or longAgo
   bucket.rests = min(max(bucket.rests, restsAt(bucket)), now + furthest)
-  local isShort = #bucket.tats == 1 and bucket.gate <= now
-    and not (bucket.own or bucket.windows or bucket.guards or bucket.refunds or bucket.pool)
+  local isShort = #bucket.tats == 1 and bucket.gate <= now and bucket.fixed == longAgo
+    and not (bucket.own or bucket.windows or bucket.past or bucket.refunds or bucket.pools or bucket.moves)
   local value = isShort and shortMark .. struct.pack(shortFields, bucket.birth, bucket.seq, now, bucket.rests, bucket.latest,
-    bucket.tats[1]) .. bucket.limits or mark .. cmsgpack.pack({ 1, bucket.birth, bucket.seq, now, bucket.rests, bucket.gate, bucket.latest,
-    bucket.limits, bucket.own or false, bucket.tats, bucket.windows or false, bucket.guards or false,
-    bucket.refunds or false, bucket.pool or false })
+    bucket.moved, bucket.tats[1]) .. bucket.limits or mark .. cmsgpack.pack({ 1, bucket.birth, bucket.seq, now, bucket.rests,
+    bucket.gate, bucket.latest, bucket.fixed, bucket.moved, bucket.limits, bucket.own or false, bucket.tats,
+    bucket.windows or false, bucket.past or false, bucket.refunds or false, bucket.pools or false,
+    bucket.moves or false })
   if bucket.own then return redis.call('SET', KEYS[1], value) end
   local kept = ceil(max(0, bucket.rests - now)) + restBeforeForgetting
   return redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', kept))
@@ -59,23 +61,29 @@ end
 local function move(bucket, ms)
   local function later(instant) return instant == longAgo and longAgo or instant + ms end
   -- When it rests stays: a record in which that has come nearer is an old one.
-  bucket.gate, bucket.latest = later(bucket.gate), later(bucket.latest)
+  local function moveMarks(window)
+    if not window then return end
+    window.free = later(window.free)
+    for index, time in ipairs(window.times) do window.times[index] = later(time) end
+  end
+  bucket.gate, bucket.latest, bucket.fixed = later(bucket.gate), later(bucket.latest), later(bucket.fixed)
   for index, tat in ipairs(bucket.tats) do bucket.tats[index] = later(tat) end
-  for _, guard in ipairs(bucket.guards or {}) do guard.tat = later(guard.tat) end
-  if bucket.pool then bucket.pool[2] = later(bucket.pool[2]) end
-  for _, window in ipairs(bucket.windows or {}) do
-    if window then
-      window.free = later(window.free)
-      for index, time in ipairs(window.times) do window.times[index] = later(time) end
+  for _, past in ipairs(bucket.past or {}) do
+    if past then
+      moveMarks(past.marks)
+      past['until'] = later(past['until'])
     end
   end
+  for _, pool in ipairs(bucket.pools or {}) do pool[2] = later(pool[2]) end
+  for index = 1, #(bucket.moves or {}), 2 do bucket.moves[index] = later(bucket.moves[index]) end
+  for _, window in ipairs(bucket.windows or {}) do moveMarks(window) end
 end
 
 local operation, request = ARGV[1], not run and cjson.decode(ARGV[2])
 if run then
-  local cost, left, ahead, margin, _, _, _, birth, seq, rests = unpack(run)
+  local cost, left, ahead, late, age, margin, _, _, _, birth, seq, rests = unpack(run)
   operation, request = 'take', { plan = { limits = ARGV[3], margin = margin }, costs = { cost, left }, ahead = ahead,
-    known = birth and { birth, seq, rests } }
+    late = late, age = age >= 0 and age or nil, known = birth and { birth, seq, rests } }
 end
 local bucket, failure, foreign = read()
 if failure then return failure end
@@ -108,6 +116,9 @@ if isLost then bucket.birth = now end
 local receipt = request.receipt
 local asked = request.plan or receipt and receipt.plan
 if asked then asked.rules = rulesOf(asked.limits, asked.margin) end
+for _, other in ipairs({ request.instead or false, request.without or false }) do
+  if other then other.plan.rules = rulesOf(other.plan.limits, other.plan.margin) end
+end
 if not bucket then
   if request.plan then bucket = newBucket(asked)
   elseif receipt and operation == 'settle' then
@@ -119,7 +130,8 @@ if not bucket then
   bucket.birth = now
 else
   local margin = asked and asked.margin or 0
-  if request.plan or asked and asked.limits == bucket.limits then adapt(bucket, asked, margin, now)
+  local since = request.age and max(bucket.seen or now, floor((now - request.age) * 2048) / 2048)
+  if request.plan or asked and asked.limits == bucket.limits then adapt(bucket, asked, margin, now, since)
   else adapt(bucket, { limits = bucket.limits, rules = rulesOf(bucket.limits, margin) }, margin, now) end
   if other then
     adapt(other, bucket, margin, now)
@@ -128,12 +140,20 @@ else
   end
 end
 
+local function flat(pools)
+  if not pools then return nil end
+  local values = {}
+  for _, pool in ipairs(pools) do values[#values + 1], values[#values + 2] = pool[1], pool[2] end
+  return values
+end
+
 local answer = operations[operation](bucket, request, now)
 if answer == nil or (bucket.changed and operation ~= 'peek') then write(bucket, now) end
-if ARGV[4] then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
+if ARGV[4] and (not request.quiet or bucket.hasMoved) then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
 local theirs = not (asked and asked.limits == bucket.limits) and cjson.encode(bucket.limits) or '0'
 return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.seq), number(bucket.rests),
-  number(bucket.gate), number(bucket.latest), numbers(bucket.tats), numbers(bucket.refunds), numbers(bucket.pool), theirs,
+  number(bucket.gate), number(bucket.latest), number(bucket.moved), numbers(bucket.moves), numbers(bucket.tats), numbers(bucket.refunds),
+  numbers(flat(bucket.pools)), theirs,
   bucket.own and '1' or '0', foreign and '1' or '0', unpack(answer or {}) }, ',') .. ']'
 `;
 
@@ -141,4 +161,4 @@ return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.se
 export const redisScript: string = runScript + bucketScript + changeScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = '437d22bc0261d03c8f822b303b907e84c56b94e9';
+export const redisScriptHash = '30357582b29b1334efa2d917a27b83fefcec4dca';

@@ -68,6 +68,8 @@ interface Terms {
   readonly fields?: string;
   /** Whether others have to know. */
   readonly tells?: boolean;
+  /** Whether they have to know only if reserved slots have become later. */
+  readonly isQuiet?: boolean;
 }
 
 /** JSON has no Infinity; the script draws in what is further away, in ms. */
@@ -112,11 +114,12 @@ class RedisStore implements BucketStore {
   }
 
   async take(key: string, request: TakeRequest): Promise<TakeAnswer> {
-    const { plan, costs } = request;
+    const { plan, instead } = request;
     const told =
-      (await this.#run(key, request)) ?? (await this.#do('take', key, { plan, fields: takeFields(request) }));
+      (await this.#run(key, request)) ??
+      (await this.#do('take', key, { plan, fields: takeFields(request), tells: instead !== undefined, isQuiet: true }));
     const held = planIn(told as Told, plan);
-    const answer = takeAnswerOf(told as Told, held, costs);
+    const answer = takeAnswerOf(told as Told, held, request);
     const { granted, reserved } = answer;
     this.#learn(key, told as Told, held, reserved === undefined ? granted : [...granted, reserved]);
     return answer;
@@ -124,7 +127,7 @@ class RedisStore implements BucketStore {
 
   /** Takes what can be said in few words. Undefined if it cannot, or if the server has lost what we know of the key. */
   async #run(key: string, request: TakeRequest): Promise<Told | undefined> {
-    const run = runText(request, this.#known.mark(key));
+    const run = runText(request, this.#known.mark(key), this.#ageOf(request.plan));
     if (run === undefined) return undefined;
     const told = this.#read(key, await this.#runs.ask(key, run));
     return typeof told === 'object' ? told : undefined;
@@ -139,7 +142,7 @@ class RedisStore implements BucketStore {
   }
 
   async postpone(key: string, receipt: Receipt, ms: number): Promise<void> {
-    await this.#do('postpone', key, { receipt, fields: `"ms":${ms}` });
+    await this.#do('postpone', key, { receipt, fields: `"ms":${ms}`, tells: true, isQuiet: true });
   }
 
   async pause(key: string, ms: number, plan: Plan): Promise<void> {
@@ -150,8 +153,8 @@ class RedisStore implements BucketStore {
     });
   }
 
-  async sync(key: string, { remaining, ms, isNewest }: Ceiling, plan: Plan): Promise<void> {
-    const said = { remaining: Math.min(remaining, longestPause), ms: Math.min(ms, longestPause), isNewest };
+  async sync(key: string, { remaining, ms, isNewest, meantFor }: Ceiling, plan: Plan): Promise<void> {
+    const said = { remaining: Math.min(remaining, longestPause), ms: Math.min(ms, longestPause), isNewest, meantFor };
     await this.#do('sync', key, {
       plan,
       fields: `"plan":${planText(plan)},${JSON.stringify(said).slice(1, -1)}`,
@@ -159,8 +162,9 @@ class RedisStore implements BucketStore {
     });
   }
 
-  async peek(key: string, plan: Plan): Promise<Standing> {
-    const told = (await this.#do('peek', key, { plan, fields: `"plan":${planText(plan)}` })) as Told;
+  async peek(key: string, plan: Plan, without?: Receipt): Promise<Standing> {
+    const slot = without === undefined ? '' : `,"without":${receiptText(without)}`;
+    const told = (await this.#do('peek', key, { plan, fields: `"plan":${planText(plan)}${slot}` })) as Told;
     return standingOf(told, planIn(told, plan));
   }
 
@@ -176,11 +180,14 @@ class RedisStore implements BucketStore {
 
   /** Does one operation in one call of the script; in two, if the server has lost what we know of the key. */
   async #do(operation: string, key: string, terms: Terms): Promise<Told | undefined> {
-    const { plan, receipt, fields = '', tells } = terms;
+    const { plan, receipt, fields = '', tells, isQuiet } = terms;
     const about = receipt === undefined ? '' : `"receipt":${receiptText(receipt)}`;
     const mark = this.#known.mark(key);
     const known = mark === '' ? '' : `"known":[${mark}]`;
-    const request = [fields, about, known].filter(Boolean).join(',');
+    const age = plan && this.#ageOf(plan);
+    const changed = age === undefined ? '' : `"age":${age}`;
+    const quiet = isQuiet ? '"quiet":true' : '';
+    const request = [fields, about, known, changed, quiet].filter(Boolean).join(',');
     const news = tells ? [this.#channel, `${this.#sender} ${key}`] : [];
     let told = await this.#send(key, [operation, `{${request}}`, ...news]);
     if (typeof told === 'number') {
@@ -191,6 +198,11 @@ class RedisStore implements BucketStore {
     const asked = plan ?? receipt?.plan;
     if (asked !== undefined && operation !== 'take') this.#learn(key, told, planIn(told, asked));
     return told;
+  }
+
+  /** How long ago limits took the place of others, in ms; undefined if they never did. */
+  #ageOf({ since }: Plan): number | undefined {
+    return since === undefined ? undefined : this.#clock.monotonic() - since;
   }
 
   async #send(key: string, args: string[]): Promise<Told | number | undefined> {

@@ -1,4 +1,4 @@
-import { type Clock, wholeTicks } from '../core/clock.ts';
+import { type Clock, checkInstant, wholeTicks } from '../core/clock.ts';
 
 /**
  * A wall clock that moves by so much against the monotonic one was set, in ms; by less it drifts, or the processes that share a
@@ -29,7 +29,7 @@ export class SteadyClock {
 
   /** Milliseconds since the epoch, in whole ticks, if the wall clock was right at first. */
   now(): number {
-    const wall = this.#clock.now();
+    const wall = checkInstant('now', this.#clock.now());
     const wallAhead = wall - this.#clock.monotonic();
     const back = this.#wallAhead - wallAhead;
     this.#wallAhead = wallAhead;

@@ -6,6 +6,7 @@ import { type Limit, type Plan, planOf } from '../../src/core/limit.ts';
 import { giveBack, pause, settle, take } from '../../src/core/operations.ts';
 import { settlementOf } from '../../src/core/settlement.ts';
 import type { Receipt } from '../../src/core/store.ts';
+import type { Window } from '../../src/core/window.ts';
 
 /** How many histories a property runs: SLUICE_RUNS, or so many as take about a second. */
 export const runs = (usual: number): number => Number(process.env.SLUICE_RUNS ?? usual);
@@ -173,12 +174,14 @@ export const anyCost = (number: number, burst: number): number =>
 export const trueCost = (number: number, burst: number): number =>
   [0, 0, 0, 1, 1, 2, 3, 0.5, burst, burst + 1, 2 * burst, Math.ceil(burst / 2), 1, 0, 2, 5][number] as number;
 
+const copyOfWindow = (window: Window): Window => ({ ...window, times: [...window.times], costs: [...window.costs] });
+
 /** A copy of a bucket that goes its own way. */
 export const copyOf = (bucket: Bucket): Bucket => ({
   ...bucket,
   tats: [...bucket.tats],
-  windows: bucket.windows?.map((window) => window && { ...window, times: [...window.times], costs: [...window.costs] }),
-  guards: bucket.guards?.map((guard) => ({ ...guard })),
+  windows: bucket.windows?.map((window) => window && copyOfWindow(window)),
+  past: bucket.past?.map((past) => past && { ...past, marks: copyOfWindow(past.marks) }),
   refunds: bucket.refunds && [...bucket.refunds],
 });
 

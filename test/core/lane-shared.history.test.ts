@@ -150,7 +150,7 @@ class History {
     const numbers = Array.from({ length: lanes }, (_, lane) => lane);
     this.throttles = numbers.map(() => {
       const store = this.ledger.connect(() => faulty && !this.isEnding && this.dice.chance(0.03));
-      return createThrottle({ limits, clock: this.clock, store, concurrency, onStoreError });
+      return createThrottle({ margin: 0, limits, clock: this.clock, store, concurrency, onStoreError });
     });
     this.locals = numbers.map(() => new LeakyModel(limits));
     this.inFlight = numbers.map(() => 0);
@@ -322,9 +322,9 @@ class History {
     for (const { slot, cost } of this.used.sort((a, b) => a.slot - b.slot)) {
       this.check(model.add(slot, cost) === 0, `The slot at ${slot} came too early`);
     }
-    // And none was left lying about.
-    const lost = [...ledger.taken].filter(([, cost]) => cost !== 0);
-    if (!setting.faulty) expect(lost).toEqual([]);
+    // And none was left lying about: a slot that others made later goes back at its later instant.
+    const lost = [...ledger.taken.values()].reduce((sum, cost) => sum + cost, 0);
+    if (!setting.faulty) expect(lost).toBe(0);
   }
 }
 

@@ -61,7 +61,7 @@ class History {
     this.model = new LeakyModel(limits);
     const delay = (ms: number) =>
       !odd || this.dice.chance(0.5) ? ms : Math.max(0.5, ms + this.dice.whole(-40, this.dice.pick([5, 60, 400])));
-    const options: ThrottleOptions = { limits, concurrency, maxQueue, clock: oddClock(this.clock, delay) };
+    const options: ThrottleOptions = { margin: 0, limits, concurrency, maxQueue, clock: oddClock(this.clock, delay) };
     this.throttle = createThrottle(options);
   }
 

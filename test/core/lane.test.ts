@@ -12,7 +12,7 @@ const limits = { rate: 1, interval: T };
 /** A throttle of one call every 100 ms whose first is spent. */
 async function busy(options: Partial<ThrottleOptions> = {}) {
   const clock = new ManualClock();
-  const throttle = createThrottle({ limits, clock, ...options });
+  const throttle = createThrottle({ margin: 0, limits, clock, ...options });
   await throttle.wait();
   return { clock, throttle, wait: waiting(throttle, clock) };
 }
@@ -32,7 +32,7 @@ describe('a line', () => {
 
   test('lets a burst go at once', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits: { ...limits, burst: 3 }, clock });
+    const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 3 }, clock });
     const wait = waiting(throttle, clock);
     const calls = [wait({}), wait(), wait({}), wait({}), wait()];
     await clock.advance(5 * T);
@@ -137,7 +137,7 @@ describe('an abort', () => {
 
   test('rejects before anything is taken where the signal is aborted already', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits, clock });
+    const throttle = createThrottle({ margin: 0, limits, clock });
     const reason = new Error('too late');
     const signal = AbortSignal.abort(reason);
     await expect(throttle.wait('default', { signal })).rejects.toBe(reason);
@@ -272,7 +272,7 @@ describe('an abort', () => {
 
   test('puts no listener on a signal whose call goes at once', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits, clock });
+    const throttle = createThrottle({ margin: 0, limits, clock });
     const signal = new FakeSignal();
     await throttle.wait('default', { signal: signal.signal });
     expect(signal.listeners).toBe(0);
@@ -298,7 +298,7 @@ describe('the timer of a lane', () => {
 
   test('is none while all places are taken and nobody has a deadline', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits: { ...limits, burst: 5 }, clock, concurrency: 1 });
+    const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 5 }, clock, concurrency: 1 });
     let end = () => {};
     const task = throttle.run(() => new Promise<void>((resolve) => (end = resolve)));
     await clock.advance(0);

@@ -31,10 +31,10 @@ describe('quota', () => {
   test.each([
     [1, undefined, 1, 1],
     [9, undefined, 1, 9],
-    [19, undefined, 1, 19],
-    [20, undefined, 2, 19],
-    [100, undefined, 10, 91],
-    [5000, undefined, 500, 4501],
+    [39, undefined, 1, 39],
+    [40, undefined, 2, 39],
+    [100, undefined, 5, 96],
+    [5000, undefined, 250, 4751],
     [100, 1, 1, 100],
     [100, 50, 50, 51],
     [100, 100, 100, 1],
@@ -317,7 +317,7 @@ describe('planOf', () => {
     const one = planOf({ rate: 1, interval: 10, burst: 7.5 }, 0);
     expect([one.mostAtOnce, one.leaky, one.only]).toEqual([7, true, one.rules[0]]);
     const two = planOf([perSecond(50), slidingWindow({ limit: 3, interval: 10 })], 0);
-    expect([two.mostAtOnce, two.leaky, two.only]).toEqual([3, false, undefined]);
+    expect([two.mostAtOnce, two.leaky, two.only]).toEqual([2, false, undefined]);
     const fast = planOf({ rate: 1e6, interval: 100 }, 0);
     expect([fast.leaky, fast.only]).toEqual([true, undefined]);
   });

@@ -8,7 +8,7 @@ const limits = { rate: 1, interval: T };
 
 function setup(options: Partial<ThrottleOptions> = {}) {
   const clock = new ManualClock();
-  const throttle = createThrottle({ limits, clock, ...options });
+  const throttle = createThrottle({ margin: 0, limits, clock, ...options });
   const lines: string[] = [];
   const write = (level: string) => (message: string) => void lines.push(`${level}  ${message}`);
   const logger: Logger = {

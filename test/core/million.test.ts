@@ -20,7 +20,7 @@ const million = 1_000_000;
 describe('a million waiters on one key', () => {
   test('take at most 400 bytes of heap each, promises included, and one timer; all go, in order', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits: slidingWindow({ limit: 100_000, interval: 1000 }), clock });
+    const throttle = createThrottle({ margin: 0, limits: slidingWindow({ limit: 100_000, interval: 1000 }), clock });
     await throttle.wait('default', { cost: 100_000 });
     const before = await heapUsed();
     const promises: Promise<unknown>[] = new Array(million);
@@ -51,7 +51,11 @@ describe('a million waiters on one key', () => {
 
 describe('twenty thousand keys that are called and rest', () => {
   test('leave nothing but their buckets', async () => {
-    const throttle = createThrottle({ limits: { rate: 1, interval: 1, burst: 2 }, clock: new ManualClock() });
+    const throttle = createThrottle({
+      margin: 0,
+      limits: { rate: 1, interval: 1, burst: 2 },
+      clock: new ManualClock(),
+    });
     const keys = Array.from({ length: 20_000 }, (_, key) => `key ${key}`);
     for (const key of keys) await throttle.allow(key);
     const before = await heapUsed();
@@ -68,7 +72,7 @@ describe('fifty thousand waiters on one key', () => {
   /** A throttle of one call per ms with a long line. */
   function line(options: WaitOptions) {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits: { rate: 1, interval: 1 }, clock });
+    const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 1 }, clock });
     const ends = { granted: 0, rejected: 0 };
     for (let call = 0; call < many; call++) {
       throttle.wait('default', options).then(

@@ -101,7 +101,7 @@ describe('replacing plans', () => {
   ])('puts %s', (_, before, after) => {
     const plans = new Plans(before, 0);
     expect(intervals(plans.of('a'))).toEqual([100]);
-    plans.replace(after);
+    plans.replace(after, 0);
     expect(intervals(plans.of('a'))).toEqual([10]);
     expect(plans.areFixed).toBe(typeof after !== 'function');
   });
@@ -109,7 +109,7 @@ describe('replacing plans', () => {
   test('keeps the margin', () => {
     const plans = new Plans(slow, 0);
     plans.margin = 7;
-    plans.replace(fast);
+    plans.replace(fast, 0);
     expect([plans.margin, ...intervals(plans.of('a'))]).toEqual([7, 17]);
   });
 
@@ -119,7 +119,7 @@ describe('replacing plans', () => {
       for (const limits of [slow, () => slow]) {
         const plans = new Plans(limits, 3);
         const before = plans.of('a');
-        expect(() => plans.replace(wrong as unknown as Limits)).toThrow(/^Expected `limits/);
+        expect(() => plans.replace(wrong as unknown as Limits, 0)).toThrow(/^Expected `limits/);
         expect(plans.of('a')).toBe(before);
         plans.margin = 4;
         expect(intervals(plans.of('a'))).toEqual([104]);

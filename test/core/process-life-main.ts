@@ -17,14 +17,14 @@ const far = () => Date.now() + 3_600_000;
 
 /** Makes a throttle whose next call would have to wait for an hour. */
 async function full(): Promise<Throttle> {
-  const throttle = createThrottle({ limits: { rate: 1, interval: 3_600_000 } });
+  const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 3_600_000 } });
   await throttle.wait();
   return throttle;
 }
 
 const scenarios: Record<string, () => Promise<unknown>> = {
   idle: async () => {
-    const throttle = createThrottle({ limits: slowLimits });
+    const throttle = createThrottle({ margin: 0, limits: slowLimits });
     throttle.on('granted', () => {});
     await throttle.wait();
     await throttle.allow();
@@ -33,11 +33,11 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     await throttle.status();
   },
   'idle on a slow store': async () => {
-    const throttle = createThrottle({ limits: slowLimits, store: slowStore });
+    const throttle = createThrottle({ margin: 0, limits: slowLimits, store: slowStore });
     await Promise.all([throttle.wait(), throttle.allow('a'), throttle.status('b'), throttle.pause('c', far())]);
   },
   'idle on a store that listens to others': async () => {
-    const throttle = createThrottle({ limits: slowLimits, store: indexedDbStore() });
+    const throttle = createThrottle({ margin: 0, limits: slowLimits, store: indexedDbStore() });
     await Promise.all([throttle.wait(), throttle.pause('a', far())]);
   },
   'paused and reserved': async () => {
@@ -59,17 +59,17 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     await call;
   },
   waiting: async () => {
-    const throttle = createThrottle({ limits });
+    const throttle = createThrottle({ margin: 0, limits });
     void throttle.wait();
     void throttle.wait().then(() => console.log('granted'));
   },
   'waiting on a slow store': async () => {
-    const throttle = createThrottle({ limits, store: slowStore });
+    const throttle = createThrottle({ margin: 0, limits, store: slowStore });
     void throttle.wait();
     void throttle.wait().then(() => console.log('granted'));
   },
   'waiting with a maxWait': async () => {
-    const throttle = createThrottle({ limits, concurrency: 1 });
+    const throttle = createThrottle({ margin: 0, limits, concurrency: 1 });
     void throttle.run(() => new Promise(() => {}));
     void throttle.wait('default', { maxWait: interval }).catch(() => console.log('rejected'));
   },

@@ -10,7 +10,12 @@ const T = 1_000;
 describe('a listener that makes a call', () => {
   test('in answer to a grant stays within `concurrency`', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits: { rate: 1, interval: 1, burst: 1_000 }, clock, concurrency: 1 });
+    const throttle = createThrottle({
+      margin: 0,
+      limits: { rate: 1, interval: 1, burst: 1_000 },
+      clock,
+      concurrency: 1,
+    });
     let inFlight = 0;
     let most = 0;
     const task = async () => {
@@ -30,7 +35,7 @@ describe('a listener that makes a call', () => {
 
   test('in answer to a rejection is counted where it runs', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits: { rate: 1, interval: 1, burst: 5 }, clock });
+    const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 1, burst: 5 }, clock });
     let end = () => {};
     const off = throttle.on('rejected', () => {
       off();
@@ -48,7 +53,12 @@ describe('a listener that makes a call', () => {
 test('a whole burst that a pause keeps from going is given back in full', async () => {
   const clock = new ManualClock();
   const slow = slowStore(memoryStore({ clock }), clock, () => 10);
-  const throttle = createThrottle({ limits: { rate: 1, interval: 1_000_000, burst: 9 }, clock, store: slow.store });
+  const throttle = createThrottle({
+    margin: 0,
+    limits: { rate: 1, interval: 1_000_000, burst: 9 },
+    clock,
+    store: slow.store,
+  });
   const calls = Array.from({ length: 9 }, () => outcomeOf(throttle.wait(), clock));
   await clock.advance(0);
   await clock.advance(5);

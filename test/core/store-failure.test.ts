@@ -31,7 +31,7 @@ function setup(mode: Mode, options: Partial<ThrottleOptions> = {}, clock = new M
     return { after: mode === 'rejects' ? Promise.reject(error) : new Promise(() => {}) };
   };
   const store = faultyStore(inner, fault);
-  const throttle = createThrottle({ limits, clock, store, ...options });
+  const throttle = createThrottle({ margin: 0, limits, clock, store, ...options });
   const failures: [number, boolean][] = [];
   throttle.on('store-error', ({ fallback }) => failures.push([clock.monotonic(), fallback]));
   const wait = (options?: Parameters<typeof throttle.wait>[1]) => outcomeOf(throttle.wait('default', options), clock);
@@ -268,14 +268,14 @@ describe('an answer that comes after the 5 seconds', () => {
     // Decides in the end: what it takes, it takes late.
     const slow = slowStore(inner, clock, (operation) => (operation === 'take' ? 6000 : 0));
     const limit = { rate: 1, interval: 10_000, burst: 3 };
-    const throttle = createThrottle({ limits: limit, clock, store: slow.store, onStoreError });
+    const throttle = createThrottle({ margin: 0, limits: limit, clock, store: slow.store, onStoreError });
     const calls = [1, 2].map(() => outcomeOf(throttle.wait(), clock));
     await clock.advance(0);
     await clock.advance(5000);
     expect(calls[0]?.state).toBe(onStoreError === 'memory' ? 'fulfilled' : 'rejected');
     await clock.advance(20_000);
     expect(slow.asked).toEqual({ take: 1, settle: 1 });
-    const other = createThrottle({ limits: limit, clock, store: inner });
+    const other = createThrottle({ margin: 0, limits: limit, clock, store: inner });
     expect((await other.status()).limits).toEqual([{ remaining: 3, resetAfter: 0 }]);
     expect([clock.timers, slow.timers]).toEqual([0, 0]);
   });
@@ -289,7 +289,7 @@ describe('an answer that comes after the 5 seconds', () => {
       return asked.length === 2 ? 6000 : 0;
     });
     const limit = { rate: 1, interval: 100_000, burst: 2 };
-    const throttle = createThrottle({ limits: limit, clock, store: slow.store, onStoreError: 'reject' });
+    const throttle = createThrottle({ margin: 0, limits: limit, clock, store: slow.store, onStoreError: 'reject' });
     // The first operation carries one call, the second, which is late, the other two: one is granted, one gets a slot.
     const calls = [outcomeOf(throttle.wait(), clock)];
     await clock.advance(0);
@@ -297,7 +297,7 @@ describe('an answer that comes after the 5 seconds', () => {
     await clock.advance(10_000);
     expect(calls.map((call) => call.state)).toEqual(['fulfilled', 'rejected', 'rejected']);
     expect(asked).toEqual(['take', 'take', 'giveBack', 'settle']);
-    const other = createThrottle({ limits: limit, clock, store: inner });
+    const other = createThrottle({ margin: 0, limits: limit, clock, store: inner });
     expect((await other.status()).limits).toEqual([{ remaining: 1, resetAfter: 90_000 }]);
   });
 
@@ -307,7 +307,7 @@ describe('an answer that comes after the 5 seconds', () => {
     const store = faultyStore(inner, () => ({
       after: new Promise((_, reject) => clock.setTimeout(() => reject(new Error('late')), 7000)),
     }));
-    const throttle = createThrottle({ limits, clock, store });
+    const throttle = createThrottle({ margin: 0, limits, clock, store });
     const calls = [1, 2, 3].map(() => outcomeOf(throttle.wait(), clock));
     await clock.advance(0);
     await clock.advance(20_000);
@@ -320,7 +320,7 @@ describe('an answer that comes after the 5 seconds', () => {
       ...slowStore(memoryStore({ clock }), clock).store,
       take: () => new Promise((resolve) => clock.setTimeout(() => resolve(undefined as never), 7000)),
     };
-    const throttle = createThrottle({ limits, clock, store });
+    const throttle = createThrottle({ margin: 0, limits, clock, store });
     const call = outcomeOf(throttle.wait(), clock);
     await clock.advance(0);
     await clock.advance(20_000);

@@ -1,4 +1,11 @@
-import { type BucketStore, createThrottle, isThrottleError, memoryStore, type ThrottleOptions } from 'sluice';
+import {
+  type BucketStore,
+  createThrottle,
+  isThrottleError,
+  keyValueStore,
+  memoryStore,
+  type ThrottleOptions,
+} from 'sluice';
 import { faultyStore, ManualClock } from 'sluice/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { FakeSignal } from './fake-signal.ts';
@@ -10,8 +17,8 @@ const limits = { rate: 1, interval: T };
 
 /** Two throttles on one store: what the first gives back, the second sees. */
 function pair(options: Partial<ThrottleOptions> = {}, store: BucketStore = memoryStore(), clock = new ManualClock()) {
-  const throttle = createThrottle({ limits, clock, store, ...options });
-  const other = createThrottle({ limits, clock, store });
+  const throttle = createThrottle({ margin: 0, limits, clock, store, ...options });
+  const other = createThrottle({ margin: 0, limits, clock, store });
   return { clock, throttle, other };
 }
 
@@ -42,7 +49,11 @@ describe('close', () => {
   });
 
   test('gives the slots of its lines back', async () => {
-    const { clock, throttle, other } = pair();
+    const values = new Map<string, unknown>();
+    const { clock, throttle, other } = pair(
+      {},
+      keyValueStore({ name: 'map', update: (key, change) => void values.set(key, change(values.get(key))) }),
+    );
     for (let call = 0; call < 4; call++) outcomeOf(throttle.wait(), clock);
     await clock.advance(0);
     expect((await other.allow()).wait).toBe(2 * T);
@@ -80,7 +91,7 @@ describe('close', () => {
     expect(closing.state).toBe('fulfilled');
     const { returned, closedAt } = setting;
     expect(closed.mock.results).toEqual([{ type: 'return', value: { asked: returned, at: closedAt } }]);
-    const other = createThrottle({ limits: limit, clock, store: inner });
+    const other = createThrottle({ margin: 0, limits: limit, clock, store: inner });
     const [standing] = (await other.status()).limits;
     expect(standing).toEqual({ remaining: setting.burst - 1, resetAfter: 10_000 - clock.monotonic() });
     expect(clock.timers).toBe(0);

@@ -16,7 +16,7 @@ const names: ThrottleEvent[] = ['queued', 'granted', 'rejected', 'paused', 'resu
 
 function setup(options: Partial<ThrottleOptions> = {}) {
   const clock = new ManualClock();
-  const throttle = createThrottle({ limits, clock, ...options });
+  const throttle = createThrottle({ margin: 0, limits, clock, ...options });
   const log: [ThrottleEvent, ThrottleEvents[ThrottleEvent]][] = [];
   for (const name of names) throttle.on(name, (event) => log.push([name, event]));
   const wait = (options?: Parameters<typeof throttle.wait>[1]) => outcomeOf(throttle.wait('default', options), clock);
@@ -145,7 +145,7 @@ describe('events', () => {
 
   test('are not even made while nobody listens to them', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits, clock });
+    const throttle = createThrottle({ margin: 0, limits, clock });
     const until = clock.now() + T;
     // An event of a pause reads the wall clock once.
     const now = vi.spyOn(clock, 'now');

@@ -9,11 +9,12 @@ const limits = { rate: 1, interval: 100, burst: 10 };
 // biome-ignore lint/suspicious/noExplicitAny: wrong types are what is tested
 type Wrong = any;
 
-const make = (options: Record<string, unknown>) => createThrottle({ limits, ...options } as unknown as ThrottleOptions);
+const make = (options: Record<string, unknown>) =>
+  createThrottle({ margin: 0, limits, ...options } as unknown as ThrottleOptions);
 
 function setup(options: Partial<ThrottleOptions> = {}) {
   const clock = new ManualClock();
-  return { clock, throttle: createThrottle({ limits, clock, ...options }) };
+  return { clock, throttle: createThrottle({ margin: 0, limits, clock, ...options }) };
 }
 
 const notNumbers: [unknown, string][] = [

@@ -17,7 +17,7 @@ const limits = { rate: 1, interval: T };
 /** A throttle of one call every 100 ms whose first is spent. */
 async function busy(options: Partial<ThrottleOptions> = {}) {
   const clock = new ManualClock();
-  const throttle = createThrottle({ limits, clock, ...options });
+  const throttle = createThrottle({ margin: 0, limits, clock, ...options });
   const first = throttle.wait();
   await clock.advance(50);
   await first;
@@ -92,7 +92,7 @@ describe('maxWait', () => {
       { rate: 1, interval: T, name: 'even' },
       { rate: 1, interval: 10 * T, burst: 3, name: 'long' },
     ];
-    const throttle = createThrottle({ limits: several, clock });
+    const throttle = createThrottle({ margin: 0, limits: several, clock });
     const wait = (maxWait: number) => outcomeOf(throttle.wait('default', { maxWait }), clock);
     const calls = [wait(0), wait(T), wait(2 * T)];
     const late = wait(10 * T - 1);
@@ -105,7 +105,7 @@ describe('maxWait', () => {
 
   test('foresees the windows that a line will fill', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits: slidingWindow({ limit: 3, interval: 10 * T }), clock });
+    const throttle = createThrottle({ margin: 0, limits: slidingWindow({ limit: 3, interval: 10 * T }), clock });
     const wait = (maxWait?: number) =>
       outcomeOf(throttle.wait('default', maxWait === undefined ? {} : { maxWait }), clock);
     const calls = Array.from({ length: 8 }, () => wait());
@@ -142,7 +142,7 @@ describe('maxWait', () => {
 
   test('ends a wait for a place', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits, clock, concurrency: 1 });
+    const throttle = createThrottle({ margin: 0, limits, clock, concurrency: 1 });
     let end = () => {};
     const task = throttle.run(() => new Promise<void>((resolve) => (end = resolve)));
     await clock.advance(10);
@@ -188,13 +188,13 @@ describe('maxWait', () => {
     ];
     await clock.advance(10 * T);
     expect(calls.map((call) => call.state)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
-    expect(() => createThrottle({ limits, maxWait: 0 })).not.toThrow();
+    expect(() => createThrottle({ margin: 0, limits, maxWait: 0 })).not.toThrow();
   });
 
   test('of 0 lets a call go that need not wait, also past the answer of a slow store', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore(), clock, () => 30);
-    const throttle = createThrottle({ limits: { ...limits, burst: 3 }, clock, store });
+    const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 3 }, clock, store });
     const calls = Array.from({ length: 5 }, () => outcomeOf(throttle.wait('default', { maxWait: 0 }), clock));
     await clock.advance(10 * T);
     expect(calls.map((call) => call.state)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected', 'rejected']);
@@ -205,7 +205,7 @@ describe('maxWait', () => {
   test('is kept while a store does not answer, some 100 ms late at most', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore(), clock, () => Infinity);
-    const throttle = createThrottle({ limits, clock, store });
+    const throttle = createThrottle({ margin: 0, limits, clock, store });
     const calls = [0, 50, 300].map((maxWait) => outcomeOf(throttle.wait('default', { maxWait }), clock));
     await clock.advance(4000);
     expect(instants(calls)).toEqual([100, 100, 300]);
@@ -223,7 +223,7 @@ describe('maxWait', () => {
       setTimeout: (callback: () => void, ms: number) => clock.setTimeout(callback, ms + late),
       clearTimeout: (handle: unknown) => clock.clearTimeout(handle),
     };
-    const throttle = createThrottle({ limits: { rate: 1, interval: 1_000 }, clock: lateClock });
+    const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 1_000 }, clock: lateClock });
     await throttle.wait();
     const call = outcomeOf(throttle.wait('default', { maxWait: 1_000 }), clock);
     await clock.advance(2_000);
@@ -233,7 +233,7 @@ describe('maxWait', () => {
   test.each([0.1, 0.4, 0.9, 1.3, 1234.1, 98_765.4321])('fits a wait of just that length at %s ms', async (at) => {
     const clock = new ManualClock();
     await clock.advance(at);
-    const throttle = createThrottle({ limits: { rate: 1, interval: 1 }, clock });
+    const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 1 }, clock });
     const calls = [0, 1, 2, 3].map((maxWait) => outcomeOf(throttle.wait('default', { maxWait }), clock));
     await clock.advance(20);
     expect(calls.map((call) => call.state)).toEqual(calls.map(() => 'fulfilled'));
@@ -281,7 +281,7 @@ describe('maxQueue', () => {
 
   test('of 0 lets calls go that need not wait, and no other', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits: { ...limits, burst: 2 }, clock, maxQueue: 0 });
+    const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 2 }, clock, maxQueue: 0 });
     const calls = [{}, undefined, {}, undefined].map((options) => outcomeOf(throttle.wait('default', options), clock));
     await clock.advance(0);
     expect(calls.map((call) => call.state)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected']);
@@ -290,7 +290,7 @@ describe('maxQueue', () => {
 
   test('of 0 refuses a call that would wait for a place or the end of a pause', async () => {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits: { ...limits, burst: 9 }, clock, maxQueue: 0, concurrency: 1 });
+    const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 9 }, clock, maxQueue: 0, concurrency: 1 });
     let end = () => {};
     const task = throttle.run(() => new Promise<void>((resolve) => (end = resolve)));
     await clock.advance(0);
@@ -314,7 +314,7 @@ describe('maxQueue', () => {
   test('refuses those who came last, of higher priority or not, when a slow store tells that they have to wait', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore(), clock, () => 5);
-    const throttle = createThrottle({ limits: { ...limits, burst: 2 }, clock, store, maxQueue: 2 });
+    const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 2 }, clock, store, maxQueue: 2 });
     const calls = [9, 9, 0, 0, 5, 5].map((priority) => outcomeOf(throttle.wait('default', { priority }), clock));
     await clock.advance(10 * T);
     expect(calls.map((call) => call.state)).toEqual([
@@ -330,7 +330,7 @@ describe('maxQueue', () => {
   test('does not put out a call that was accepted for one that comes while the store is asked', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore(), clock, () => 5);
-    const throttle = createThrottle({ limits, clock, store, maxQueue: 1 });
+    const throttle = createThrottle({ margin: 0, limits, clock, store, maxQueue: 1 });
     outcomeOf(throttle.wait(), clock);
     await clock.advance(10);
     const first = outcomeOf(throttle.wait(), clock);

@@ -9,7 +9,7 @@ const limits = { rate: 1, interval: T };
 
 /** A throttle whose calls and pauses are counted from its start, in ms. */
 function setup(options: Partial<ThrottleOptions> = {}, clock = new ManualClock()) {
-  const throttle = createThrottle({ limits, clock, ...options });
+  const throttle = createThrottle({ margin: 0, limits, clock, ...options });
   const start = clock.now();
   const events: string[] = [];
   throttle.on('paused', ({ key, until }) => events.push(`${key} paused until ${until - start}`));

@@ -8,7 +8,7 @@ const limits = { rate: 1, interval: T };
 
 function setup(options: Partial<ThrottleOptions> = {}) {
   const clock = new ManualClock();
-  const throttle = createThrottle({ limits, clock, ...options });
+  const throttle = createThrottle({ margin: 0, limits, clock, ...options });
   return { clock, throttle, start: clock.now() };
 }
 
@@ -63,10 +63,10 @@ describe('reserve', () => {
     const { clock, throttle } = setup();
     const calls = [1, 2, 3].map(() => outcomeOf(throttle.wait(), clock));
     await clock.advance(0);
-    // The lane holds the slot at T.
-    expect((await throttle.reserve()).wait).toBe(2 * T);
+    // Waiting calls hold no slot: the next free one is the reservation's.
+    expect((await throttle.reserve()).wait).toBe(T);
     await clock.advance(10 * T);
-    expect(instants(calls)).toEqual([0, T, 3 * T]);
+    expect(instants(calls)).toEqual([0, 2 * T, 3 * T]);
   });
 
   test('refuses a cost that can never pass', async () => {

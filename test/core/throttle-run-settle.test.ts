@@ -8,7 +8,7 @@ const bucket: Limit = { rate: 1, interval: 100, burst: 5 };
 
 function setup(options: Partial<ThrottleOptions> = {}) {
   const clock = new ManualClock();
-  const throttle = createThrottle({ limits: bucket, clock, ...options });
+  const throttle = createThrottle({ margin: 0, limits: bucket, clock, ...options });
   const remaining = async () => (await throttle.status()).limits.map((limit) => limit.remaining);
   return { clock, throttle, remaining };
 }
@@ -86,7 +86,7 @@ describe('the settle option of run', () => {
       fails && operation === 'settle' ? { error: new Error('gone') } : undefined,
     );
     const { store } = slowStore(inner, clock, (operation) => (operation === 'settle' ? 500 : 0));
-    const throttle = createThrottle({ limits: bucket, clock, store, onStoreError: 'reject' });
+    const throttle = createThrottle({ margin: 0, limits: bucket, clock, store, onStoreError: 'reject' });
     const errors: unknown[] = [];
     throttle.on('store-error', ({ error }) => errors.push(error));
     fails = true;

@@ -10,7 +10,7 @@ const limits = { rate: 1, interval: T, burst: 1000 };
 /** A throttle and tasks that take a while on its clock. */
 function setup(options: Partial<ThrottleOptions> = {}) {
   const clock = new ManualClock();
-  const throttle = createThrottle({ limits, clock, ...options });
+  const throttle = createThrottle({ margin: 0, limits, clock, ...options });
   const log: [string, number][] = [];
   let inFlight = 0;
   let most = 0;

@@ -22,7 +22,7 @@ const stores = {
 };
 
 function setup(store: BucketStore = memoryStore(), options: Partial<ThrottleOptions> = {}, clock = new ManualClock()) {
-  const throttle = createThrottle({ limits: slow, clock, store, ...options });
+  const throttle = createThrottle({ margin: 0, limits: slow, clock, store, ...options });
   const wait = (cost = 1) => outcomeOf(throttle.wait('default', { cost }), clock);
   const line = (count: number, cost = 1) => Array.from({ length: count }, () => wait(cost));
   const remaining = async (key?: string) => (await throttle.status(key)).limits.map((limit) => limit.remaining);
@@ -52,12 +52,13 @@ describe.each(Object.entries(stores))('setLimits on %s', (_, makeStore) => {
 
   test.each([
     // burst before, calls used, burst after, calls left
-    { before: 8, used: 4, after: 4, left: 2 },
+    { before: 8, used: 3, after: 4, left: 1 },
+    { before: 8, used: 4, after: 4, left: 0 },
     { before: 8, used: 8, after: 4, left: 0 },
     { before: 8, used: 0, after: 4, left: 4 },
-    { before: 4, used: 2, after: 8, left: 4 },
-    { before: 4, used: 4, after: 8, left: 0 },
-    { before: 4, used: 1, after: 400, left: 300 },
+    { before: 4, used: 2, after: 8, left: 6 },
+    { before: 4, used: 4, after: 8, left: 4 },
+    { before: 4, used: 1, after: 400, left: 399 },
   ])('from a burst of $before with $used used to one of $after leaves $left', async ({ before, used, after, left }) => {
     for (const of of [
       (burst: number) => ({ ...slow, burst }),
@@ -89,7 +90,7 @@ describe.each(Object.entries(stores))('setLimits on %s', (_, makeStore) => {
     expect(clock.timers).toBe(1);
     await clock.advance(20 * T);
     const at = instants(calls) as number[];
-    // Three and a half of four were used: the first to wait has half of one interval to go.
+    // Half of an interval was over: the first to wait has half of the new one to go.
     expect(at.slice(4).map((instant) => instant - T / 2)).toEqual([0.5, 1.5, 2.5, 3.5, 4.5].map((n) => (n * T) / 10));
     expect(clock.timers).toBe(0);
   });
@@ -110,7 +111,7 @@ describe.each(Object.entries(stores))('setLimits on %s', (_, makeStore) => {
     await clock.advance(0);
     await throttle.setLimits('default', { ...slow, burst: 40 });
     await clock.advance(0);
-    // Three of four are used, so thirty of forty are: three more calls of cost 3 fit.
+    // Three of forty are used.
     expect([first, ...rest].map((call) => call?.at)).toEqual([0, 0, 0, 0]);
   });
 
@@ -245,7 +246,7 @@ describe('setLimits', () => {
     await clock.advance(2 * T);
     expect(instants(calls)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, T]);
     await here.throttle.setLimits('default', undefined);
-    // Seven of eight are still used, so half a call of four is left.
+    // Seven of eight are still used, more than the four that go at once now.
     expect(await there.remaining()).toEqual([0]);
   });
 
@@ -279,10 +280,10 @@ describe('setLimits', () => {
   });
 
   test.each([
-    { interval: 200, at: [0, 2000, 2200, 2400, 2600] },
-    { interval: 8000, at: [0, 2000, 10_000, 18_000, 26_000] },
+    { interval: 200, at: [0, 2200, 2400, 2600, 2800] },
+    { interval: 8000, at: [0, 10_000, 18_000, 26_000, 34_000] },
   ])(
-    'moves the waiting line of another process, behind the slot that it holds: $interval ms',
+    'moves the waiting line of another process, behind the slot that it held, which is lost: $interval ms',
     async ({ interval, at }) => {
       const clock = new ManualClock();
       const values = new Map<string, unknown>();

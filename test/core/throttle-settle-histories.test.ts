@@ -96,7 +96,7 @@ describe.each(stores)('a window of at most 32 calls on %s', (_, makeStore) => {
         async (limit, steps) => {
           const clock = new ManualClock();
           const store = makeStore(limit + steps.length);
-          const throttle = createThrottle({ limits: slidingWindow({ limit, interval }), clock, store });
+          const throttle = createThrottle({ margin: 0, limits: slidingWindow({ limit, interval }), clock, store });
           const line = new WindowLine(limit);
           const seen: { logged: Logged; call: ReturnType<typeof outcomeOf<Grant>>; controller: AbortController }[] = [];
           const now = () => clock.monotonic();
@@ -173,7 +173,7 @@ describe.each(kinds)('%s that two throttles share', (kind, makeLimit) => {
           const clock = new ManualClock();
           const store = makeStore(seed);
           const limit = makeLimit(number);
-          const throttles = [0, 1].map(() => createThrottle({ limits: limit, clock, store }));
+          const throttles = [0, 1].map(() => createThrottle({ margin: 0, limits: limit, clock, store }));
           const [one, other] = throttles as [(typeof throttles)[0], (typeof throttles)[0]];
           const log: { grant: Grant; cost: number; by: typeof one; cancel?: () => Promise<void> }[] = [];
           const costOf = (nat: number) => Math.min(1 + (nat % number), limit.burst as number);

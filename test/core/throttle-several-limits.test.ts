@@ -62,6 +62,7 @@ describe('a line under several limits with a cost for each', () => {
       fc.asyncProperty(caseOf, async ({ requests, tokens, others, calls }) => {
         const clock = new ManualClock();
         const throttle = createThrottle({
+          margin: 0,
           clock,
           limits: [
             { rate: 1, interval: requests.emissionInterval, burst: requests.burst, name: 'requests' },

@@ -10,7 +10,7 @@ const T = 100;
 const limits = { rate: 1, interval: T };
 
 function setup(options: Partial<ThrottleOptions> = {}, clock = new ManualClock()) {
-  const throttle = createThrottle({ limits, clock, ...options });
+  const throttle = createThrottle({ margin: 0, limits, clock, ...options });
   const start = clock.now();
   const wait = (options?: Parameters<typeof throttle.wait>[1]) => outcomeOf(throttle.wait('default', options), clock);
   /** The status, its instants counted from the start. */
@@ -49,12 +49,12 @@ describe('status', () => {
 
   test.each([
     { calls: 1, burst: 1, at: 0, remaining: 0, resetAfter: T, nextAt: T, eta: undefined, waiting: 0 },
-    { calls: 2, burst: 1, at: 0, remaining: 0, resetAfter: 2 * T, nextAt: T, eta: T, waiting: 1 },
-    { calls: 6, burst: 1, at: 0, remaining: 0, resetAfter: 2 * T, nextAt: T, eta: 5 * T, waiting: 5 },
-    { calls: 6, burst: 1, at: 1.5 * T, remaining: 0, resetAfter: 1.5 * T, nextAt: 2 * T, eta: 5 * T, waiting: 4 },
+    { calls: 2, burst: 1, at: 0, remaining: 0, resetAfter: T, nextAt: T, eta: T, waiting: 1 },
+    { calls: 6, burst: 1, at: 0, remaining: 0, resetAfter: T, nextAt: T, eta: 5 * T, waiting: 5 },
+    { calls: 6, burst: 1, at: 1.5 * T, remaining: 0, resetAfter: 0.5 * T, nextAt: 2 * T, eta: 5 * T, waiting: 4 },
     { calls: 2, burst: 4, at: 0, remaining: 2, resetAfter: 2 * T, nextAt: 0, eta: undefined, waiting: 0 },
     { calls: 2, burst: 4, at: 0.5 * T, remaining: 2, resetAfter: 1.5 * T, nextAt: 0.5 * T, eta: undefined, waiting: 0 },
-    { calls: 9, burst: 4, at: 0, remaining: 0, resetAfter: 5 * T, nextAt: T, eta: 5 * T, waiting: 5 },
+    { calls: 9, burst: 4, at: 0, remaining: 0, resetAfter: 4 * T, nextAt: T, eta: 5 * T, waiting: 5 },
   ])('after $calls calls, burst $burst, at $at ms', async ({ calls, burst, at, ...expected }) => {
     const { clock, wait, status } = setup({ limits: { ...limits, burst } });
     for (let call = 0; call < calls; call++) wait();

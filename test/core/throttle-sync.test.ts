@@ -22,7 +22,7 @@ describe.each([
 ])('sync on %s', (_, makeStore) => {
   function setUp(options: Partial<ThrottleOptions> = {}) {
     const clock = new ManualClock();
-    const throttle = createThrottle({ limits, clock, store: makeStore(), ...options });
+    const throttle = createThrottle({ margin: 0, limits, clock, store: makeStore(), ...options });
     const remaining = async () => (await throttle.status('key')).pool?.remaining;
     return { clock, throttle, remaining };
   }
@@ -52,6 +52,42 @@ describe.each([
     const { clock, throttle, remaining } = setUp();
     await throttle.sync('key', { remaining: 2, resetAt: clock.now() + 5000 });
     await throttle.sync('key', { remaining: 9, resetAt: clock.now() + 5000 });
+    expect(await remaining()).toBe(2);
+  });
+
+  test('keeps statements about different instants side by side', async () => {
+    const { clock, throttle, remaining } = setUp({ limits: { rate: 1000, interval: 1000, burst: 100 } });
+    const begin = clock.monotonic();
+    await throttle.sync('key', { remaining: 0, resetAt: clock.now() + 1000 });
+    await throttle.sync('key', { remaining: 2, resetAt: clock.now() + 60_000 });
+    expect(await remaining()).toBe(0);
+    const at: number[] = [];
+    for (let call = 0; call < 50; call++) void throttle.wait('key').then(() => at.push(clock.monotonic() - begin));
+    await clock.advance(30_000);
+    expect(at).toEqual([1000, 1000]);
+    expect(await remaining()).toBe(0);
+    await clock.advance(30_000);
+    expect(at).toHaveLength(50);
+    expect(at[2]).toBe(60_000);
+    expect(await remaining()).toBeUndefined();
+  });
+
+  test('keeps them whatever their order', async () => {
+    const { clock, throttle } = setUp();
+    await throttle.sync('key', { remaining: 2, resetAt: clock.now() + 60_000 });
+    await throttle.sync('key', { remaining: 0, resetAt: clock.now() + 1000 });
+    const waits = [];
+    for (let call = 0; call < 3; call++) waits.push((await throttle.reserve('key')).wait);
+    expect(waits).toEqual([1000, 1000, 60_000]);
+  });
+
+  test('takes calls from all of them', async () => {
+    const { clock, throttle, remaining } = setUp();
+    await throttle.sync('key', { remaining: 3, resetAt: clock.now() + 1000 });
+    await throttle.sync('key', { remaining: 4, resetAt: clock.now() + 60_000 });
+    for (let call = 0; call < 2; call++) await throttle.allow('key');
+    expect(await remaining()).toBe(1);
+    await clock.advance(1000);
     expect(await remaining()).toBe(2);
   });
 

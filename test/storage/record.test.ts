@@ -2,6 +2,7 @@ import { keyValueStore, type Limit, slidingWindow } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
 import { type Bucket, newBucket, restsAt } from '../../src/core/bucket.ts';
+import type { Past } from '../../src/core/change.ts';
 import { longAgo, planOf } from '../../src/core/limit.ts';
 import { take } from '../../src/core/operations.ts';
 import {
@@ -12,6 +13,7 @@ import {
   planOfRecord,
   recordOf,
   textOf,
+  textOfRecord,
 } from '../../src/storage/record.ts';
 import { onMap, type Values } from './storages.ts';
 
@@ -29,11 +31,26 @@ function full(): Bucket {
   bucket.gate = 1200;
   bucket.refunds = [1.5, 0];
   bucket.own = planOf({ rate: 1, interval: 5, margin: 'auto' }, 50);
-  bucket.guards = [
-    { index: 0, name: 'calls', burst: 5, emissionInterval: 200, tat: 1700.25 },
-    { index: 1, name: undefined, burst: 2, emissionInterval: 0.5, tat: 1001 },
+  bucket.past = [remembered(), undefined];
+  bucket.pools = [
+    { left: 2, until: 1300 },
+    { left: 4.5, until: 9000 },
   ];
+  bucket.fixed = 1100.5;
+  bucket.moved = 2.25;
   return bucket;
+}
+
+/** What is remembered of the limits before. */
+function remembered(): Past {
+  return {
+    marks: { times: [990, 1000.5], costs: [2, 0.5], free: longAgo },
+    limits: [
+      { burst: 5, even: 200.5, interval: 1000, span: 1000 },
+      { burst: 10, even: 0, interval: 60_000, span: 60_020 },
+    ],
+    until: 1700.25,
+  };
 }
 
 /** The same list without its second item. */
@@ -60,7 +77,7 @@ describe('a record', () => {
     const record = recordOf(newBucket(plan), stamp, 0, longAgo);
     expect(isRecord(record)).toBe(true);
     expect(bucketOf(record, 50)).toEqual(newBucket(plan));
-    expect(['own', 'guards', 'refunds'].filter((field) => field in record)).toEqual([]);
+    expect(['own', 'past', 'pools', 'fixed', 'moved', 'refunds'].filter((field) => field in record)).toEqual([]);
   });
 
   it('finds the plan of limits that were read before, among a hundred', () => {
@@ -74,11 +91,14 @@ describe('a record', () => {
 
   it('shares nothing with its bucket', () => {
     const bucket = full();
-    const before = textOf(bucket);
-    const other = bucketOf(recordOf(bucket, stamp, 1001, 70_000), 50);
-    take(other, { plan, costs: [1], ahead: Infinity }, 5000);
+    const text = textOf(bucket);
+    const record = recordOf(bucket, stamp, 1001, 70_000);
+    const other = bucketOf(record, 50);
     other.windows?.[1]?.costs.push(5);
-    expect(textOf(bucket)).toBe(before);
+    other.past?.[0]?.marks.times.push(5000);
+    other.pools?.pop();
+    take(other, { plan, costs: [1], ahead: Infinity }, 5000);
+    expect([textOf(bucket), textOfRecord(record)]).toEqual([text, text]);
   });
 
   it('tells of its limits what it knows, in words of its own', () => {
@@ -95,7 +115,13 @@ describe('a record', () => {
     expect(later.tats).toEqual(whole.tats.map((tat) => tat + 500));
     expect(later.windows?.[1]?.times).toEqual(whole.windows?.[1]?.times.map((time) => time + 500));
     expect(later.windows?.[1]?.costs).toEqual(whole.windows?.[1]?.costs);
-    expect(later.guards?.map(({ tat }) => tat)).toEqual([2200.25, 1501]);
+    expect(later.past).toEqual([
+      { ...remembered(), marks: { times: [1490, 1500.5], costs: [2, 0.5], free: longAgo }, until: 2200.25 },
+      null,
+    ]);
+    expect(later.pools?.map(({ until }) => until)).toEqual([1800, 9500]);
+    // How much later slots became is no instant.
+    expect([later.fixed, later.moved]).toEqual([1600.5, 2.25]);
     expect(moved(later, -500)).toEqual(whole);
     expect(moved(whole, 0)).toBe(whole);
     const unused = recordOf(newBucket(plan), stamp, 0, longAgo);
@@ -124,11 +150,13 @@ describe('a record', () => {
 describe('isRecord', () => {
   const window = whole.windows?.[1] as NonNullable<NonNullable<BucketRecord['windows']>[number]>;
   const inWindow = (part: object) => ({ windows: [null, { ...window, ...part }] });
+  const inPast = (part: object) => ({ past: [{ ...remembered(), ...part }, null] });
   const marks = Array.from({ length: 33 }, (_, index) => index);
 
   it.each<[string, object]>([
     ['no version', { v: undefined }],
-    ['another version', { v: 2 }],
+    ['the version before', { v: 1 }],
+    ['a version to come', { v: 3 }],
     ['no birth', { birth: undefined }],
     ['a birth that is text', { birth: '1' }],
     ['a sequence with a fraction', { seq: 1.5 }],
@@ -168,18 +196,30 @@ describe('isRecord', () => {
     ['a mark that costs nothing', inWindow({ times: [5], costs: [0] })],
     ['a mark that costs NaN', inWindow({ times: [5], costs: [Number.NaN] })],
     ['no instant of freedom', inWindow({ free: undefined })],
-    ['guards that are no list', { guards: {} }],
-    ['a guard of null', { guards: [null] }],
-    ['a guard of no limit', { guards: [{ burst: 1, emissionInterval: 1, tat: 5 }] }],
-    ['a guard that leaks nothing', { guards: [{ index: 0, burst: 1, emissionInterval: 0, tat: 5 }] }],
-    ['a guard far off', { guards: [{ index: 0, burst: 1, emissionInterval: 1, tat: 1e300 }] }],
-    ['a guard with a number for a name', { guards: [{ index: 0, burst: 1, emissionInterval: 1, tat: 5, name: 5 }] }],
+    ['a past that is no list', { past: {} }],
+    ['a past of too few limits', { past: [null] }],
+    ['a past of 5', { past: [5, null] }],
+    ['a past without marks', inPast({ marks: undefined })],
+    ['a past with marks out of order', inPast({ marks: { times: [9, 5], costs: [1, 1], free: 0 } })],
+    ['a past with limits that are no list', inPast({ limits: {} })],
+    ['a past without limits', inPast({ limits: [] })],
+    ['a past with a limit of 5', inPast({ limits: [5] })],
+    ['a past with a limit of no length', inPast({ limits: [{ burst: 1, even: 1, interval: 0, span: 1 }] })],
+    ['a past with a limit of NaN', inPast({ limits: [{ burst: 1, even: Number.NaN, interval: 1, span: 1 }] })],
+    ['a past without end', inPast({ until: undefined })],
+    ['a past that ends far off', inPast({ until: 1e300 })],
+    ['a reserved slot that is far off', { fixed: 1e300 }],
+    ['a reserved slot that is text', { fixed: '5' }],
+    ['slots that became later by NaN', { moved: Number.NaN }],
+    ['slots that became earlier', { moved: -1 }],
     ['limits with a hole', { limits: holed(limits) }],
     ['tats with a hole', { tats: holed(whole.tats) }],
     ['refunds with a hole', { refunds: holed([1, 1]) }],
     ['marks with a hole', inWindow({ times: holed([5, 6]), costs: [1, 1] })],
     ['costs with a hole', inWindow({ times: [5, 6], costs: holed([1, 1]) })],
-    ['guards with a hole', { guards: holed(whole.guards as unknown[]) }],
+    ['a past with a hole', { past: holed(whole.past as unknown[]) }],
+    ['limits of a past with a hole', inPast({ limits: holed(remembered().limits) })],
+    ['statements with a hole', { pools: holed(whole.pools as unknown[]) }],
     ['limits of its own that are none', { own: [] }],
     ['wrong limits of its own', { own: [{ rate: 0, interval: 1 }] }],
   ])('refuses %s', (_, part) => {
@@ -199,7 +239,8 @@ describe('restsAt', () => {
     // The margin of 50 ms was taken off the tolerance: a cost near the burst has to wait for it.
     ['a leaky bucket', (bucket) => (bucket.tats[0] = 9000), 9050],
     ['a sliding window with its margin', (bucket) => (bucket.tats[1] = 9000), 69_020],
-    ['guards', (bucket) => (bucket.guards = [{ index: 0, name: 'calls', burst: 1, emissionInterval: 1, tat: 99 }]), 99],
+    ['limits from before', (bucket) => (bucket.past = [remembered(), undefined]), 1700.25],
+    ['what the server says', (bucket) => (bucket.pools = [{ left: 0, until: 99 }]), 99],
   ])('is when %s is as good as new', (_, use, at) => {
     const bucket = newBucket(plan);
     use(bucket);

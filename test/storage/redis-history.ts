@@ -2,9 +2,9 @@ import type { BucketStore, Limit } from 'sluice';
 import { slidingWindow } from 'sluice';
 import { expect } from 'vitest';
 import { adapt, type Bucket, newBucket } from '../../src/core/bucket.ts';
-import { tick } from '../../src/core/clock.ts';
+import { systemClock, tick } from '../../src/core/clock.ts';
 import type { Cost } from '../../src/core/cost.ts';
-import { type Plan, planOf } from '../../src/core/limit.ts';
+import { type Margin, type Plan, planOf } from '../../src/core/limit.ts';
 import { giveBack, pause, peek, postpone, reset, settle, sync, take } from '../../src/core/operations.ts';
 import { settlementOf } from '../../src/core/settlement.ts';
 import type { Receipt, Standing, TakeAnswer } from '../../src/core/store.ts';
@@ -62,9 +62,9 @@ export function plain(answer: TakeAnswer | Standing): unknown {
   return JSON.parse(
     JSON.stringify(answer, (name, value) => {
       if (name === 'plan') return (value as Plan).rules.map(({ limit }) => limit);
-      if (typeof value === 'object' && value !== null && 'after' in value) {
-        const { slot, cost, plan, before, after, refunds, latest, pool, standIn } = value as Receipt;
-        return { slot, cost, plan, before, after, refunds, latest, pool, standIn };
+      if (typeof value === 'object' && value !== null && 'slot' in value) {
+        const { slot, cost, plan, before, after, refunds, latest, pools, moved = 0, standIn } = value as Receipt;
+        return { slot, cost, plan, before, after, refunds, latest, pools, moved, standIn };
       }
       return value === Infinity ? 'never' : value;
     }),
@@ -79,21 +79,27 @@ export async function playBeside(
 ): Promise<void> {
   const draws = new Draws(seed);
   const changes = draws.below(2) === 0;
-  const margins = changes ? [draws.of(0, 5.3)] : [0, 8, 50.123];
+  const margins: readonly Margin[] = changes ? [draws.of<Margin>(0, 5.3, 'calls')] : [0, 8, 50.123, 'calls'];
   const limits = drawnLimits(draws);
   let now = draws.of(0, 86_400_000.5, 1.8e12);
   const store = storeAt(() => now);
+  store.useClock?.({ ...systemClock, monotonic: () => now });
+  /** When the record was written last. */
+  let seen = now;
   const key = `history ${seed} {}`;
   const plans = margins.map((margin) => planOf(limits, margin));
   let plan = plans[0] as Plan;
   let bucket: Bucket | undefined;
   let receipts: Receipt[] = [];
+  /** When the limits changed: when the throttle took them, unless others have used the key since then. */
+  const since = () =>
+    plan.since === undefined ? now : Math.max(seen, Math.floor((now - (now - plan.since)) / tick) * tick);
   const open = (): Bucket => {
     bucket ??= newBucket(plan);
-    adapt(bucket, plan, now);
+    adapt(bucket, plan, now, since());
     return bucket;
   };
-  const openOwn = (margin: number): Bucket | undefined => {
+  const openOwn = (margin: Margin): Bucket | undefined => {
     if (bucket === undefined) return undefined;
     const known = (bucket.own ?? bucket.plan).rules.map(({ limit }) => limit);
     adapt(bucket, planOf(known, margin), now);
@@ -120,12 +126,21 @@ export async function playBeside(
       );
       const ahead = draws.of(0, 0, span, Infinity);
       const instead = draws.below(5) === 0 ? receipt : undefined;
-      const request = { plan, costs, ahead, report: draws.below(2) === 0, instead };
+      if (instead !== undefined && draws.below(3) > 0) costs[0] = instead.cost;
+      const late = draws.of(0, 0, tick, 0.3, 4, span);
+      const fixed = draws.below(8) === 0;
+      const request = { plan, costs, ahead, report: draws.below(2) === 0, instead, late, fixed };
       const isNew = bucket === undefined;
+      const limits = bucket?.plan.limits;
       const expected = take(open(), request, now);
       const actual = await store.take(key, request);
       compare(step, actual, expected);
-      const changed = expected.granted.length > 0 || expected.reserved !== undefined || instead !== undefined;
+      const changed =
+        expected.granted.length > 0 ||
+        expected.reserved !== undefined ||
+        instead !== undefined ||
+        JSON.stringify(limits ?? plan.limits) !== JSON.stringify(bucket?.plan.limits);
+      if (changed) seen = now;
       if (isNew && !changed) bucket = undefined;
       receipts.push(...expected.granted, ...(expected.reserved === undefined ? [] : [expected.reserved]));
       receipts = receipts.slice(-30);
@@ -133,21 +148,25 @@ export async function playBeside(
       const known = openOwn(receipt.plan.margin);
       if (known !== undefined) giveBack(known, receipt);
       await store.giveBack(key, receipt);
+      seen = now;
     } else if (act < 29 && receipt !== undefined) {
       const { from, cost, done } = settlementOf(receipt, drawnCost(draws, receipt.plan));
       const known = openOwn(receipt.plan.margin);
       if (known !== undefined) settle(known, from, cost, now);
       await store.settle(key, from, cost);
+      seen = now;
       receipts = receipts.map((one) => (one === receipt ? done : one));
     } else if (act < 31 && receipt !== undefined) {
       const ms = draws.of(0.3, 20, span);
       const known = openOwn(receipt.plan.margin);
       if (known !== undefined) postpone(known, receipt, ms, now);
       await store.postpone(key, receipt, ms);
+      seen = now;
     } else if (act === 31) {
       const ms = draws.of(0.123, span, span * 5);
       pause(open(), ms, now);
       await store.pause(key, ms, plan);
+      seen = now;
     } else if (act > 36) {
       const said = {
         remaining: draws.of(0, 1, 3, 2.5, 50),
@@ -156,21 +175,29 @@ export async function playBeside(
       };
       sync(open(), said, now);
       await store.sync(key, said, plan);
+      seen = now;
     } else if (act === 32 && changes) {
       const own = draws.below(3) === 0 ? undefined : drawnLimits(draws);
       const known = open();
       known.own = own && planOf(own, plan.margin);
       adapt(known, plan, now);
       await store.override(key, own, plan);
-    } else if (act === 33 && changes) {
-      plans[0] = planOf(drawnLimits(draws), plan.margin);
+      seen = now;
+    } else if ((act === 33 || act === 35) && changes) {
+      const next = planOf(drawnLimits(draws), plan.margin);
+      const changedAt = draws.of(undefined, now, now - span / 3, now - span * 3, now - draws.below(2000));
+      // Two with different limits take turns, as while one version of a program takes the place of another.
+      plans[draws.below(2)] = changedAt === undefined ? next : { ...next, since: changedAt };
     } else if (act === 34 && draws.below(3) === 0 && bucket !== undefined) {
       reset(bucket, now);
       await store.reset(key);
+      seen = now;
     } else {
       const copy = bucket === undefined ? newBucket(plan) : structuredClone({ ...bucket });
-      adapt(copy, plan, now);
-      compare(step, await store.peek(key, plan), peek(copy, now));
+      adapt(copy, plan, now, since());
+      const without = receipt !== undefined && draws.below(3) === 0 ? receipt : undefined;
+      if (without !== undefined) giveBack(copy, without);
+      compare(step, await store.peek(key, plan, without), peek(copy, now));
     }
   }
 }

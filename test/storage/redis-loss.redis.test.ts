@@ -28,7 +28,7 @@ function connect(port: number): Redis {
 /** A throttle that knows of a store what this process was told by it, and nothing of its own. Its limits are made anew each time. */
 function throttleOn(redis: Redis, limit: Limit): Throttle {
   const limits = () => ({ ...limit });
-  const throttle = createThrottle({ limits, store: redisStore(redis), onStoreError: 'reject' });
+  const throttle = createThrottle({ limits, margin: 0, store: redisStore(redis), onStoreError: 'reject' });
   closing.push(() => throttle.close());
   return throttle;
 }
