@@ -20,7 +20,7 @@ interface Timer {
  * A clock that goes only when it is told to, for tests and simulations.
  * @example
  * const clock = new ManualClock();
- * const throttle = createThrottle({ limits: { rate: 1, interval: 1000 }, clock });
+ * const throttle = createThrottle({ limits: { rate: 1, interval: 1000 }, margin: 0, clock });
  * await throttle.wait();
  * const second = throttle.wait();
  * await clock.advance(1000);

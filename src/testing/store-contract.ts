@@ -3,6 +3,7 @@ import type { BucketStore } from '../core/store.ts';
 import { correctionCases } from './contract/corrections.ts';
 import { limitCases } from './contract/limits.ts';
 import { poolCases } from './contract/pools.ts';
+import { reservationCases } from './contract/reservations.ts';
 import { sharingCases } from './contract/sharing.ts';
 import { takeCases } from './contract/take.ts';
 import { type TrialCase, trialOf } from './contract/trial.ts';
@@ -36,6 +37,7 @@ export interface StoreContractCase {
 
 const cases: readonly TrialCase[] = [
   ...takeCases,
+  ...reservationCases,
   ...correctionCases,
   ...sharingCases,
   ...poolCases,

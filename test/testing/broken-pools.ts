@@ -19,9 +19,9 @@ export const brokenPools: readonly BrokenStore[] = [
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
         const bucket = this.at(key, request.plan);
-        const { pool } = bucket;
+        const { pools } = bucket;
         const answer = take(bucket, request, this.clock());
-        if (pool !== undefined) bucket.pool = { ...pool, left: pool.left - answer.granted.length };
+        bucket.pools = pools?.map(({ left, until }) => ({ left: left - answer.granted.length, until }));
         return answer;
       }
     },
@@ -39,10 +39,50 @@ export const brokenPools: readonly BrokenStore[] = [
   ],
   [
     'keeps what leaves less for ever',
-    'sync keeps what leaves less, unless it is the newest',
+    'sync keeps what leaves less of one instant, unless it is the newest',
     class extends PlainStore {
       override sync(key: string, said: Ceiling, plan: Plan): void {
         super.sync(key, { ...said, isNewest: false }, plan);
+      }
+    },
+  ],
+  [
+    'keeps the newest statement alone',
+    'sync keeps statements about different instants side by side',
+    class extends PlainStore {
+      override sync(key: string, said: Ceiling, plan: Plan): void {
+        this.at(key, plan).pools = undefined;
+        super.sync(key, said, plan);
+      }
+    },
+  ],
+  [
+    'ends what was said of other instants when it hears something newer',
+    'sync ends no statement by one that holds for no time, and none of another instant',
+    class extends PlainStore {
+      override sync(key: string, said: Ceiling, plan: Plan): void {
+        if (said.isNewest) this.at(key, plan).pools = undefined;
+        super.sync(key, said, plan);
+      }
+    },
+  ],
+  [
+    'keeps few statements and drops the others',
+    'sync lets no more go than any of many statements leaves',
+    class extends PlainStore {
+      override sync(key: string, said: Ceiling, plan: Plan): void {
+        super.sync(key, said, plan);
+        const bucket = this.at(key, plan);
+        bucket.pools = bucket.pools?.slice(-4);
+      }
+    },
+  ],
+  [
+    'gives back to the first statement alone',
+    'sync counts a reservation that was given back as left again of each statement',
+    class extends PlainStore {
+      override giveBack(key: string, receipt: Receipt): void {
+        super.giveBack(key, { ...receipt, pools: receipt.pools?.slice(0, 1) ?? [] });
       }
     },
   ],
@@ -67,7 +107,7 @@ export const brokenPools: readonly BrokenStore[] = [
       override giveBack(key: string, receipt: Receipt): void {
         super.giveBack(key, receipt);
         const bucket = this.buckets.get(key) as Bucket;
-        if (bucket.pool !== undefined) bucket.pool = { ...bucket.pool, left: bucket.pool.left + 1 };
+        bucket.pools = bucket.pools?.map(({ left, until }) => ({ left: left + 1, until }));
       }
     },
   ],
@@ -78,8 +118,8 @@ export const brokenPools: readonly BrokenStore[] = [
       override giveBack(key: string, receipt: Receipt): void {
         super.giveBack(key, receipt);
         const bucket = this.buckets.get(key) as Bucket;
-        if (bucket.pool !== undefined && receipt.pool === undefined)
-          bucket.pool = { ...bucket.pool, left: bucket.pool.left + 1 };
+        if (receipt.pools === undefined)
+          bucket.pools = bucket.pools?.map(({ left, until }) => ({ left: left + 1, until }));
       }
     },
   ],
@@ -98,9 +138,9 @@ export const brokenPools: readonly BrokenStore[] = [
     'reset forgets what the server said is left',
     class extends PlainStore {
       override reset(key: string): void {
-        const pool = this.buckets.get(key)?.pool;
+        const pools = this.buckets.get(key)?.pools;
         super.reset(key);
-        Object.assign(this.buckets.get(key) as Bucket, { pool });
+        Object.assign(this.buckets.get(key) as Bucket, { pools });
       }
     },
   ],

@@ -1,7 +1,7 @@
-import type { Cost, Limit, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
+import type { Cost, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
 import { type Bucket, newBucket } from '../../src/core/bucket.ts';
 import { type Plan, planOf } from '../../src/core/limit.ts';
-import { peek, postpone, settle, take } from '../../src/core/operations.ts';
+import { peek, settle, take } from '../../src/core/operations.ts';
 import { type BrokenStore, type Buckets, PlainStore } from './plain-store.ts';
 
 export const brokenStores: readonly BrokenStore[] = [
@@ -92,32 +92,6 @@ export const brokenStores: readonly BrokenStore[] = [
     },
   ],
   [
-    'does not postpone',
-    'postpone counts a call as if it had gone later',
-    class extends PlainStore {
-      override postpone(): void {}
-    },
-  ],
-  [
-    'postpones past now',
-    'postpone counts no call as if it had gone later than now',
-    class extends PlainStore {
-      override postpone(key: string, receipt: Receipt, ms: number): void {
-        postpone(this.buckets.get(key) as Bucket, receipt, ms, Infinity);
-      }
-    },
-  ],
-  [
-    'postpones what others took too',
-    'postpone keeps what later grants were built on',
-    class extends PlainStore {
-      override postpone(key: string, _: Receipt, ms: number): void {
-        const bucket = this.buckets.get(key) as Bucket;
-        bucket.tats = bucket.tats.map((tat) => tat + ms);
-      }
-    },
-  ],
-  [
     'shortens a pause',
     'pause can be lengthened, never shortened',
     class extends PlainStore {
@@ -173,54 +147,6 @@ export const brokenStores: readonly BrokenStore[] = [
     },
   ],
   [
-    'loses overrides',
-    'override gives a key limits of its own, which count instead of those it is asked with',
-    class extends PlainStore {
-      override override(): void {}
-    },
-  ],
-  [
-    'keeps overrides to itself',
-    'override is kept in the store and seen by every sharer',
-    class extends PlainStore {
-      readonly #own = new Map<string, Plan | undefined>();
-      override override(key: string, limits: readonly Limit[] | undefined, plan: Plan): void {
-        this.#own.set(key, limits && planOf(limits, plan.margin));
-      }
-      override at(key: string, plan: Plan): Bucket {
-        return super.at(key, this.#own.get(key) ?? plan);
-      }
-    },
-  ],
-  [
-    'never takes overrides off',
-    'override with undefined returns to the limits of the caller, for every sharer',
-    class extends PlainStore {
-      override override(key: string, limits: readonly Limit[] | undefined, plan: Plan): void {
-        if (limits !== undefined) super.override(key, limits, plan);
-      }
-    },
-  ],
-  [
-    'forgets what was used when it overrides',
-    'override keeps what was used in proportion, from that moment on',
-    class extends PlainStore {
-      override override(key: string, limits: readonly Limit[] | undefined, plan: Plan): void {
-        this.buckets.delete(key);
-        super.override(key, limits, plan);
-      }
-    },
-  ],
-  [
-    'loses overrides on reset',
-    'override stays when the bucket is reset',
-    class extends PlainStore {
-      override reset(key: string): void {
-        this.buckets.delete(key);
-      }
-    },
-  ],
-  [
     'resets no bucket that was never used',
     'reset of a bucket that was never used does nothing',
     class extends PlainStore {
@@ -238,37 +164,6 @@ export const brokenStores: readonly BrokenStore[] = [
         const gate = this.buckets.get(key)?.gate;
         super.reset(key);
         if (gate !== undefined) Object.assign(this.buckets.get(key) as Bucket, { gate });
-      }
-    },
-  ],
-  [
-    'keeps the limits it was asked with first',
-    'limits that a later caller lowers count at once, with half used up still half used up',
-    class extends PlainStore {
-      override at(key: string, plan: Plan): Bucket {
-        return super.at(key, this.buckets.get(key)?.plan ?? plan);
-      }
-    },
-  ],
-  [
-    'begins anew when it is asked with other limits',
-    'limits that change again and again let no more go than the larger of them',
-    class extends PlainStore {
-      override at(key: string, plan: Plan): Bucket {
-        const before = this.buckets.get(key);
-        if (before?.own === undefined && before?.plan !== plan) this.buckets.delete(key);
-        return super.at(key, plan);
-      }
-    },
-  ],
-  [
-    'takes limits made anew for other limits',
-    'limits made anew with the same numbers are the same limits',
-    class extends PlainStore {
-      override at(key: string, plan: Plan): Bucket {
-        const before = this.buckets.get(key);
-        if (before !== undefined && before.plan !== plan) before.tats = before.tats.map((tat) => tat + 1);
-        return super.at(key, plan);
       }
     },
   ],
@@ -340,21 +235,6 @@ export const brokenStores: readonly BrokenStore[] = [
     class extends PlainStore {
       constructor(buckets: Buckets) {
         super(buckets, () => 0);
-      }
-    },
-  ],
-  [
-    'ignores margins',
-    'a margin that changes keeps what was used',
-    class extends PlainStore {
-      override at(key: string, plan: Plan): Bucket {
-        return super.at(
-          key,
-          planOf(
-            plan.rules.map(({ limit }) => limit),
-            0,
-          ),
-        );
       }
     },
   ],

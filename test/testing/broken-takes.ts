@@ -78,15 +78,6 @@ export const brokenTakes: readonly BrokenStore[] = [
     },
   ],
   [
-    'does not see that a reservation is to be given back',
-    'take gives a reservation back in the same operation',
-    class extends PlainStore {
-      override take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
-        return super.take(key, { ...request, instead: undefined });
-      }
-    },
-  ],
-  [
     'tells instants where durations belong',
     'take lets a burst go at once from rest and refuses the next call',
     class extends PlainStore {

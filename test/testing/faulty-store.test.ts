@@ -100,7 +100,7 @@ describe('faultyStore', () => {
     const asked: StoreOperation[] = [];
     const store = faultyStore(memoryStore(), (operation) => void asked.push(operation));
     expect(store.bucket).toBe(undefined);
-    const throttle = createThrottle({ limits: limit, store, clock: new ManualClock() });
+    const throttle = createThrottle({ limits: limit, margin: 0, store, clock: new ManualClock() });
     await throttle.wait('key');
     await throttle.wait('key');
     expect(asked).toEqual(['take', 'take']);

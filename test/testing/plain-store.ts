@@ -1,7 +1,7 @@
 import type { BucketStore, Ceiling, Cost, Limit, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
 import { adapt, type Bucket, newBucket } from '../../src/core/bucket.ts';
 import { type Plan, planOf } from '../../src/core/limit.ts';
-import { giveBack, pause, peek, postpone, reset, settle, sync, take } from '../../src/core/operations.ts';
+import { copyOf, giveBack, pause, peek, postpone, reset, settle, sync, take } from '../../src/core/operations.ts';
 
 export type Buckets = Map<string, Bucket>;
 
@@ -42,9 +42,10 @@ export class PlainStore implements BucketStore {
   pause(key: string, ms: number, plan: Plan): void {
     pause(this.at(key, plan), ms, this.clock());
   }
-  peek(key: string, plan: Plan): Standing {
-    const bucket = { ...(this.buckets.get(key) ?? newBucket(plan)) };
+  peek(key: string, plan: Plan, without?: Receipt): Standing {
+    const bucket = copyOf(this.buckets.get(key) ?? newBucket(plan));
     adapt(bucket, plan, this.clock());
+    if (without !== undefined) giveBack(bucket, without);
     return peek(bucket, this.clock());
   }
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): void {

@@ -1,7 +1,9 @@
 import { type BucketStore, memoryStore } from 'sluice';
 import { bucketStoreContract, ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
+import { brokenLimits } from './broken-limits.ts';
 import { brokenPools } from './broken-pools.ts';
+import { brokenReservations } from './broken-reservations.ts';
 import { brokenStores } from './broken-stores.ts';
 import { brokenTakes } from './broken-takes.ts';
 import { type BrokenStore, type Buckets, PlainStore } from './plain-store.ts';
@@ -28,7 +30,7 @@ async function failures(make: MakeStore): Promise<string[]> {
   return failed;
 }
 
-const all = [...brokenTakes, ...brokenPools, ...brokenStores];
+const all = [...brokenTakes, ...brokenReservations, ...brokenPools, ...brokenLimits, ...brokenStores];
 const known = new Map<BrokenStore[2], Promise<string[]>>();
 
 /** The same of a broken store, found out once. */

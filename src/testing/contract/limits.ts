@@ -1,5 +1,5 @@
 import { quota } from '../../core/limit.ts';
-import { equal, hour, leaky, type TrialCase, windowed } from './trial.ts';
+import { equal, hour, leaky, type TrialCase, windowed, within } from './trial.ts';
 
 /** What the contract says of `override`, and of limits that change. */
 export const limitCases: readonly TrialCase[] = [
@@ -44,20 +44,20 @@ export const limitCases: readonly TrialCase[] = [
   {
     name: 'override is kept in the store and seen by every sharer',
     async run({ bucket, elsewhere }) {
-      const theirs = elsewhere(leaky(2, hour));
+      const theirs = elsewhere(windowed(2, hour));
       equal('calls granted elsewhere before', await theirs.go(1), 1);
-      await bucket(leaky(2, hour)).override(leaky(8, hour));
-      equal('calls granted elsewhere', await theirs.go(9), 4);
+      await bucket(windowed(2, hour)).override(windowed(8, hour));
+      equal('calls granted elsewhere', await theirs.go(9), 7);
       equal('burst elsewhere', (await theirs.peek()).plan.rules[0]?.burst, 8);
     },
   },
   {
     name: 'override with undefined returns to the limits of the caller, for every sharer',
     async run({ bucket, elsewhere }) {
-      const theirs = elsewhere(leaky(2, hour));
-      const mine = bucket(leaky(2, hour));
-      await mine.override(leaky(8, hour));
-      equal('calls granted elsewhere meanwhile', await theirs.go(4), 4);
+      const theirs = elsewhere(windowed(2, hour));
+      const mine = bucket(windowed(2, hour));
+      await mine.override(windowed(8, hour));
+      equal('calls granted elsewhere meanwhile', await theirs.go(1), 1);
       await mine.override();
       equal('burst elsewhere', (await theirs.peek()).plan.rules[0]?.burst, 2);
       equal('calls granted elsewhere', await theirs.go(9), 1);
@@ -74,15 +74,13 @@ export const limitCases: readonly TrialCase[] = [
     },
   },
   {
-    name: 'override keeps what was used in proportion, from that moment on',
+    name: 'override counts what was used, from that moment on',
     async run({ bucket, advance, unit }) {
       const mine = bucket(leaky(8, unit));
       equal('calls granted before', await mine.go(8), 8);
       await mine.override(leaky(4, hour));
       await advance(2 * unit);
       equal('calls granted two of the old intervals later', await mine.go(9), 0);
-      await mine.override();
-      equal('calls granted under the old limit', await mine.go(9), 0);
     },
   },
   {
@@ -125,17 +123,26 @@ export const limitCases: readonly TrialCase[] = [
     },
   },
   {
-    name: 'limits that a later caller lowers count at once, with half used up still half used up',
+    name: 'limits that a later caller lowers count at once, and what was used stays used, counted in calls',
     async run({ bucket }) {
-      equal('calls granted before', await bucket(leaky(8, hour)).go(4), 4);
-      equal('calls granted afterwards', await bucket(leaky(4, hour)).go(9), 2);
+      for (const kind of [leaky, windowed]) {
+        const [large, small] = [bucket(kind(8, hour)), bucket(kind(4, hour))];
+        equal('calls granted before', await large.go(4), 4);
+        equal('calls granted afterwards', await small.go(9), 0);
+        await small.reset();
+      }
     },
   },
   {
-    name: 'limits that a later caller raises keep half used up half used up',
+    name: 'limits that a later caller raises let go what they allow more, counted in calls',
     async run({ bucket }) {
-      equal('calls granted before', await bucket(leaky(4, hour)).go(2), 2);
-      equal('calls granted afterwards', await bucket(leaky(8, hour)).go(9), 4);
+      const small = bucket(windowed(4, hour));
+      equal('calls granted before', await small.go(2), 2);
+      equal('calls granted afterwards', await bucket(windowed(8, hour)).go(9), 6);
+      await small.reset();
+      equal('calls granted before by a leaky bucket', await bucket(leaky(4, hour)).go(2), 2);
+      // A third call could have gone within the hour before for all that the bucket knows.
+      within('calls granted by it afterwards', await bucket(leaky(8, hour)).go(9), 5, 6);
     },
   },
   {
@@ -178,11 +185,51 @@ export const limitCases: readonly TrialCase[] = [
     },
   },
   {
+    name: 'limits of other kinds let no more go in any window than the largest of them',
+    async run({ bucket, advance, near, unit }) {
+      const kinds = [
+        windowed(10, unit),
+        quota({ limit: 10, interval: unit, burst: 1 }),
+        quota({ limit: 10, interval: unit, burst: 10 }),
+        leaky(5, unit / 5),
+      ];
+      for (const first of kinds) {
+        const mine = bucket(first);
+        let granted = await mine.go(99);
+        for (let change = 0; change < 3; change++) for (const next of kinds) granted += await bucket(next).go(99);
+        within('calls granted at one instant', granted, 1, 10);
+        await mine.reset();
+      }
+      const [all, even] = [bucket(windowed(10, unit)), bucket(quota({ limit: 10, interval: unit, burst: 1 }))];
+      equal('calls granted by the window', await all.go(99), 10);
+      near('wait under a limit that spreads them', (await even.take([1])).wait, unit);
+      await advance(unit / 2);
+      equal('calls granted half a window later', [await even.go(9), await all.go(9)], [0, 0]);
+      await advance(unit / 2);
+      equal('calls granted a window later', await even.go(9), 1);
+      within('calls granted by the window again', await all.go(99), 0, 9);
+      within('wait for all the window lets go', (await all.take([10])).wait, 0, unit);
+    },
+  },
+  {
     name: 'limits that become a sliding window, and back, keep what was used',
     async run({ bucket }) {
-      equal('calls granted before', await bucket(leaky(4, hour)).go(2), 2);
-      equal('calls granted by the window', await bucket(windowed(8, hour)).go(1), 1);
-      equal('calls granted afterwards', await bucket(leaky(4, hour)).go(9), 1);
+      equal('calls granted before', await bucket(leaky(4, hour)).go(4), 4);
+      // A fifth call could have gone within the hour before for all that the bucket knows.
+      within('calls granted by the window', await bucket(windowed(8, hour)).go(9), 3, 4);
+      equal('calls granted afterwards', await bucket(leaky(4, hour)).go(9), 0);
+    },
+  },
+  {
+    name: 'limits from before matter no more once their longest interval has passed',
+    async run({ bucket, advance, unit }) {
+      const [large, small] = [bucket(windowed(4, unit)), bucket(windowed(2, unit))];
+      equal('calls granted before', await large.go(9), 4);
+      equal('calls granted under other limits', await small.go(9), 0);
+      await advance(unit);
+      equal('calls granted an interval later', await small.go(9), 2);
+      await advance(unit);
+      equal('calls granted under the limits from before', await large.go(9), 4);
     },
   },
   {

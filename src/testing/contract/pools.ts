@@ -1,4 +1,4 @@
-import { equal, hour, leaky, type TrialCase } from './trial.ts';
+import { equal, hour, leaky, type TrialCase, within } from './trial.ts';
 
 /** What the contract says of `sync`. */
 export const poolCases: readonly TrialCase[] = [
@@ -37,16 +37,54 @@ export const poolCases: readonly TrialCase[] = [
     },
   },
   {
-    name: 'sync keeps what leaves less, unless it is the newest',
+    name: 'sync keeps statements about different instants side by side',
+    async run({ bucket, advance, near, unit }) {
+      const mine = bucket(leaky(9, hour));
+      await mine.sync(1, unit);
+      await mine.sync(3, hour);
+      equal('calls granted', await mine.go(5), 1);
+      near('wait', (await mine.take([1])).wait, unit);
+      await advance(unit);
+      equal('calls granted when the first has ended', await mine.go(5), 2);
+      await mine.sync(9, 2 * hour, true);
+      equal('calls granted after a newer one about a later instant', await mine.go(1), 0);
+    },
+  },
+  {
+    name: 'sync keeps what leaves less of one instant, unless it is the newest',
     async run({ bucket }) {
       const mine = bucket(leaky(9, hour));
       await mine.sync(1, hour);
-      await mine.sync(3, 2 * hour);
+      await mine.sync(3, hour);
       equal('remaining after one that leaves more', (await mine.peek()).pool?.remaining, 1);
-      await mine.sync(3, 2 * hour, true);
+      await mine.sync(3, hour, true);
       equal('remaining after a newer one that leaves more', (await mine.peek()).pool?.remaining, 3);
       await mine.sync(0, hour);
       equal('calls granted after one that leaves less', await mine.go(1), 0);
+    },
+  },
+  {
+    name: 'sync ends no statement by one that holds for no time, and none of another instant',
+    async run({ bucket }) {
+      const mine = bucket(leaky(9, hour));
+      await mine.sync(2, hour);
+      await mine.sync(9, 0, true);
+      await mine.sync(9, hour / 2, true);
+      equal('remaining', (await mine.peek()).pool?.remaining, 2);
+      equal('calls granted', await mine.go(9), 2);
+    },
+  },
+  {
+    name: 'sync lets no more go than any of many statements leaves',
+    async run({ bucket, near }) {
+      const mine = bucket(leaky(40, hour));
+      for (let left = 20; left > 0; left--) await mine.sync(left, left * hour);
+      equal('calls granted', await mine.go(9), 1);
+      const standing = await mine.peek();
+      equal('remaining', standing.pool?.remaining, 0);
+      within('hours to wait', Math.ceil(standing.wait / hour), 1, 20);
+      await mine.sync(0, 20 * hour);
+      near('wait after none is left', (await mine.take([1])).wait, 20 * hour);
     },
   },
   {
@@ -69,6 +107,22 @@ export const poolCases: readonly TrialCase[] = [
       await mine.giveBack(reserved);
       await mine.giveBack(reserved);
       equal('remaining without it', (await mine.peek()).pool?.remaining, 3);
+    },
+  },
+  {
+    name: 'sync counts a reservation that was given back as left again of each statement',
+    async run({ bucket, advance, unit }) {
+      const mine = bucket([leaky(1, unit / 4), leaky(9, hour)]);
+      await mine.grant();
+      await mine.sync(1, unit);
+      await mine.sync(2, hour);
+      await mine.giveBack(await mine.reserve());
+      await advance(unit);
+      equal('first call granted', await mine.go(1), 1);
+      await advance(unit / 4);
+      equal('second call granted', await mine.go(1), 1);
+      await advance(unit / 4);
+      equal('third call granted', await mine.go(1), 0);
     },
   },
   {

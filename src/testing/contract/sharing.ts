@@ -132,11 +132,27 @@ export const sharingCases: readonly TrialCase[] = [
       const mine = bucket([leaky(4, unit), windowed(9, hour)]);
       equal('calls granted from rest', await mine.go(9), 4);
       const before = await mine.peek();
-      await bucket(leaky(1, hour)).peek();
       await bucket([windowed(2, hour), leaky(2, hour)]).peek();
+      await bucket(leaky(1, hour)).peek();
       same('after looking', await mine.peek(), before);
       await advance(2 * unit);
       equal('calls granted two intervals later', await mine.go(9), 2);
+    },
+  },
+  {
+    name: 'peek tells where the bucket stands without a reservation, and leaves it there',
+    async run({ bucket, elsewhere, near, same }) {
+      const limits = [leaky(2, hour), windowed(3, 2 * hour)];
+      const mine = bucket(limits);
+      await mine.grant(2);
+      await mine.sync(9, 3 * hour);
+      const before = await mine.peek();
+      const reserved = await mine.reserve();
+      const standing = await elsewhere(limits).peek(reserved);
+      same('without it', standing, before);
+      equal('what the server says is left', standing.pool?.remaining, 9);
+      near('wait with it', (await mine.peek()).wait, 2 * hour);
+      exact('slot', (await mine.take([1], { instead: reserved })).reserved?.slot, reserved.slot);
     },
   },
   {
@@ -276,6 +292,22 @@ export const sharingCases: readonly TrialCase[] = [
       exact('tat', handed.tats[0], now + hour);
       handed.tats[0] = now + 2 * hour;
       equal('calls granted', await mine.go(9), 1);
+    },
+  },
+  {
+    name: 'adapt moves the buckets that stand under the limits before over to those after, at once',
+    async run({ bucket, keyed, store, advance, unit }) {
+      if (store.adapt === undefined) return;
+      const [before, after] = [bucket(leaky(4, hour)), bucket(leaky(4, unit))];
+      const other = keyed('contract: other limits', leaky(3, hour));
+      equal('calls granted before', [await before.go(9), await other.go(9)], [4, 3]);
+      store.adapt(
+        () => before.plan,
+        () => after.plan,
+      );
+      await advance(2 * unit);
+      equal('calls granted two of the new intervals later', await after.go(9), 2);
+      equal('calls granted of a key under other limits', await other.go(9), 0);
     },
   },
 ];

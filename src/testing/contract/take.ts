@@ -260,26 +260,31 @@ export const takeCases: readonly TrialCase[] = [
     },
   },
   {
-    name: 'take gives a reservation back in the same operation',
+    name: 'take tells for how long the key is paused, and nothing if it is not',
     async run({ bucket, near }) {
-      const mine = bucket([leaky(1, hour), windowed(9, hour)]);
-      await mine.grant();
-      const old = await mine.reserve();
-      const { reserved, wait } = await mine.take([1], { ahead: Infinity, instead: old });
-      exact('slot', reserved?.slot, old.slot);
-      near('wait', wait, hour);
-      near('wait of the next', (await mine.take([1])).wait, 2 * hour);
+      const mine = bucket(leaky(1, hour));
+      equal('pausedFor of a grant', (await mine.take([1])).pausedFor, undefined);
+      equal('pausedFor of a refusal by a limit', (await mine.take([1])).pausedFor, undefined);
+      await mine.pause(hour / 2);
+      near('pausedFor', (await mine.take([1])).pausedFor, hour / 2);
+      near('pausedFor of a reservation', (await mine.take([1], { ahead: Infinity })).pausedFor, hour / 2);
     },
   },
   {
-    name: 'take gives a reservation back even if it then refuses',
-    async run({ bucket, same }) {
-      const mine = bucket(leaky(1, hour));
-      await mine.grant();
-      const before = await mine.peek();
-      const old = await mine.reserve();
-      equal('slot', (await mine.take([1], { instead: old })).reserved, undefined);
-      same('as before the reservation', await mine.peek(), before);
+    name: 'take counts a call that waited from the slot at which it conformed or later, never from before',
+    async run({ bucket, advance, near, unit }) {
+      const mine = bucket(leaky(1, unit));
+      const { slot } = await mine.grant();
+      await advance(1.25 * unit);
+      const late = await mine.take([1], { late: unit / 2 });
+      const next = late.granted[0]?.slot ?? Number.NaN;
+      atLeast('slot', next, slot + unit);
+      atLeast('instant of the decision', late.now, next);
+      const { wait, now } = await mine.take([1], { late: unit / 2 });
+      near('wait of the next', wait, next + unit - now);
+      await advance(next + 1.75 * unit - now);
+      const later = await mine.take([1], { late: unit / 2 });
+      equal('slot of a call that missed its own', later.granted[0]?.slot, later.now);
     },
   },
 ];

@@ -143,8 +143,8 @@ export class Handle {
     await this.#store.sync(this.#key, { remaining, ms, isNewest }, this.plan);
   }
 
-  async peek(): Promise<Standing> {
-    return this.#store.peek(this.#key, this.plan);
+  async peek(without?: Receipt): Promise<Standing> {
+    return this.#store.peek(this.#key, this.plan, without);
   }
 
   async override(...limits: readonly Limit[]): Promise<void> {
@@ -169,6 +169,11 @@ export function exact(what: string, value: number | undefined, expected: number)
 /** Asserts that a value is no less than another. */
 export function atLeast(what: string, value: number, expected: number): void {
   if (!(value >= expected - hair)) fail(what, `at least ${expected}`, value);
+}
+
+/** Asserts that a whole number is one of a few: a store may waste what it cannot know. */
+export function within(what: string, value: number, least: number, most: number): void {
+  if (!(value >= least && value <= most)) fail(what, `from ${least} to ${most}`, value);
 }
 
 /** Does `count` operations at once and waits for all. */
