@@ -26,8 +26,8 @@ export interface Scenario {
  *   emission interval T = (W + g) / (N - b + 1) = 3050 / 60 = 50.83 ms, so the last call goes at 299 × T = 15.20 s;
  *   allowed = 20 × 15.20 + 1 = 305.0 calls; 300 / 305.0 = 98.4 %.
  *   The window is 3 s because g is paid once per window: with 20 per 1 s the same sum gives 95.3 %, which leaves nothing
- *   for a timer that is late. The burst is 1 because a quota pays for a burst with its rate: one of 6 (a tenth of N, the
- *   default) makes T = 3050 / 55 and the share 90.3 %.
+ *   for a timer that is late. The burst is 1 because a quota pays for a burst with its rate: one of 3 (a twentieth of N,
+ *   the default) makes T = 3050 / 58 and the share 95.1 %.
  *
  * Buckets, 20 per 1000 ms, T = 50 ms: a limit gives g of its tolerance (b - 1) × T away and keeps its rate, so the last
  * call goes at 299 × T - ((b - 1) × T - g).
