@@ -261,7 +261,7 @@ function ruleOf(limit: Limit, kept: number): Rule {
   const isQuota = kind === 'quota';
   const emissionInterval = isQuota ? steps((interval + kept) / rate) : even + Math.max(0, kept - full);
   const tolerance = isQuota ? full : Math.max(0, full - kept);
-  const span = Math.max(whole + (isQuota ? kept : 0), emissionInterval);
+  const span = Math.max(whole + kept, emissionInterval);
   return { ...rule, window: 0, even, span, emissionInterval, tolerance };
 }
 

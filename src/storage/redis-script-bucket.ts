@@ -38,7 +38,7 @@ local function ruleOf(limit, margin)
   local full, isQuota = toleranceOf(limit, even, step), limit.kind == 'quota'
   rule.even, rule.emission = even, isQuota and steps((limit.interval + kept) / limit.rate) or even + max(0, kept - full)
   rule.tolerance = isQuota and full or max(0, full - kept)
-  rule.span = max(rule.span + (isQuota and kept or 0), rule.emission)
+  rule.span = max(rule.span + kept, rule.emission)
   return rule
 end
 

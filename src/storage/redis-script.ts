@@ -161,4 +161,4 @@ return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.se
 export const redisScript: string = runScript + bucketScript + changeScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = '30357582b29b1334efa2d917a27b83fefcec4dca';
+export const redisScriptHash = 'da6d82cbb6194d432fec31a79e0ad92ec20cd567';

@@ -119,6 +119,21 @@ describe.each(Object.entries(stores))('limits that change on %s', (name, makeSto
     if (name !== 'the memory store') for (const one of both) expect(one.length).toBeGreaterThanOrEqual(5);
   });
 
+  test('keep their margin where two processes alternate', async () => {
+    const margin = 25;
+    const clock = new ManualClock();
+    const storeOfOne = makeStores();
+    const at: number[] = [];
+    for (const burst of [1, 2]) {
+      const limits = { rate: 10, interval: 2000, burst };
+      wait(createThrottle({ margin, limits, clock, store: storeOfOne() }), clock, 100, at);
+    }
+    await clock.advance(20_000);
+    expect(at.length).toBeGreaterThanOrEqual(85);
+    // Half of the margin is for timers that come late.
+    expect(mostIn(at, 2000 + margin / 2)).toBeLessThanOrEqual(11);
+  });
+
   test('of an idle key change when they change, not when it is used next', async () => {
     const { clock, throttle } = setUp({ rate: 100, interval: 1000, burst: 100 });
     for (let call = 0; call < 100; call++) await throttle.allow('key');
