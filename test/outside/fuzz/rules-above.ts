@@ -41,15 +41,15 @@ export const neverAboveTheLargest: Rule = (log) => {
   const { setup } = log;
   if (setup.changes.length === 0) return undefined;
   return firstOf(setup.limits, (_, place) => {
-    const all = limitsAt(setup, place).map(serverLimit);
+    const all = limitsAt(setup, place).map(({ limit, since }) => ({ ...serverLimit(limit), since }));
     // What went under a limit counts until it is as old as its interval: a longer window cannot be told of more.
     const shortest = Math.min(...all.map(({ limit }) => limit.interval));
     const known = all.filter(({ limit }) => limit.interval <= shortest);
-    return firstOf(known, ({ limit, window }) => {
+    return firstOf(known, ({ limit, window, since }) => {
       const most = Math.max(...all.map((one) => mostIn(one, window)));
       const excess = Math.max(...all.map((one) => uncovered(one.limit, setup)));
-      // Before the first change the other limits are nobody's business.
-      const first = Math.min(...setup.changes.map(({ at }) => at));
+      // Before the first change the other limits are nobody's business, and before it is in force nobody knows of this one.
+      const first = Math.max(since, Math.min(...setup.changes.map(({ at }) => at)));
       const arrivals = byArrival(log).filter(({ departure }) => departure.at >= first - window);
       return said(limit, tooMany(log, arrivals, limit, window - excess - instant, most));
     });

@@ -138,7 +138,9 @@ export const changesWasteLittle: Rule = (log) => {
   const clients = limits.map((limit) => new PerfectClient(limit, marginOf(limit, setup)));
   // A bucket that comes back into force may still be empty: it remembers as long as it takes to fill.
   const memory = (one: Limit) => Math.max(one.interval, serverLimit(one).tolerance) + marginOf(one, setup);
-  const intervals = setup.limits.map((_, place) => Math.max(...limitsAt(setup, place).map(memory)));
+  const intervals = setup.limits.map((_, place) =>
+    Math.max(...limitsAt(setup, place).map(({ limit }) => memory(limit))),
+  );
   const from = last.appliedAt + Math.max(...intervals);
   const half =
     leastMargin(setup.changes.flatMap((change) => change.limits ?? []).concat(setup.limits), setup.margin, false) / 2;

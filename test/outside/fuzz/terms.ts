@@ -26,11 +26,15 @@ export const firstOf = <T>(
   return undefined;
 };
 
-/** All limits that a key ever has at one place, or under one name. */
-export function limitsAt({ limits, changes }: Setup, place: number): Limit[] {
-  return [limits, ...changes.flatMap((change) => (change.limits === undefined ? [] : [change.limits]))].flatMap(
-    (set) => set[place] ?? [],
-  );
+/** All limits that a key ever has at one place, or under one name, and since when each is in force. */
+export function limitsAt(
+  { limits, changes }: Setup,
+  place: number,
+): { readonly limit: Limit; readonly since: number }[] {
+  return [{ limits, at: -Infinity }, ...changes].flatMap(({ limits: set, at }) => {
+    const limit = set?.[place];
+    return limit === undefined ? [] : [{ limit, since: at }];
+  });
 }
 
 /** The limits that one throttle goes by, at the times when they begin. */
