@@ -184,8 +184,8 @@ export interface Throttle {
   allow(key?: string, options?: CostOptions): Promise<Decision>;
 
   /**
-   * Takes the next free slot, now or in the future, past the calls that wait in line: a line that holds no slot goes on after it. The caller sees to it that the call
-   * goes at `at`, or cancels. Most callers want `wait`.
+   * Takes the next free slot, now or in the future, past the calls that wait in line: a line that holds no slot goes on after
+   * it. The caller sees to it that the call goes at `at`, or cancels. Most callers want `wait`.
    * @param key names the bucket
    * @throws as `allow` does, and WaitTooLongError if the slot is further away than `maxWait`; then nothing was taken
    */

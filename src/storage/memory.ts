@@ -29,7 +29,8 @@ export interface MemoryStoreOptions {
 
 /**
  * Makes a store that keeps its buckets in a Map of this process, on the monotonic clock. It answers on the spot and never
- * fails. It is for one throttle: several on one store keep the limits together, but their waiting calls do not take turns. Buckets that have been at rest for 10 seconds are forgotten when any key is used after that.
+ * fails. It is for one throttle: several on one store keep the limits together, but their waiting calls do not take turns.
+ * Buckets that have been at rest for 10 seconds are forgotten when any key is used after that.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): BucketStore {
   checkOptions('options', options);

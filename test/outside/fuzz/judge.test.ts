@@ -1,7 +1,7 @@
 import { type Limit, quota, type Status, slidingWindow } from 'sluice';
 import { describe, expect, test } from 'vitest';
 import { rules } from './judge.ts';
-import type { Departure, Log } from './log.ts';
+import { type Departure, type Log, newLog } from './log.ts';
 import type { CallPlan, ChangePlan, Setup } from './setup.ts';
 
 const window = slidingWindow({ limit: 2, interval: 100 });
@@ -53,22 +53,7 @@ function logOf(times: readonly number[], setup: Partial<Setup> = {}, more: Parti
       settled: [],
     }),
   );
-  return {
-    setup: { ...calm, calls, ...setup },
-    departures,
-    outcomes: [],
-    pauses: [],
-    syncs: [],
-    changes: [],
-    margins: [],
-    seen: [],
-    final: [],
-    unhandled: [],
-    hung: [],
-    stillWait: [],
-    ranOutAt: 0,
-    ...more,
-  };
+  return { ...newLog({ ...calm, calls, ...setup }), departures, ...more };
 }
 
 const status = (remaining: number, resetAfter = 0): Status => ({

@@ -82,3 +82,20 @@ export interface Log {
   stillWait: readonly CallPlan[];
   ranOutAt: number;
 }
+
+/** The log of a world in which nothing has happened yet. */
+export const newLog = (setup: Setup): Log => ({
+  setup,
+  departures: [],
+  outcomes: [],
+  pauses: [],
+  syncs: [],
+  changes: [],
+  margins: [],
+  seen: [],
+  final: [],
+  unhandled: [],
+  hung: [],
+  stillWait: [],
+  ranOutAt: 0,
+});

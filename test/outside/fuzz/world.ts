@@ -1,7 +1,7 @@
 import { type Cost, createThrottle, type Grant, type Limit, type Throttle, throttleFetch } from 'sluice';
 import { Dice } from '../../core/history-model.ts';
 import { WorldClock } from './clock.ts';
-import type { Departure, Log, Outcome, Settled, Told, ToldLeft } from './log.ts';
+import { type Departure, type Log, newLog, type Outcome, type Settled, type Told, type ToldLeft } from './log.ts';
 import { longestRun } from './patience.ts';
 import type { CallPlan, ChangePlan, PausePlan, Setup, SyncPlan } from './setup.ts';
 import { type StoreMaker, storesHere } from './stores.ts';
@@ -83,21 +83,7 @@ class World {
 
   constructor(setup: Setup, stores: StoreMaker) {
     this.#setup = setup;
-    this.log = {
-      setup,
-      departures: [],
-      outcomes: [],
-      pauses: [],
-      syncs: [],
-      changes: [],
-      margins: [],
-      seen: [],
-      final: [],
-      unhandled: [],
-      hung: [],
-      stillWait: [],
-      ranOutAt: 0,
-    };
+    this.log = newLog(setup);
     this.#dice = new Dice(setup.seed * 31 + 7);
     const lateDice = new Dice(setup.seed * 17 + 3);
     const { most, always } = setup.late;
