@@ -1,7 +1,7 @@
-import { checkMethods, checkOptions } from './core/check.ts';
-import { systemClock } from './core/clock.ts';
-import type { Throttle, ThrottleOptions } from './core/throttle.ts';
-import { ThrottleCore } from './core/throttle-core.ts';
+import { checkMethods, checkOptions } from './core/base/check.ts';
+import type { Throttle, ThrottleOptions } from './core/throttle/throttle.ts';
+import { ThrottleCore } from './core/throttle/throttle-core.ts';
+import { systemClock } from './core/time/clock.ts';
 import { memoryStore } from './storage/memory.ts';
 
 const clockMethods = ['now', 'monotonic', 'setTimeout', 'clearTimeout'];

@@ -13,8 +13,6 @@ export {
   type ServerAnswer,
   type TimeHint,
 } from './adapters/server-signal.ts';
-export type { Clock } from './core/clock.ts';
-export type { Cost } from './core/cost.ts';
 export {
   CostExceedsBurstError,
   isThrottleError,
@@ -22,9 +20,22 @@ export {
   StoreError,
   ThrottleError,
   WaitTooLongError,
-} from './core/errors.ts';
-export type { ThrottleEvent, ThrottleEvents, ThrottleListener } from './core/events.ts';
-export type { Grant } from './core/grant.ts';
+} from './core/base/errors.ts';
+export type { ThrottleEvent, ThrottleEvents, ThrottleListener } from './core/base/events.ts';
+export type { Grant } from './core/base/grant.ts';
+export type { ServerSignal, SignalBucket } from './core/base/server-signal.ts';
+export type {
+  Answer,
+  BucketStore,
+  LimitStatus,
+  Receipt,
+  Standing,
+  StoreNews,
+  TakeAnswer,
+  TakeRequest,
+} from './core/base/store.ts';
+export type { Ceiling } from './core/bucket/pool.ts';
+export type { Cost } from './core/limits/cost.ts';
 export {
   type Limit,
   type LimitKind,
@@ -38,22 +49,9 @@ export {
   quota,
   type SlidingWindowOptions,
   slidingWindow,
-} from './core/limit.ts';
-export { type Logger, logTo } from './core/log.ts';
-export type { TimerSource } from './core/page-timers.ts';
-export type { Limits } from './core/plans.ts';
-export type { Ceiling } from './core/pool.ts';
-export type { ServerSignal, SignalBucket } from './core/server-signal.ts';
-export type {
-  Answer,
-  BucketStore,
-  LimitStatus,
-  Receipt,
-  Standing,
-  StoreNews,
-  TakeAnswer,
-  TakeRequest,
-} from './core/store.ts';
+} from './core/limits/limit.ts';
+export { type Logger, logTo } from './core/throttle/log.ts';
+export type { Limits } from './core/throttle/plans.ts';
 export type {
   ConfigureOptions,
   CostOptions,
@@ -67,7 +65,9 @@ export type {
   Throttle,
   ThrottleOptions,
   WaitOptions,
-} from './core/throttle.ts';
+} from './core/throttle/throttle.ts';
+export type { Clock } from './core/time/clock.ts';
+export type { TimerSource } from './core/time/page-timers.ts';
 export { createThrottle } from './create-throttle.ts';
 export { type KeyValueStorage, type KeyValueStoreOptions, keyValueStore } from './storage/key-value.ts';
 export { type MemoryStoreOptions, memoryStore } from './storage/memory.ts';

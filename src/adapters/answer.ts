@@ -1,8 +1,8 @@
-import type { AdapterLink } from '../core/adapter-link.ts';
-import { checkNumber, checkOptions, wrongType } from '../core/check.ts';
-import { report } from '../core/events.ts';
-import type { Grant } from '../core/grant.ts';
-import type { ServerSignal } from '../core/server-signal.ts';
+import { checkNumber, checkOptions, wrongType } from '../core/base/check.ts';
+import { report } from '../core/base/events.ts';
+import type { Grant } from '../core/base/grant.ts';
+import type { ServerSignal } from '../core/base/server-signal.ts';
+import type { AdapterLink } from '../core/throttle/adapter-link.ts';
 import { type Dialect, readServerSignal, type ServerAnswer } from './server-signal.ts';
 
 /** What all adapters take about the answers of a server. `Call` is what the adapter knows of one call before it is sent. */

@@ -1,8 +1,8 @@
 import type { AxiosAdapter, AxiosInstance, AxiosResponse, InternalAxiosRequestConfig } from 'axios';
-import { linkOf } from '../core/adapter-link.ts';
-import { checkMethods } from '../core/check.ts';
-import type { Grant } from '../core/grant.ts';
-import type { Throttle } from '../core/throttle.ts';
+import { checkMethods } from '../core/base/check.ts';
+import type { Grant } from '../core/base/grant.ts';
+import { linkOf } from '../core/throttle/adapter-link.ts';
+import type { Throttle } from '../core/throttle/throttle.ts';
 import { type Answered, hear, looksIntoBody } from './answer.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, looksAtCalls, termsBy, termsOf } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';

@@ -1,4 +1,4 @@
-import type { Grant } from '../core/grant.ts';
+import type { Grant } from '../core/base/grant.ts';
 import type { Answered } from './answer.ts';
 import type { CallTerms } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';

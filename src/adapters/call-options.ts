@@ -1,9 +1,9 @@
-import { checkNumber, checkOptions, wrongType } from '../core/check.ts';
-import type { Cost } from '../core/cost.ts';
-import { isThrottleError } from '../core/errors.ts';
-import { report } from '../core/events.ts';
-import type { Grant } from '../core/grant.ts';
-import type { Throttle } from '../core/throttle.ts';
+import { checkNumber, checkOptions, wrongType } from '../core/base/check.ts';
+import { isThrottleError } from '../core/base/errors.ts';
+import { report } from '../core/base/events.ts';
+import type { Grant } from '../core/base/grant.ts';
+import type { Cost } from '../core/limits/cost.ts';
+import type { Throttle } from '../core/throttle/throttle.ts';
 import { type AnswerOptions, checkAnswerOptions } from './answer.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { linkOf } from '../core/adapter-link.ts';
-import { wrongType } from '../core/check.ts';
-import type { Throttle } from '../core/throttle.ts';
+import { wrongType } from '../core/base/check.ts';
+import { linkOf } from '../core/throttle/adapter-link.ts';
+import type { Throttle } from '../core/throttle/throttle.ts';
 import { hear, looksIntoBody } from './answer.ts';
 import { callInTurn, signalIn, streamsIn } from './call-in-turn.ts';
 import { type CallOptions, checkCallOptions, termsBy } from './call-options.ts';

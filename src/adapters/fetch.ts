@@ -1,7 +1,7 @@
-import { linkOf } from '../core/adapter-link.ts';
-import { wrongType } from '../core/check.ts';
-import type { Grant } from '../core/grant.ts';
-import type { Throttle } from '../core/throttle.ts';
+import { wrongType } from '../core/base/check.ts';
+import type { Grant } from '../core/base/grant.ts';
+import { linkOf } from '../core/throttle/adapter-link.ts';
+import type { Throttle } from '../core/throttle/throttle.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
 import { isSignal, type Line, type Sendable, sendInTurn } from './in-turn.ts';
 import { type Place, placeOf } from './place.ts';

@@ -1,9 +1,9 @@
-import type { AdapterLink } from '../core/adapter-link.ts';
-import { isThrottleError } from '../core/errors.ts';
-import type { Grant } from '../core/grant.ts';
-import { ignoreAbort, onAbort, reasonOf } from '../core/signals.ts';
-import { isPromise } from '../core/store.ts';
-import type { Throttle } from '../core/throttle.ts';
+import { isThrottleError } from '../core/base/errors.ts';
+import type { Grant } from '../core/base/grant.ts';
+import { isPromise } from '../core/base/store.ts';
+import { ignoreAbort, onAbort, reasonOf } from '../core/line/abort-signals.ts';
+import type { AdapterLink } from '../core/throttle/adapter-link.ts';
+import type { Throttle } from '../core/throttle/throttle.ts';
 import type { CallTerms } from './call-options.ts';
 import { holdStream, isNodeStream } from './held-streams.ts';
 

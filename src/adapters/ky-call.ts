@@ -1,7 +1,7 @@
-import { isThrottleError } from '../core/errors.ts';
-import type { Grant } from '../core/grant.ts';
-import { reasonOf } from '../core/signals.ts';
-import { isPromise } from '../core/store.ts';
+import { isThrottleError } from '../core/base/errors.ts';
+import type { Grant } from '../core/base/grant.ts';
+import { isPromise } from '../core/base/store.ts';
+import { reasonOf } from '../core/line/abort-signals.ts';
 import { type CallOptions, type CallTerms, looksAtCalls, termsBy } from './call-options.ts';
 import { type Line, turnOf } from './in-turn.ts';
 import { placeOf } from './place.ts';

@@ -1,6 +1,6 @@
-import { linkOf } from '../core/adapter-link.ts';
-import { checkMethods } from '../core/check.ts';
-import type { Throttle } from '../core/throttle.ts';
+import { checkMethods } from '../core/base/check.ts';
+import { linkOf } from '../core/throttle/adapter-link.ts';
+import type { Throttle } from '../core/throttle/throttle.ts';
 import { type CallOptions, checkCallOptions } from './call-options.ts';
 import { CallInTurn, type HookState, type KyCall, KyLine, stateOf } from './ky-call.ts';
 import { discardResponse } from './response.ts';

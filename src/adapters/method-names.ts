@@ -1,4 +1,4 @@
-import { wrongType } from '../core/check.ts';
+import { wrongType } from '../core/base/check.ts';
 
 /** Names methods by their paths, `*` for any one name and `**` for any number, or picks them by a function of the path. */
 export type MethodNames = readonly string[] | ((method: string) => boolean);

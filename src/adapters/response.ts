@@ -1,5 +1,5 @@
-import type { AdapterLink } from '../core/adapter-link.ts';
-import type { Grant } from '../core/grant.ts';
+import type { Grant } from '../core/base/grant.ts';
+import type { AdapterLink } from '../core/throttle/adapter-link.ts';
 import { type Answered, type AnswerOptions, hear, looksIntoBody } from './answer.ts';
 import { warnOfHiddenTiming } from './hidden-headers.ts';
 import { isJson, longestBody, parsedStream } from './json-body.ts';

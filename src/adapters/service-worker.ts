@@ -1,5 +1,5 @@
-import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
-import type { Throttle } from '../core/throttle.ts';
+import { checkMethods, checkOptions, wrongType } from '../core/base/check.ts';
+import type { Throttle } from '../core/throttle/throttle.ts';
 import type { CallOptions } from './call-options.ts';
 import { type FetchCall, throttleFetch } from './fetch.ts';
 import { WaitingPages, type WorkerClients } from './waiting-pages.ts';

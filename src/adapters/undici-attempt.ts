@@ -1,4 +1,4 @@
-import type { ServerSignal } from '../core/server-signal.ts';
+import type { ServerSignal } from '../core/base/server-signal.ts';
 import type { Answered } from './answer.ts';
 import { longestBody } from './json-body.ts';
 import { mayBeRead, readChunks } from './undici-body.ts';

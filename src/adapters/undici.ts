@@ -1,5 +1,5 @@
-import { linkOf } from '../core/adapter-link.ts';
-import type { Throttle } from '../core/throttle.ts';
+import { linkOf } from '../core/throttle/adapter-link.ts';
+import type { Throttle } from '../core/throttle/throttle.ts';
 import { type Answered, hear, looksIntoBody, signalOf } from './answer.ts';
 import { type CallOptions, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
 import { sendInTurn } from './in-turn.ts';

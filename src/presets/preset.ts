@@ -1,7 +1,7 @@
 import type { Dialect } from '../adapters/server-signal.ts';
-import { checkOptions, outOfRange } from '../core/check.ts';
-import { type Limit, quota } from '../core/limit.ts';
-import type { ThrottleOptions } from '../core/throttle.ts';
+import { checkOptions, outOfRange } from '../core/base/check.ts';
+import { type Limit, quota } from '../core/limits/limit.ts';
+import type { ThrottleOptions } from '../core/throttle/throttle.ts';
 
 /**
  * How the source of a preset was read: `primary`, the vendor's own page or code; `copy`, an older copy or an excerpt of it;

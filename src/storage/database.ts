@@ -1,6 +1,6 @@
 import type { UseStore } from 'idb-keyval';
-import { type Clock, systemClock } from '../core/clock.ts';
-import { Deadlines } from '../core/deadlines.ts';
+import { Deadlines } from '../core/sharing/deadlines.ts';
+import { type Clock, systemClock } from '../core/time/clock.ts';
 import { openDatabase } from './open-database.ts';
 import { followPage } from './page-life.ts';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/time/clock.ts';
 import { isWriteNumber } from './envelope.ts';
 
 /** How long a fence is waited for, in ms: the longest that a write was seen on its way to another process is 19. */

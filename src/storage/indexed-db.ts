@@ -1,7 +1,7 @@
 import { update } from 'idb-keyval';
-import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
-import type { Clock } from '../core/clock.ts';
-import type { BucketStore } from '../core/store.ts';
+import { checkMethods, checkOptions, wrongType } from '../core/base/check.ts';
+import type { BucketStore } from '../core/base/store.ts';
+import type { Clock } from '../core/time/clock.ts';
 import { Database } from './database.ts';
 import { keyValueStore } from './key-value.ts';
 import { TabNews } from './tab-news.ts';

@@ -1,13 +1,13 @@
-import { adapt, type Bucket, newBucket, restsAt } from '../core/bucket.ts';
-import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
-import { type Clock, systemClock, wholeTicks } from '../core/clock.ts';
-import type { Cost } from '../core/cost.ts';
-import { shown } from '../core/errors.ts';
-import { type Limit, longAgo, type Plan, planOf } from '../core/limit.ts';
-import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, sync, take } from '../core/operations.ts';
-import type { Ceiling } from '../core/pool.ts';
-import type { Answer, BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/store.ts';
-import { isPromise } from '../core/store.ts';
+import { checkMethods, checkOptions, wrongType } from '../core/base/check.ts';
+import { shown } from '../core/base/errors.ts';
+import type { Answer, BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/base/store.ts';
+import { isPromise } from '../core/base/store.ts';
+import { adapt, type Bucket, newBucket, restsAt } from '../core/bucket/bucket.ts';
+import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, sync, take } from '../core/bucket/operations.ts';
+import type { Ceiling } from '../core/bucket/pool.ts';
+import type { Cost } from '../core/limits/cost.ts';
+import { type Limit, longAgo, type Plan, planOf } from '../core/limits/limit.ts';
+import { type Clock, systemClock, wholeTicks } from '../core/time/clock.ts';
 import { fill, isSameWrite, type Reconciled, reconcile } from './reconcile.ts';
 import {
   type BucketRecord,

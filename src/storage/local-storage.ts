@@ -1,6 +1,6 @@
-import { checkMethods, checkOptions, wrongType } from '../core/check.ts';
-import { type Clock, systemClock } from '../core/clock.ts';
-import type { Answer, BucketStore } from '../core/store.ts';
+import { checkMethods, checkOptions, wrongType } from '../core/base/check.ts';
+import type { Answer, BucketStore } from '../core/base/store.ts';
+import { type Clock, systemClock } from '../core/time/clock.ts';
 import { opened, sealed } from './envelope.ts';
 import { type KeyValueStorage, keyValueStore } from './key-value.ts';
 import { LockedLine } from './locked-line.ts';

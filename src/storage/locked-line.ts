@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from '../core/time/clock.ts';
 import { numberOf } from './envelope.ts';
 import { Fence } from './fence.ts';
 import { followPage } from './page-life.ts';

@@ -1,8 +1,6 @@
-import { adapt, atRest, type Bucket, newBucket } from '../core/bucket.ts';
-import { checkMethods, checkOptions } from '../core/check.ts';
-import { type Clock, checkInstant, systemClock, wholeTicks } from '../core/clock.ts';
-import type { Cost } from '../core/cost.ts';
-import { type Limit, type Plan, planOf, samePlan } from '../core/limit.ts';
+import { checkMethods, checkOptions } from '../core/base/check.ts';
+import type { BucketStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/base/store.ts';
+import { adapt, atRest, type Bucket, newBucket } from '../core/bucket/bucket.ts';
 import {
   bucketLeftBy,
   copyOf,
@@ -14,9 +12,11 @@ import {
   settle,
   sync,
   take,
-} from '../core/operations.ts';
-import type { Ceiling } from '../core/pool.ts';
-import type { BucketStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/store.ts';
+} from '../core/bucket/operations.ts';
+import type { Ceiling } from '../core/bucket/pool.ts';
+import type { Cost } from '../core/limits/cost.ts';
+import { type Limit, type Plan, planOf, samePlan } from '../core/limits/limit.ts';
+import { type Clock, checkInstant, systemClock, wholeTicks } from '../core/time/clock.ts';
 
 /** What `memoryStore` takes. */
 export interface MemoryStoreOptions {

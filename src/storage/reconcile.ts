@@ -1,8 +1,8 @@
-import type { Bucket } from '../core/bucket.ts';
-import type { Past } from '../core/change.ts';
-import type { Rule } from '../core/limit.ts';
-import { joinedPools } from '../core/pool.ts';
-import { addMark, emptyWindow, type Window } from '../core/window.ts';
+import type { Bucket } from '../core/bucket/bucket.ts';
+import type { Past } from '../core/bucket/change.ts';
+import { joinedPools } from '../core/bucket/pool.ts';
+import type { Rule } from '../core/limits/limit.ts';
+import { addMark, emptyWindow, type Window } from '../core/limits/window.ts';
 import type { BucketRecord } from './record.ts';
 
 /** What the record in the storage and the one that this process saw last amount to. */

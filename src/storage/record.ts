@@ -1,8 +1,8 @@
-import type { Bucket, SlotMove } from '../core/bucket.ts';
-import type { Past } from '../core/change.ts';
-import { type Allowance, isMadeOf, type Limit, longAgo, type Margin, type Plan, planOf } from '../core/limit.ts';
-import { mostPools, type Pool } from '../core/pool.ts';
-import { mostMarks, type Window } from '../core/window.ts';
+import type { Bucket, SlotMove } from '../core/bucket/bucket.ts';
+import type { Past } from '../core/bucket/change.ts';
+import { mostPools, type Pool } from '../core/bucket/pool.ts';
+import { type Allowance, isMadeOf, type Limit, longAgo, type Margin, type Plan, planOf } from '../core/limits/limit.ts';
+import { mostMarks, type Window } from '../core/limits/window.ts';
 
 /** Which write a record comes from. */
 export interface Stamp {

@@ -1,4 +1,4 @@
-import { checkMethods, wrongType } from '../core/check.ts';
+import { checkMethods, wrongType } from '../core/base/check.ts';
 
 /** ioredis, iovalkey and their clusters: keys and arguments one after the other. */
 interface FlatClient {

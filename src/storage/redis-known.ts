@@ -1,6 +1,6 @@
-import { type Cost, costIn } from '../core/cost.ts';
-import { longAgo, type Plan, type Rule, samePlan } from '../core/limit.ts';
-import { emptyWindow, insertMark, type Window } from '../core/window.ts';
+import { type Cost, costIn } from '../core/limits/cost.ts';
+import { longAgo, type Plan, type Rule, samePlan } from '../core/limits/limit.ts';
+import { emptyWindow, insertMark, type Window } from '../core/limits/window.ts';
 import { limitsText, pairsOf, type Told } from './redis-message.ts';
 
 /** What this process saw of a bucket last, and of its windows what it was granted itself. Instants are on the server's clock. */

@@ -1,8 +1,8 @@
-import { type Bucket, charge, grantAt, newBucket } from '../core/bucket.ts';
-import { type Cost, sameCost } from '../core/cost.ts';
-import { type Limit, type Margin, type Plan, planOf, type Rule } from '../core/limit.ts';
-import { exceededBy, goneLater, movedBy, receiptOf } from '../core/operations.ts';
-import type { LimitStatus, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/store.ts';
+import type { LimitStatus, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/base/store.ts';
+import { type Bucket, charge, grantAt, newBucket } from '../core/bucket/bucket.ts';
+import { exceededBy, goneLater, movedBy, receiptOf } from '../core/bucket/operations.ts';
+import { type Cost, sameCost } from '../core/limits/cost.ts';
+import { type Limit, type Margin, type Plan, planOf, type Rule } from '../core/limits/limit.ts';
 
 // What goes to the script and what comes back, as text.
 

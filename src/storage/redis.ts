@@ -1,10 +1,10 @@
-import { checkOptions } from '../core/check.ts';
-import { type Clock, systemClock } from '../core/clock.ts';
-import type { Cost } from '../core/cost.ts';
-import { shown } from '../core/errors.ts';
-import { type Limit, type Plan, planOf } from '../core/limit.ts';
-import type { Ceiling } from '../core/pool.ts';
-import type { BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/store.ts';
+import { checkOptions } from '../core/base/check.ts';
+import { shown } from '../core/base/errors.ts';
+import type { BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/base/store.ts';
+import type { Ceiling } from '../core/bucket/pool.ts';
+import type { Cost } from '../core/limits/cost.ts';
+import { type Limit, type Plan, planOf } from '../core/limits/limit.ts';
+import { type Clock, systemClock } from '../core/time/clock.ts';
 import { canListen, checkPrefix, listenTo, type RedisClient, type Runner, runnerOf } from './redis-client.ts';
 import { KnownBuckets } from './redis-known.ts';
 import {

@@ -1,4 +1,4 @@
-import { type Clock, checkInstant, wholeTicks } from '../core/clock.ts';
+import { type Clock, checkInstant, wholeTicks } from '../core/time/clock.ts';
 
 /**
  * A wall clock that moves by so much against the monotonic one was set, in ms; by less it drifts, or the processes that share a

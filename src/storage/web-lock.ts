@@ -1,6 +1,6 @@
-import type { Clock } from '../core/clock.ts';
-import { Deadlines } from '../core/deadlines.ts';
-import { shown } from '../core/errors.ts';
+import { shown } from '../core/base/errors.ts';
+import { Deadlines } from '../core/sharing/deadlines.ts';
+import type { Clock } from '../core/time/clock.ts';
 
 /** A Web Lock while it is held. */
 export interface Hold {

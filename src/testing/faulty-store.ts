@@ -1,4 +1,4 @@
-import type { Answer, BucketStore } from '../core/store.ts';
+import type { Answer, BucketStore } from '../core/base/store.ts';
 
 /** The operations of a store that can be made to fail. */
 export type StoreOperation =

@@ -1,5 +1,5 @@
-import { checkNumber } from '../core/check.ts';
-import type { Clock } from '../core/clock.ts';
+import { checkNumber } from '../core/base/check.ts';
+import type { Clock } from '../core/time/clock.ts';
 
 /** What `ManualClock` takes. */
 export interface ManualClockOptions {

@@ -1,5 +1,5 @@
-import { systemClock } from '../core/clock.ts';
-import type { BucketStore } from '../core/store.ts';
+import type { BucketStore } from '../core/base/store.ts';
+import { systemClock } from '../core/time/clock.ts';
 import { correctionCases } from './contract/corrections.ts';
 import { limitCases } from './contract/limits.ts';
 import { poolCases } from './contract/pools.ts';

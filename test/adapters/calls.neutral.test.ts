@@ -1,7 +1,7 @@
 import { createThrottle, type Limit, type ThrottleCallsOptions, type ThrottleOptions, throttleCalls } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, vi } from 'vitest';
-import { FakeSignal } from '../core/fake-signal.ts';
+import { FakeSignal } from '../core/line/fake-signal.ts';
 import { watch } from './fake-fetch.ts';
 
 const T = 1000;

@@ -8,7 +8,7 @@ import {
 } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, vi } from 'vitest';
-import { slowStore } from '../core/slow-store.ts';
+import { slowStore } from '../core/sharing/slow-store.ts';
 import { type Answering, fakeFetch, watch } from './fake-fetch.ts';
 
 const T = 1000;

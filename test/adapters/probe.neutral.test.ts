@@ -1,7 +1,7 @@
 import { type BucketStore, createThrottle, memoryStore, type ThrottleOptions, throttleFetch } from 'sluice';
 import { faultyStore, ManualClock } from 'sluice/testing';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { slowStore } from '../core/slow-store.ts';
+import { slowStore } from '../core/sharing/slow-store.ts';
 import { type Answering, fakeFetch, watch } from './fake-fetch.ts';
 
 const T = 1000;

@@ -1,7 +1,7 @@
 import { readServerSignal } from 'sluice';
 import { github, openai, shopify } from 'sluice/presets';
 import { describe, expect, test } from 'vitest';
-import { patience } from '../core/bucket-history.ts';
+import { patience } from '../core/bucket/bucket-history.ts';
 import { anyAnswer, randomNumbers } from './random-answers.ts';
 
 const answers = Number(process.env.SLUICE_RUNS ?? 50_000);

@@ -13,7 +13,7 @@ const nodeFolder = process.execPath.replace(/[\\/][^\\/]+$/, '');
 
 describe('requiredBy', () => {
   test('asks for nothing while no file needs anything', () => {
-    expect(requiredBy(['test/core/bucket.test.ts', 'test/a.dom.test.ts', 'test/a.test-d.ts'])).toEqual([]);
+    expect(requiredBy(['test/core/bucket/bucket.test.ts', 'test/a.dom.test.ts', 'test/a.test-d.ts'])).toEqual([]);
   });
 
   test('asks for each requirement that shares an ending, once', () => {

@@ -1,9 +1,9 @@
 import { type BucketStore, type Limit, quota, slidingWindow } from 'sluice';
 import type { ManualClock } from 'sluice/testing';
 import { expect } from 'vitest';
-import { type Plan, planOf } from '../../src/core/limit.ts';
-import { Dice } from '../core/history-model.ts';
-import { type Gone, overLimits } from '../core/limits-in-force.ts';
+import { type Plan, planOf } from '../../src/core/limits/limit.ts';
+import { Dice } from '../core/bucket/history-model.ts';
+import { type Gone, overLimits } from '../core/bucket/limits-in-force.ts';
 
 function drawnLimit(dice: Dice, interval: number): Limit {
   const limit = dice.whole(1, 30);

@@ -1,7 +1,7 @@
 import { type BucketStore, keyValueStore, memoryStore } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
-import { patience, runs } from '../core/bucket-history.ts';
+import { patience, runs } from '../core/bucket/bucket-history.ts';
 import { playChanges } from './change-history.ts';
 import { asText, dice, onMap, type Values, withDelays } from './storages.ts';
 

@@ -12,8 +12,8 @@ import {
 } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, it } from 'vitest';
-import { costIn } from '../../src/core/cost.ts';
-import { planOf } from '../../src/core/limit.ts';
+import { costIn } from '../../src/core/limits/cost.ts';
+import { planOf } from '../../src/core/limits/limit.ts';
 import { asText, onMap, type Values, withRehearsal } from './storages.ts';
 
 const settings = { numRuns: Number(process.env.SLUICE_RUNS ?? 400), includeErrorInReport: true };

@@ -8,7 +8,7 @@ import {
 } from 'sluice';
 import { indexedDbStore } from 'sluice/indexed-db';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { planOf } from '../../src/core/limit.ts';
+import { planOf } from '../../src/core/limits/limit.ts';
 import { DatabaseClock, newName } from './databases.ts';
 import { fakePage } from './fake-page.ts';
 

@@ -9,7 +9,7 @@ import {
 } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
-import { type Plan, planOf } from '../../src/core/limit.ts';
+import { type Plan, planOf } from '../../src/core/limits/limit.ts';
 import { asClones, onMap, type Values } from './storages.ts';
 
 const hour = 3_600_000;

@@ -2,8 +2,8 @@ import { createThrottle, type Receipt, type StoreNews, slidingWindow, type TakeA
 import { localStorageStore, type WebStorage } from 'sluice/local-storage';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, vi } from 'vitest';
-import { planOf } from '../../src/core/limit.ts';
-import { outcomeOf } from '../core/outcome.ts';
+import { planOf } from '../../src/core/limits/limit.ts';
+import { outcomeOf } from '../core/line/outcome.ts';
 import { conflictsIn, even, openTabs, plan, storeIn, useTabGlobals } from './tab-stores.ts';
 
 useTabGlobals();

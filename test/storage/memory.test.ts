@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { type BucketStore, type Limit, memoryStore, type Receipt, slidingWindow, type TakeAnswer } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
-import { planOf } from '../../src/core/limit.ts';
+import { planOf } from '../../src/core/limits/limit.ts';
 
 const hour = 3_600_000;
 const limit: Limit = { rate: 1, interval: 1000, burst: 5 };

@@ -1,8 +1,8 @@
 import { type Limit, slidingWindow } from 'sluice';
 import { describe, expect, it } from 'vitest';
-import { type Bucket, newBucket } from '../../src/core/bucket.ts';
-import type { Past } from '../../src/core/change.ts';
-import { longAgo, planOf } from '../../src/core/limit.ts';
+import { type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
+import type { Past } from '../../src/core/bucket/change.ts';
+import { longAgo, planOf } from '../../src/core/limits/limit.ts';
 import { fill, reconcile } from '../../src/storage/reconcile.ts';
 import { type BucketRecord, recordOf } from '../../src/storage/record.ts';
 

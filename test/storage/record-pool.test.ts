@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { type Bucket, newBucket } from '../../src/core/bucket.ts';
-import { planOf } from '../../src/core/limit.ts';
-import { sync } from '../../src/core/operations.ts';
+import { type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
+import { sync } from '../../src/core/bucket/operations.ts';
+import { planOf } from '../../src/core/limits/limit.ts';
 import { fill } from '../../src/storage/reconcile.ts';
 import { bucketOf, isRecord, moved, recordOf, textOf, textOfRecord } from '../../src/storage/record.ts';
 

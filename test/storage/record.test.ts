@@ -1,10 +1,10 @@
 import { keyValueStore, type Limit, slidingWindow } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
-import { type Bucket, newBucket, restsAt } from '../../src/core/bucket.ts';
-import type { Past } from '../../src/core/change.ts';
-import { longAgo, planOf } from '../../src/core/limit.ts';
-import { take } from '../../src/core/operations.ts';
+import { type Bucket, newBucket, restsAt } from '../../src/core/bucket/bucket.ts';
+import type { Past } from '../../src/core/bucket/change.ts';
+import { take } from '../../src/core/bucket/operations.ts';
+import { longAgo, planOf } from '../../src/core/limits/limit.ts';
 import {
   type BucketRecord,
   bucketOf,

@@ -1,13 +1,13 @@
 import type { BucketStore, Limit } from 'sluice';
 import { slidingWindow } from 'sluice';
 import { expect } from 'vitest';
-import { adapt, type Bucket, newBucket } from '../../src/core/bucket.ts';
-import { systemClock, tick } from '../../src/core/clock.ts';
-import type { Cost } from '../../src/core/cost.ts';
-import { type Margin, type Plan, planOf } from '../../src/core/limit.ts';
-import { giveBack, pause, peek, postpone, reset, settle, sync, take } from '../../src/core/operations.ts';
-import { settlementOf } from '../../src/core/settlement.ts';
-import type { Receipt, Standing, TakeAnswer } from '../../src/core/store.ts';
+import type { Receipt, Standing, TakeAnswer } from '../../src/core/base/store.ts';
+import { adapt, type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
+import { giveBack, pause, peek, postpone, reset, settle, sync, take } from '../../src/core/bucket/operations.ts';
+import type { Cost } from '../../src/core/limits/cost.ts';
+import { type Margin, type Plan, planOf } from '../../src/core/limits/limit.ts';
+import { settlementOf } from '../../src/core/throttle/settlement.ts';
+import { systemClock, tick } from '../../src/core/time/clock.ts';
 import { dice } from './storages.ts';
 
 /** Draws of one history, the same for the same seed. */

@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis';
 import { redisStore } from 'sluice/redis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { newBucket } from '../../src/core/bucket.ts';
-import { planOf } from '../../src/core/limit.ts';
-import { take } from '../../src/core/operations.ts';
-import type { BucketStore } from '../../src/core/store.ts';
+import type { BucketStore } from '../../src/core/base/store.ts';
+import { newBucket } from '../../src/core/bucket/bucket.ts';
+import { take } from '../../src/core/bucket/operations.ts';
+import { planOf } from '../../src/core/limits/limit.ts';
 import { plain } from './redis-history.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 import { timedHash, timedScript } from './redis-timed.ts';

@@ -1,6 +1,6 @@
 import type { Limit } from 'sluice';
-import { adapt, type Bucket } from '../../src/core/bucket.ts';
-import { type Plan, planOf } from '../../src/core/limit.ts';
+import { adapt, type Bucket } from '../../src/core/bucket/bucket.ts';
+import { type Plan, planOf } from '../../src/core/limits/limit.ts';
 import { type BrokenStore, PlainStore } from './plain-store.ts';
 
 /** A store that does something of its own before a bucket takes other limits. */

@@ -1,7 +1,7 @@
 import type { Ceiling, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
-import type { Bucket } from '../../src/core/bucket.ts';
-import type { Plan } from '../../src/core/limit.ts';
-import { peek, take } from '../../src/core/operations.ts';
+import type { Bucket } from '../../src/core/bucket/bucket.ts';
+import { peek, take } from '../../src/core/bucket/operations.ts';
+import type { Plan } from '../../src/core/limits/limit.ts';
 import { type BrokenStore, PlainStore } from './plain-store.ts';
 
 /** Stores that get wrong what the server says is left. */

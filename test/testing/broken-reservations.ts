@@ -1,8 +1,8 @@
 import type { Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
-import type { Bucket } from '../../src/core/bucket.ts';
-import { sameCost } from '../../src/core/cost.ts';
-import type { Plan } from '../../src/core/limit.ts';
-import { giveBack, postpone, take } from '../../src/core/operations.ts';
+import type { Bucket } from '../../src/core/bucket/bucket.ts';
+import { giveBack, postpone, take } from '../../src/core/bucket/operations.ts';
+import { sameCost } from '../../src/core/limits/cost.ts';
+import type { Plan } from '../../src/core/limits/limit.ts';
 import { type BrokenStore, PlainStore } from './plain-store.ts';
 
 /** A store to which no call comes too late for its slot. */

@@ -1,7 +1,7 @@
 import type { Cost, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
-import { type Bucket, newBucket } from '../../src/core/bucket.ts';
-import { type Plan, planOf } from '../../src/core/limit.ts';
-import { peek, settle, take } from '../../src/core/operations.ts';
+import { type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
+import { peek, settle, take } from '../../src/core/bucket/operations.ts';
+import { type Plan, planOf } from '../../src/core/limits/limit.ts';
 import { type BrokenStore, type Buckets, PlainStore } from './plain-store.ts';
 
 export const brokenStores: readonly BrokenStore[] = [

@@ -1,5 +1,5 @@
 import type { TakeAnswer, TakeRequest } from 'sluice';
-import { take } from '../../src/core/operations.ts';
+import { take } from '../../src/core/bucket/operations.ts';
 import { type BrokenStore, PlainStore } from './plain-store.ts';
 
 export const brokenTakes: readonly BrokenStore[] = [

@@ -1,7 +1,7 @@
 import { type BucketStore, createThrottle, keyValueStore, type Limit, memoryStore, type TakeAnswer } from 'sluice';
 import { bucketStoreContract, type Fault, faultyStore, ManualClock, type StoreOperation } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
-import { planOf } from '../../src/core/limit.ts';
+import { planOf } from '../../src/core/limits/limit.ts';
 
 const limit: Limit = { rate: 1, interval: 1000, burst: 2 };
 const plan = planOf(limit, 0);

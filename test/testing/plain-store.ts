@@ -1,7 +1,17 @@
 import type { BucketStore, Ceiling, Cost, Limit, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
-import { adapt, type Bucket, newBucket } from '../../src/core/bucket.ts';
-import { type Plan, planOf } from '../../src/core/limit.ts';
-import { copyOf, giveBack, pause, peek, postpone, reset, settle, sync, take } from '../../src/core/operations.ts';
+import { adapt, type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
+import {
+  copyOf,
+  giveBack,
+  pause,
+  peek,
+  postpone,
+  reset,
+  settle,
+  sync,
+  take,
+} from '../../src/core/bucket/operations.ts';
+import { type Plan, planOf } from '../../src/core/limits/limit.ts';
 
 export type Buckets = Map<string, Bucket>;
 

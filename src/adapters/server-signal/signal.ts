@@ -1,6 +1,6 @@
 import type { Dialect } from './dialect.ts';
 
-export type { ServerSignal, SignalBucket } from '../../core/server-signal.ts';
+export type { ServerSignal, SignalBucket } from '../../core/base/server-signal.ts';
 
 /**
  * Where to read header fields from: `Headers`, a plain object with names in any case and one text or several each, a `Map` or

@@ -1,6 +1,6 @@
-import type { Cost } from '../../core/cost.ts';
-import { type Limit, type Plan, planOf, slidingWindow } from '../../core/limit.ts';
-import type { BucketStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../../core/store.ts';
+import type { BucketStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../../core/base/store.ts';
+import type { Cost } from '../../core/limits/cost.ts';
+import { type Limit, type Plan, planOf, slidingWindow } from '../../core/limits/limit.ts';
 
 /** One case of the store contract. */
 export interface TrialCase {

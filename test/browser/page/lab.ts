@@ -9,9 +9,9 @@ import {
   type Throttle,
   throttleFetch,
 } from 'sluice';
-import { systemClock } from '../../../src/core/clock.ts';
-import type { CallGrant } from '../../../src/core/grant.ts';
-import { planOf } from '../../../src/core/limit.ts';
+import type { CallGrant } from '../../../src/core/base/grant.ts';
+import { planOf } from '../../../src/core/limits/limit.ts';
+import { systemClock } from '../../../src/core/time/clock.ts';
 import { type BareStep, bare } from './bare.ts';
 import { faults, uses } from './faults.ts';
 import { makeStore, type StoreName } from './stores.ts';

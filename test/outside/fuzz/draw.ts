@@ -1,5 +1,5 @@
 import { type Cost, type Limit, quota, slidingWindow } from 'sluice';
-import { Dice } from '../../core/history-model.ts';
+import { Dice } from '../../core/bucket/history-model.ts';
 import { costIn, PerfectClient, serverLimit } from './limits.ts';
 import {
   type CallPlan,

@@ -1,5 +1,5 @@
 import { type BucketStore, type KeyValueStorage, keyValueStore } from 'sluice';
-import type { Dice } from '../../core/history-model.ts';
+import type { Dice } from '../../core/bucket/history-model.ts';
 import type { WorldClock } from './clock.ts';
 import type { Setup } from './setup.ts';
 

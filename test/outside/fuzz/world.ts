@@ -1,5 +1,5 @@
 import { type Cost, createThrottle, type Grant, type Limit, type Throttle, throttleFetch } from 'sluice';
-import { Dice } from '../../core/history-model.ts';
+import { Dice } from '../../core/bucket/history-model.ts';
 import { WorldClock } from './clock.ts';
 import { type Departure, type Log, newLog, type Outcome, type Settled, type Told, type ToldLeft } from './log.ts';
 import { longestRun } from './patience.ts';

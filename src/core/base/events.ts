@@ -1,0 +1,83 @@
+import type { Cost } from '../limits/cost.ts';
+import { outOfRange, wrongType } from './check.ts';
+import type { ServerSignal } from './server-signal.ts';
+
+/** What a throttle tells its listeners. Instants are ms since the epoch, durations ms. */
+export interface ThrottleEvents {
+  /** A call has to wait. `waiting` counts it too. */
+  queued: { readonly key: string; readonly cost: Cost; readonly priority: number; readonly waiting: number };
+  /** A call may go. `wait` is how long it waited. */
+  granted: { readonly key: string; readonly cost: Cost; readonly wait: number };
+  /** A call will not go: `error` is what its caller got, an abort's reason included. */
+  rejected: { readonly key: string; readonly cost: Cost; readonly error: unknown };
+  /** The server said stop. */
+  paused: { readonly key: string; readonly until: number };
+  /** The first call after a pause is about to go. */
+  resumed: { readonly key: string };
+  /** An adapter has read an answer of the server. */
+  signal: { readonly key: string; readonly signal: ServerSignal };
+  /** The store failed; `fallback` tells whether a local bucket took over. */
+  'store-error': { readonly key: string; readonly error: unknown; readonly fallback: boolean };
+  /** The wall clock was set by `by` ms, forward or back. */
+  'clock-jump': { readonly by: number };
+}
+
+export type ThrottleEvent = keyof ThrottleEvents;
+export type ThrottleListener<Name extends ThrottleEvent> = (event: ThrottleEvents[Name]) => void;
+
+const names: readonly ThrottleEvent[] = [
+  'queued',
+  'granted',
+  'rejected',
+  'paused',
+  'resumed',
+  'signal',
+  'store-error',
+  'clock-jump',
+];
+
+/** The listeners of one throttle. */
+export class Events {
+  // Empty sets are taken out, so that asking whether anybody listens is one look.
+  readonly #listeners = new Map<ThrottleEvent, ReadonlySet<(event: never) => void>>();
+
+  /** Adds a listener. Returns how to take it off again. */
+  on<Name extends ThrottleEvent>(name: Name, listener: ThrottleListener<Name>): () => void {
+    if (!names.includes(name)) outOfRange('event', `one of ${names.join(', ')}`, name);
+    if (typeof listener !== 'function') wrongType('listener', 'a function', listener);
+    // A function of its own for each subscription, so that one listener may be added twice and taken off once.
+    const own = (event: ThrottleEvents[Name]) => listener(event);
+    this.#listeners.set(name, new Set([...(this.#listeners.get(name) ?? []), own]));
+    return () => {
+      const left = [...(this.#listeners.get(name) ?? [])].filter((other) => other !== own);
+      if (left.length === 0) this.#listeners.delete(name);
+      else this.#listeners.set(name, new Set(left));
+    };
+  }
+
+  /** Whether anybody listens to `name`: then it is worth making an event. */
+  wants(name: ThrottleEvent): boolean {
+    return this.#listeners.size > 0 && this.#listeners.has(name);
+  }
+
+  /** Tells the listeners. One that throws disturbs neither the others nor the throttle. */
+  emit<Name extends ThrottleEvent>(name: Name, event: ThrottleEvents[Name]): void {
+    for (const listener of this.#listeners.get(name) ?? []) {
+      try {
+        (listener as ThrottleListener<Name>)(event);
+      } catch (error) {
+        report(error);
+      }
+    }
+  }
+
+  clear(): void {
+    this.#listeners.clear();
+  }
+}
+
+/** Shows an error that nobody can catch: as an uncaught error where the platform has a way to say so, in the log elsewhere. */
+export function report(error: unknown): void {
+  if (typeof reportError === 'function') reportError(error);
+  else console.error('A function that was given to a sluice throttle threw:', error);
+}

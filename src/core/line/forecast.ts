@@ -1,0 +1,21 @@
+import type { Plan } from '../limits/limit.ts';
+
+/**
+ * When the last of a line goes if nobody else comes: exact for a leaky bucket, at the earliest otherwise.
+ * @param tats per limit the tat before the first of the line
+ * @param first when the first of the line goes
+ * @param calls per limit what the whole line counts as
+ */
+export function lineEndsAt(plan: Plan, tats: readonly number[], first: number, calls: readonly number[]): number {
+  let end = first;
+  for (const [index, { window, burst, emissionInterval, tolerance }] of plan.rules.entries()) {
+    const cost = calls[index] as number;
+    if (cost === 0) continue;
+    const last =
+      window === 0
+        ? Math.max(tats[index] as number, first) + (cost - 1) * emissionInterval - tolerance
+        : first + (Math.ceil(cost / burst) - 1) * window;
+    if (last > end) end = last;
+  }
+  return end;
+}

@@ -1,0 +1,269 @@
+import type { ThrottleEvent, ThrottleListener } from '../base/events.ts';
+import type { Grant } from '../base/grant.ts';
+import type { BucketStore, LimitStatus } from '../base/store.ts';
+import type { Cost } from '../limits/cost.ts';
+import type { Limit } from '../limits/limit.ts';
+import type { OnStoreError } from '../sharing/guarded-store.ts';
+import type { Clock } from '../time/clock.ts';
+import type { TimerSource } from '../time/page-timers.ts';
+import type { Limits } from './plans.ts';
+
+/** What `createThrottle` takes. */
+export interface ThrottleOptions {
+  /**
+   * The limits of every key, or a function that tells them for each key; it should return the same objects again and again.
+   * `'server'` learns them from the answers that adapters see: RateLimit-Policy and the like.
+   */
+  readonly limits: Limits;
+  /**
+   * Where the buckets live.
+   * @default memoryStore()
+   */
+  readonly store?: BucketStore;
+  /**
+   * The most calls in flight per key, in this process. `run` and the adapters hold a place until their call ends; `wait` waits
+   * for a free place and holds none. A `run` or `wait` inside the task of a `run` of the same key deadlocks once outer calls hold
+   * all places: put `run` around one request, see docs/limits.md. A whole number of at least 1.
+   * @default Infinity
+   */
+  readonly concurrency?: number;
+  /**
+   * The longest a call may wait, in ms, unless it says otherwise; at least 0. It may be overrun by up to 100 ms where a timer or
+   * the store is late.
+   * @default Infinity
+   */
+  readonly maxWait?: number;
+  /**
+   * The most calls that may wait per key, in this process. A whole number, at least 0.
+   * @default Infinity
+   */
+  readonly maxQueue?: number;
+  /**
+   * What happens when the store throws, does not answer within 5 seconds or is gone: `'memory'` throttles from a local bucket
+   * under the same limits, tells the `store-error` listeners and goes back when the store does; `'reject'` rejects with `StoreError`.
+   * @default 'memory'
+   */
+  readonly onStoreError?: OnStoreError;
+  /**
+   * The longest that a server, `pause` or `sync` may stop a key, in ms; at least 0.
+   * @default 3_900_000 (65 minutes)
+   */
+  readonly maxPause?: number;
+  /**
+   * Milliseconds kept in hand, in limits without a margin of their own: half for timers that come late, half for calls that the
+   * network bunches up. `'auto'` is 0 for `allow` and `reserve`, 20 from the first `wait` or `run` on, and 50 with an adapter; from
+   * there it follows how much the round trips differ, from 8 to 100. See `status`. 0 is exact.
+   * @default 'auto'
+   */
+  readonly margin?: number | 'auto';
+  /**
+   * The door to time.
+   * @default the clock of this machine
+   */
+  readonly clock?: Clock;
+}
+
+/** What `allow` takes besides the key. */
+export interface CostOptions {
+  /**
+   * What the call counts as: a number of calls, or one number per named limit. At least 0.
+   * @default 1
+   */
+  readonly cost?: Cost;
+}
+
+/** What `reserve` takes besides the key. */
+export interface ReserveOptions extends CostOptions {
+  /**
+   * The longest acceptable wait in ms; at least 0.
+   * @default the throttle's `maxWait`
+   */
+  readonly maxWait?: number;
+}
+
+/** What `wait` takes besides the key. */
+export interface WaitOptions extends ReserveOptions {
+  /**
+   * Calls of a higher priority go first; those of the same go in the order in which they came. A finite number.
+   * @default 0
+   */
+  readonly priority?: number;
+  /** Ends the wait with the signal's own reason as soon as it aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What `run` takes besides the task. `Result` is what the task gives. */
+export interface RunOptions<Result = unknown> extends WaitOptions {
+  /**
+   * Names the bucket.
+   * @default 'default'
+   */
+  readonly key?: string;
+  /**
+   * Reads the true cost from the result, for `settle`; undefined leaves the cost as it was. It is not asked when the task fails.
+   * What it throws is what `run` rejects with, and so is a wrong cost.
+   */
+  readonly settle?: (result: Result) => Cost | undefined;
+}
+
+/** What `settle` takes besides the grant. */
+export interface SettleOptions {
+  /** The true cost: a number of calls, or one number per named limit, where a limit that is not named keeps its cost. At least 0. */
+  readonly cost: Cost;
+}
+
+/** What `sync` takes besides the key. */
+export interface SyncOptions {
+  /** Calls that the server says are left. At least 0. */
+  readonly remaining: number;
+  /** When it has more, in ms since the epoch. */
+  readonly resetAt: number;
+}
+
+/** What `configure` takes. */
+export interface ConfigureOptions {
+  /** The limits from now on, instead of those that the throttle was made with. */
+  readonly limits: Limits;
+}
+
+/** What `allow` answers. */
+export interface Decision {
+  /** Whether the call may go; if so it has been counted. */
+  readonly allowed: boolean;
+  /** Milliseconds until it could go; 0 if it may go now. */
+  readonly wait: number;
+  /** Where each limit stands afterwards. */
+  readonly limits: readonly LimitStatus[];
+}
+
+/** A grant in the future. */
+export interface Reservation extends Grant {
+  /** Milliseconds from the answer to `at`; 0 if the call may go at once. */
+  readonly wait: number;
+  /** Gives the slot back, as far as no later grant was built on it. Does nothing once `at` is past, or the second time. */
+  cancel(): Promise<void>;
+}
+
+/** What `status` answers. Instants are ms since the epoch. */
+export interface Status {
+  /** Where each limit stands. */
+  readonly limits: readonly LimitStatus[];
+  /** Calls that wait on this key in this process. */
+  readonly waiting: number;
+  /** Calls of `run` and the adapters that are on their way, on this key in this process. */
+  readonly inFlight: number;
+  /** When the next call goes, or could go if none waits. */
+  readonly nextAt: number;
+  /**
+   * When the last of the waiting calls will go at the earliest, if nothing changes; undefined if none waits. Calls that wait in other tabs
+   * and processes are not known here, and make it later.
+   */
+  readonly eta: number | undefined;
+  /** Until when the key is paused; undefined if it is not. */
+  readonly pausedUntil: number | undefined;
+  /** What the server says is left in calls, and when it has more; undefined if it said nothing that still holds. */
+  readonly pool: { readonly remaining: number; readonly resetAt: number } | undefined;
+  /** Milliseconds kept in hand by limits without a margin of their own. */
+  readonly margin: number;
+  /**
+   * What wakes waiting calls at the moment: `'plain'` timers of the platform or, in a hidden page, a `'worker'` or a `'hop'`; see
+   * docs/pages.md. Undefined if the `clock` option does not say.
+   */
+  readonly timer: TimerSource | undefined;
+}
+
+/** Holds calls back so that every key keeps its limits. Made by `createThrottle`. */
+export interface Throttle {
+  /**
+   * Asks for one call and takes it if it may go now; never waits. A refusal changes nothing.
+   * @param key names the bucket
+   * @returns whether the call may go, how long it would have to wait in ms, and where each limit stands
+   * @throws TypeError, RangeError for a wrong argument; CostExceedsBurstError; StoreError if `onStoreError` is `'reject'`;
+   * ThrottleError if the throttle is closed
+   */
+  allow(key?: string, options?: CostOptions): Promise<Decision>;
+
+  /**
+   * Takes the next free slot, now or in the future, past the calls that wait in line: a line that holds no slot goes on after
+   * it. The caller sees to it that the call goes at `at`, or cancels. Most callers want `wait`.
+   * @param key names the bucket
+   * @throws as `allow` does, and WaitTooLongError if the slot is further away than `maxWait`; then nothing was taken
+   */
+  reserve(key?: string, options?: ReserveOptions): Promise<Reservation>;
+
+  /**
+   * Waits until one call may go. This is what most callers want.
+   * @param key names the bucket
+   * @returns the grant, when the call may go
+   * @throws as `reserve` does, and QueueFullError; the signal's own reason if it aborts. Then nothing was taken.
+   * @example
+   * await throttle.wait('user:amy');
+   */
+  wait(key?: string, options?: WaitOptions): Promise<Grant>;
+
+  /**
+   * Waits, runs the task and frees its place among the calls in flight when the task ends. With `concurrency`, a task that waits
+   * for another `run` of its own key can wait for ever.
+   * @param task gets the grant; what it returns or throws passes through untouched
+   * @throws as `wait` does, before the task was started
+   */
+  run<T>(task: (grant: Grant) => T | PromiseLike<T>, options?: RunOptions<T>): Promise<T>;
+
+  /**
+   * Corrects the cost of a call that was granted, once it is known: tokens of a language model, points of a query. A higher cost
+   * may leave the bucket in debt and delays the calls to come; a lower one gives back what has not leaked since, and brings
+   * waiting calls forward at once.
+   * @param grant of `wait`, `run` or `reserve` of this throttle
+   * @throws TypeError, RangeError for a wrong argument; StoreError if `onStoreError` is `'reject'`
+   */
+  settle(grant: Grant, options: SettleOptions): Promise<void>;
+
+  /**
+   * Puts limits of its own on a key. They are kept in the store with the bucket, so that everyone who shares it sees them and a
+   * restart keeps them. What was used stays used, counted in calls. They may have names of their own, which costs then go by.
+   * @param limits undefined takes them off again
+   * @throws TypeError, RangeError for a wrong argument; StoreError if `onStoreError` is `'reject'`
+   */
+  setLimits(key: string, limits: Limit | readonly Limit[] | undefined): Promise<void>;
+
+  /**
+   * Replaces the `limits` option for all keys, in this throttle alone. What was used stays used, counted in calls; limits of a
+   * key's own stay.
+   * @throws TypeError, RangeError for a wrong option; then the limits stay as they are
+   */
+  configure(options: ConfigureOptions): Promise<void>;
+
+  /**
+   * Stops a key until an instant, here and for everyone who shares the store. It can lengthen a pause that is on, never
+   * shorten it; `reset` ends it.
+   * @param until ms since the epoch; an instant more than `maxPause` ahead counts as `maxPause` ahead, one in the past does nothing
+   */
+  pause(key: string, until: number): Promise<void>;
+
+  /**
+   * Lets no more go than the server says is left, here and for everyone who shares the store, on top of the limits. Adapters do it
+   * by themselves. What leaves less holds until its `resetAt`.
+   * @param said `remaining` in calls, at least 0, those that are on their way not yet taken off; `resetAt` in ms since the epoch, when
+   * the server has more: more than `maxPause` ahead counts as `maxPause` ahead, an instant in the past does nothing
+   * @throws TypeError, RangeError for a wrong argument; StoreError if `onStoreError` is `'reject'`
+   */
+  sync(key: string, said: SyncOptions): Promise<void>;
+
+  /** Tells where a key stands. Changes nothing. */
+  status(key?: string): Promise<Status>;
+
+  /** Forgets what a key has used and ends its pause, for everyone who shares the store. Its waiting calls go on at once. */
+  reset(key: string): Promise<void>;
+
+  /**
+   * Calls `listener` on every event of that name. A listener that throws disturbs nobody.
+   * @returns a function that takes the listener off
+   */
+  on<Name extends ThrottleEvent>(event: Name, listener: ThrottleListener<Name>): () => void;
+
+  /**
+   * Rejects every waiting call, gives reservations back and frees everything. Calls in flight go on. The store is closed too;
+   * one that others use opens itself again.
+   */
+  close(): Promise<void>;
+}

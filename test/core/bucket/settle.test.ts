@@ -1,0 +1,173 @@
+import { describe } from 'vitest';
+import { type Limit, quota, slidingWindow } from '../../../src/core/limits/limit.ts';
+import { T, table } from './step-table.ts';
+
+/** A limit that lets a call go every T, `burst` of them at once. */
+const every = (burst: number, name?: string): Limit => ({
+  rate: 1,
+  interval: T,
+  burst,
+  ...(name === undefined ? undefined : { name }),
+});
+
+describe('settle', () => {
+  table('charges what a call cost more', every(3), [
+    ['take', 0, 1, 0, 1],
+    ['settle', 0, 1, 3],
+    ['left', 0, 0],
+    ['take', 0, 1, 1],
+  ]);
+
+  table('makes debts that the next call waits for', every(3), [
+    ['take', 0, 1, 0, 1],
+    ['settle', 2, 1, 10],
+    ['take', 2, 1, 6],
+    ['take', 8, 1, 0],
+  ]);
+
+  table('charges a call that was estimated at nothing from its instant on', every(2), [
+    ['take', 5, 0, 0, 1],
+    ['settle', 6, 1, 4],
+    ['take', 6, 1, 2],
+  ]);
+
+  table('gives back what has not leaked', every(4), [
+    ['take', 0, 4, 0, 1],
+    ['settle', 1, 1, 1],
+    ['left', 1, 4],
+  ]);
+
+  table('gives no more back than has not leaked', every(4), [
+    ['take', 0, 4, 0, 1],
+    ['take', 3, 3, 0],
+    ['left', 3, 0],
+    ['settle', 3, 1, 0],
+    // One call of four was left of the first.
+    ['left', 3, 1],
+  ]);
+
+  table('gives nothing back of a call that has leaked', every(4), [
+    ['take', 0, 4, 0, 1],
+    ['take', 4, 4, 0],
+    ['settle', 4, 1, 0],
+    ['take', 4, 1, 1],
+  ]);
+
+  table('gives nothing back of what was given back for an earlier call', every(20), [
+    ['take', 0, 10, 0, 1],
+    ['take', 0, 10, 0, 2],
+    ['settle', 0, 1, 0],
+    ['take', 9, 19, 0],
+    ['settle', 9, 2, 0],
+    // By the true costs 19 calls went at 9.
+    ['take', 9, 1, 0],
+    ['take', 9, 1, 1],
+  ]);
+
+  table('gives nothing back that a reserved call would have had to wait for', every(1), [
+    ['take', 0, 1, 0, 1],
+    ['reserve', 0, 1, 1],
+    ['settle', 0, 1, 0],
+    ['take', 1, 1, 1],
+  ]);
+
+  table('gives back in full once the reservation was given back', every(2), [
+    ['take', 0, 2, 0, 1],
+    ['reserve', 0, 2, 2, 2],
+    ['cancel', 0, 2],
+    ['settle', 0, 1, 0],
+    ['left', 0, 2],
+  ]);
+
+  table('lets the latest reservation be given back afterwards', every(4), [
+    ['take', 0, 4, 0, 1],
+    ['reserve', 0, 1, 1, 2],
+    ['settle', 0, 1, 2],
+    ['cancel', 0, 2],
+    ['left', 0, 2],
+  ]);
+
+  table(
+    'corrects each limit by its own cost',
+    [every(9, 'calls'), every(100, 'data')],
+    [
+      ['take', 0, { calls: 1, data: 60 }, 0, 1],
+      ['settle', 0, 1, { calls: 1, data: 10 }],
+      ['left', 0, 8, 90],
+      ['take', 0, { calls: 1, data: 30 }, 0, 2],
+      ['settle', 0, 2, { calls: 5, data: 95 }],
+      ['left', 0, 3, 0],
+      ['take', 0, { data: 10 }, 15],
+    ],
+  );
+});
+
+describe('settle under a margin that changed', () => {
+  // 10 calls per 10 T; with a margin of 10 T, a call each 2 T.
+  const ten = quota({ limit: 10, interval: 10 * T, burst: 1 });
+
+  table('charges and gives back no less than the call was charged', ten, [
+    ['margin', 0, 10],
+    ['take', 0, 1, 0, 1],
+    ['margin', 0, 0],
+    ['settle', 0, 1, 3],
+    // One call at 2 T each, as it was charged, and two more the same.
+    ['take', 0, 1, 6],
+  ]);
+
+  table('gives back no more than the call was charged', ten, [
+    ['take', 0, 1, 0, 1],
+    ['reserve', 0, 1, 1],
+    ['margin', 0, 10],
+    ['settle', 0, 1, 0],
+    ['take', 0, 1, 2],
+  ]);
+});
+
+describe('postpone', () => {
+  table('counts a call from a later instant on', every(1), [
+    ['take', 0, 1, 0, 1],
+    ['postpone', 2, 1, 1.5],
+    ['take', 2, 1, 0.5],
+  ]);
+
+  table('counts a call from later than now, if it is told so', every(1), [
+    ['take', 0, 1, 0, 1],
+    ['postpone', 2, 1, 9],
+    ['take', 2, 1, 8],
+  ]);
+
+  table('makes what went after it as much later, as far as that has not leaked', every(3), [
+    ['take', 0, 1, 0, 1],
+    ['take', 2, 3, 0],
+    ['postpone', 3, 1, 1],
+    ['take', 3, 1, 1],
+    ['take', 4, 1, 0],
+    ['take', 4, 1, 1],
+  ]);
+
+  const window = slidingWindow({ limit: 2, interval: 10 * T });
+
+  table('moves a call in its window', window, [
+    ['take', 0, 1, 0, 1],
+    ['take', 1, 1, 0],
+    ['postpone', 4, 1, 3],
+    ['take', 4, 1, 7],
+    ['take', 11, 1, 0],
+    ['take', 11, 1, 2],
+  ]);
+
+  table('counts a call whose slot has left the window, while its later instant has not', window, [
+    ['take', 0, 2, 0, 1],
+    ['take', 10, 1, 0],
+    ['postpone', 10, 1, 0.5],
+    ['take', 10, 1, 0.5],
+  ]);
+
+  table('leaves a call alone that is older than its window', window, [
+    ['take', 0, 2, 0, 1],
+    ['take', 20, 1, 0],
+    ['postpone', 20, 1, 10],
+    ['take', 20, 1, 0],
+  ]);
+});
