@@ -1,11 +1,12 @@
-import { checkMethods, checkOptions } from './core/base/check.ts';
+import { checkMethods, checkOptions, wrongType } from './core/base/check.ts';
+import { sharingOf } from './core/line/sharing.ts';
 import type { Throttle, ThrottleOptions } from './core/throttle/throttle.ts';
 import { ThrottleCore } from './core/throttle/throttle-core.ts';
 import { systemClock } from './core/time/clock.ts';
 import { memoryStore } from './storage/memory.ts';
 
 const clockMethods = ['now', 'monotonic', 'setTimeout', 'clearTimeout'];
-const storeMethods = ['take', 'giveBack', 'settle', 'postpone', 'pause', 'sync', 'peek', 'override', 'reset'];
+const storeMethods = ['take', 'giveBack', 'settle', 'pause', 'sync', 'peek', 'override', 'reset'];
 
 /**
  * Makes a throttle: it holds calls back just long enough that every key keeps its limits.
@@ -19,6 +20,8 @@ export function createThrottle(options: ThrottleOptions): Throttle {
   const { clock = systemClock, store = memoryStore() } = options;
   checkMethods('clock', clock, clockMethods);
   checkMethods('store', store, storeMethods);
+  if (store.bucket === undefined && sharingOf(store) === undefined)
+    wrongType('store', 'a store of this package, or one that went through `sharedStore`', store);
   store.useClock?.(clock);
   return new ThrottleCore(options, clock, store, memoryStore({ clock }));
 }

@@ -28,9 +28,12 @@ export type {
   Answer,
   BucketStore,
   LimitStatus,
+  LocalStore,
   Receipt,
+  SharedStore,
   Standing,
   StoreNews,
+  StoreOperations,
   TakeAnswer,
   TakeRequest,
 } from './core/base/store.ts';
@@ -50,6 +53,7 @@ export {
   type SlidingWindowOptions,
   slidingWindow,
 } from './core/limits/limit.ts';
+export { sharedStore } from './core/sharing/shared-store.ts';
 export { type Logger, logTo } from './core/throttle/log.ts';
 export type { Limits } from './core/throttle/plans.ts';
 export type {

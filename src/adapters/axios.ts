@@ -1,6 +1,7 @@
 import type { AxiosAdapter, AxiosInstance, AxiosResponse, InternalAxiosRequestConfig } from 'axios';
 import { checkMethods } from '../core/base/check.ts';
 import type { Grant } from '../core/base/grant.ts';
+import { makeEar } from '../core/listening/ear.ts';
 import { linkOf } from '../core/throttle/adapter-link.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { type Answered, hear, looksIntoBody } from './answer.ts';
@@ -62,7 +63,7 @@ export function throttleAxios(
   const link = linkOf(throttle);
   checkMethods('instance', instance, ['request', 'getUri']);
   checkCallOptions(options);
-  link.attach();
+  link.attach(makeEar);
   const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
   const commonTerms = termsBy(options);

@@ -1,4 +1,5 @@
 import { wrongType } from '../core/base/check.ts';
+import { makeEar } from '../core/listening/ear.ts';
 import { linkOf } from '../core/throttle/adapter-link.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { hear, looksIntoBody } from './answer.ts';
@@ -73,9 +74,9 @@ export function throttleCalls<Target extends object>(
   if (typeof target !== 'function' && options.methods === undefined && options.lazy === undefined)
     wrongType('methods', 'given for an object: the paths of the methods to throttle', options.methods);
   const termsOf = termsBy(options);
-  link.attach();
+  link.attach(makeEar);
   // How long a call takes tells little of the network: most of it is the work of the SDK and the server.
-  const line = { throttle, link: { ...link, noteDeparture: () => {}, noteArrival: () => {} } };
+  const line = { throttle, link, tellsOfNetwork: false };
 
   const hold: Holding['hold'] = async (call, send, { given = call.args, isPage = false } = {}) => {
     const known = call as MethodCall<ArgumentsOf<Target>>;

@@ -1,5 +1,6 @@
 import { wrongType } from '../core/base/check.ts';
 import type { Grant } from '../core/base/grant.ts';
+import { makeEar } from '../core/listening/ear.ts';
 import { linkOf } from '../core/throttle/adapter-link.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
@@ -45,7 +46,7 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
   checkCallOptions(options);
   const send = options.fetch ?? globalThis.fetch;
   if (typeof send !== 'function') wrongType('fetch', 'a function', send);
-  link.attach();
+  link.attach(makeEar);
   const sender = { throttle, link, options, send };
   const isLookedAt = looksAtCalls(options);
   const termsOf = termsBy(options);

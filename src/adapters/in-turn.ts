@@ -11,6 +11,11 @@ import { holdStream, isNodeStream } from './held-streams.ts';
 export interface Line {
   readonly throttle: Throttle;
   readonly link: AdapterLink;
+  /**
+   * Whether the time from departure to arrival is that of the network.
+   * @default true
+   */
+  readonly tellsOfNetwork?: boolean;
 }
 
 /** What may end the wait of a call. */
@@ -106,7 +111,7 @@ function enter(
 }
 
 /** Sends a call when its turn comes, and again as often as it may be when the server refuses it for its quota. */
-export async function sendInTurn<Answer>({ link }: Line, terms: Terms, call: Sendable<Answer>): Promise<Answer> {
+export async function sendInTurn<Answer>({ link, tellsOfNetwork = true }: Line, terms: Terms, call: Sendable<Answer>): Promise<Answer> {
   const { signal } = call;
   let refused: Answer | undefined;
   let left: Promise<Answer> | undefined;
@@ -133,9 +138,9 @@ export async function sendInTurn<Answer>({ link }: Line, terms: Terms, call: Sen
     }
     try {
       if (refused !== undefined) call.discard(refused);
-      link.noteDeparture(grant);
+      if (tellsOfNetwork) link.noteDeparture(grant);
       const answer = await call.send();
-      link.noteArrival(grant);
+      if (tellsOfNetwork) link.noteArrival(grant);
       const heard = call.hear(grant, answer);
       const isRefused = typeof heard === 'boolean' ? heard : await heard;
       // An abort in the meantime may leave an answer that cannot be read: that of Node's fetch, which was copied.

@@ -1,3 +1,4 @@
+import { makeEar } from '../core/listening/ear.ts';
 import { linkOf } from '../core/throttle/adapter-link.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { type Answered, hear, looksIntoBody, signalOf } from './answer.ts';
@@ -52,7 +53,7 @@ export function throttleInterceptor(
 ): <Own extends (...args: never) => boolean>(dispatch: Own) => Own {
   const link = linkOf(throttle);
   checkCallOptions(options);
-  link.attach();
+  link.attach(makeEar);
   const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
   const termsOf = termsBy(options);

@@ -1,6 +1,6 @@
 import { update } from 'idb-keyval';
 import { checkMethods, checkOptions, wrongType } from '../core/base/check.ts';
-import type { BucketStore } from '../core/base/store.ts';
+import type { SharedStore } from '../core/base/store.ts';
 import type { Clock } from '../core/time/clock.ts';
 import { Database } from './database.ts';
 import { keyValueStore } from './key-value.ts';
@@ -38,7 +38,7 @@ export interface IndexedDbStoreOptions {
  *
  * const throttle = createThrottle({ limits: perMinute(100), store: indexedDbStore() });
  */
-export function indexedDbStore(options: IndexedDbStoreOptions = {}): BucketStore {
+export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore {
   checkOptions('options', options);
   const { dbName = 'sluice', storeName = 'buckets', clock } = options;
   if (typeof dbName !== 'string') wrongType('dbName', 'a string', dbName);

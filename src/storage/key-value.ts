@@ -1,12 +1,22 @@
 import { checkMethods, checkOptions, wrongType } from '../core/base/check.ts';
 import { shown } from '../core/base/errors.ts';
-import type { Answer, BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/base/store.ts';
+import type {
+  Answer,
+  Receipt,
+  SharedStore,
+  Standing,
+  StoreNews,
+  StoreOperations,
+  TakeAnswer,
+  TakeRequest,
+} from '../core/base/store.ts';
 import { isPromise } from '../core/base/store.ts';
 import { adapt, type Bucket, newBucket, restsAt } from '../core/bucket/bucket.ts';
 import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, sync, take } from '../core/bucket/operations.ts';
 import type { Ceiling } from '../core/bucket/pool.ts';
 import type { Cost } from '../core/limits/cost.ts';
 import { type Limit, longAgo, type Plan, planOf } from '../core/limits/limit.ts';
+import { sharedStore } from '../core/sharing/shared-store.ts';
 import { type Clock, systemClock, wholeTicks } from '../core/time/clock.ts';
 import { fill, isSameWrite, type Reconciled, reconcile } from './reconcile.ts';
 import {
@@ -74,7 +84,7 @@ export interface KeyValueStoreOptions {
  * const values = new Map<string, unknown>();
  * const store = keyValueStore({ name: 'map', update: (key, change) => void values.set(key, change(values.get(key))) });
  */
-export function keyValueStore(storage: KeyValueStorage, options: KeyValueStoreOptions = {}): BucketStore {
+export function keyValueStore(storage: KeyValueStorage, options: KeyValueStoreOptions = {}): SharedStore {
   checkMethods('storage', storage, ['update']);
   const others = (['delete', 'announce', 'watch', 'useClock', 'close'] as const).filter(
     (name) => storage[name] !== undefined,
@@ -85,7 +95,7 @@ export function keyValueStore(storage: KeyValueStorage, options: KeyValueStoreOp
   if (options.clock !== undefined) checkMethods('clock', options.clock, ['now', 'monotonic']);
   const { shared = true, clock } = options;
   if (typeof shared !== 'boolean') wrongType('shared', 'true or false', shared);
-  return new KeyValueStore(storage, shared, clock);
+  return sharedStore(new KeyValueStore(storage, shared, clock));
 }
 
 /** On whose terms an operation works. */
@@ -107,7 +117,7 @@ const restBeforeForgetting = 60_000;
 /** So many records are looked at with each operation: more than one operation can add. */
 const looksPerOperation = 2;
 
-class KeyValueStore implements BucketStore {
+class KeyValueStore implements StoreOperations {
   readonly name: string;
   readonly shared: boolean;
   readonly hears: boolean;

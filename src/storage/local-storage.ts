@@ -1,5 +1,5 @@
 import { checkMethods, checkOptions, wrongType } from '../core/base/check.ts';
-import type { Answer, BucketStore } from '../core/base/store.ts';
+import type { Answer, SharedStore } from '../core/base/store.ts';
 import { type Clock, systemClock } from '../core/time/clock.ts';
 import { opened, sealed } from './envelope.ts';
 import { type KeyValueStorage, keyValueStore } from './key-value.ts';
@@ -49,7 +49,7 @@ export interface LocalStorageStoreOptions {
  *
  * const throttle = createThrottle({ limits: perMinute(100), store: localStorageStore() });
  */
-export function localStorageStore(options: LocalStorageStoreOptions = {}): BucketStore {
+export function localStorageStore(options: LocalStorageStoreOptions = {}): SharedStore {
   checkOptions('options', options);
   const { prefix = 'sluice:', storage = () => globalThis.localStorage, clock } = options;
   if (typeof prefix !== 'string') wrongType('prefix', 'a string', prefix);

@@ -1,5 +1,5 @@
 import { checkMethods, checkOptions } from '../core/base/check.ts';
-import type { BucketStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/base/store.ts';
+import type { LocalStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/base/store.ts';
 import { adapt, atRest, type Bucket, newBucket } from '../core/bucket/bucket.ts';
 import {
   bucketLeftBy,
@@ -32,7 +32,7 @@ export interface MemoryStoreOptions {
  * fails. It is for one throttle: several on one store keep the limits together, but their waiting calls do not take turns.
  * Buckets that have been at rest for 10 seconds are forgotten when any key is used after that.
  */
-export function memoryStore(options: MemoryStoreOptions = {}): BucketStore {
+export function memoryStore(options: MemoryStoreOptions = {}): LocalStore {
   checkOptions('options', options);
   if (options.clock !== undefined) checkMethods('clock', options.clock, ['monotonic']);
   return new MemoryStore(options.clock);
@@ -43,7 +43,7 @@ const restBeforeForgetting = 10_000;
 /** To look through all buckets costs time, so it waits for so many ms more per bucket. */
 const restPerBucket = 0.1;
 
-class MemoryStore implements BucketStore {
+class MemoryStore implements LocalStore {
   readonly name = 'memory';
   readonly shared = false;
   readonly #buckets = new Map<string, Bucket>();

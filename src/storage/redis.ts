@@ -1,9 +1,18 @@
 import { checkOptions } from '../core/base/check.ts';
 import { shown } from '../core/base/errors.ts';
-import type { BucketStore, Receipt, Standing, StoreNews, TakeAnswer, TakeRequest } from '../core/base/store.ts';
+import type {
+  Receipt,
+  SharedStore,
+  Standing,
+  StoreNews,
+  StoreOperations,
+  TakeAnswer,
+  TakeRequest,
+} from '../core/base/store.ts';
 import type { Ceiling } from '../core/bucket/pool.ts';
 import type { Cost } from '../core/limits/cost.ts';
 import { type Limit, type Plan, planOf } from '../core/limits/limit.ts';
+import { sharedStore } from '../core/sharing/shared-store.ts';
 import { type Clock, systemClock } from '../core/time/clock.ts';
 import { canListen, checkPrefix, listenTo, type RedisClient, type Runner, runnerOf } from './redis-client.ts';
 import { KnownBuckets } from './redis-known.ts';
@@ -53,11 +62,11 @@ export interface RedisStoreOptions {
  *
  * const throttle = createThrottle({ limits: perSecond(200), store: redisStore(new Redis()) });
  */
-export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): BucketStore {
+export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SharedStore {
   checkOptions('options', options);
   const { prefix = 'sluice:' } = options;
   checkPrefix(prefix);
-  return new RedisStore(client, prefix);
+  return sharedStore(new RedisStore(client, prefix));
 }
 
 /** What an operation is about: the limits that the caller asks with, or the receipt of the call. */
@@ -75,7 +84,7 @@ interface Terms {
 /** JSON has no Infinity; the script draws in what is further away, in ms. */
 const longestPause = 2 ** 42;
 
-class RedisStore implements BucketStore {
+class RedisStore implements StoreOperations {
   readonly name = 'redis';
   readonly shared = true;
   readonly hears: boolean;

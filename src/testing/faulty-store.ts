@@ -1,4 +1,5 @@
-import type { Answer, BucketStore } from '../core/base/store.ts';
+import type { Answer, SharedStore, StoreOperations } from '../core/base/store.ts';
+import { sharedStore } from '../core/sharing/shared-store.ts';
 
 /** The operations of a store that can be made to fail. */
 export type StoreOperation =
@@ -35,7 +36,10 @@ const operations: readonly StoreOperation[] = [
  * let down = true;
  * const store = faultyStore(memoryStore(), () => (down ? { error: new Error('gone') } : undefined));
  */
-export function faultyStore(store: BucketStore, fault: (operation: StoreOperation, key: string) => Fault): BucketStore {
+export function faultyStore(
+  store: StoreOperations,
+  fault: (operation: StoreOperation, key: string) => Fault,
+): SharedStore {
   const wrapped: Record<string, unknown> = { name: store.name, shared: store.shared };
   for (const operation of operations) {
     wrapped[operation] = (key: string, ...rest: unknown[]): Answer<unknown> => {
@@ -51,5 +55,5 @@ export function faultyStore(store: BucketStore, fault: (operation: StoreOperatio
   if (store.watch !== undefined) wrapped.watch = store.watch.bind(store);
   if (store.useClock !== undefined) wrapped.useClock = store.useClock.bind(store);
   if (store.close !== undefined) wrapped.close = store.close.bind(store);
-  return wrapped as unknown as BucketStore;
+  return sharedStore(wrapped as unknown as StoreOperations);
 }

@@ -1,4 +1,4 @@
-import type { BucketStore } from '../core/base/store.ts';
+import type { StoreOperations } from '../core/base/store.ts';
 import { systemClock } from '../core/time/clock.ts';
 import { correctionCases } from './contract/corrections.ts';
 import { limitCases } from './contract/limits.ts';
@@ -12,12 +12,12 @@ import { windowCases } from './contract/windows.ts';
 /** What `bucketStoreContract` takes. */
 export interface StoreContractOptions {
   /** Makes a store without buckets. Each case asks for its own. */
-  create(): BucketStore | Promise<BucketStore>;
+  create(): StoreOperations | Promise<StoreOperations>;
   /**
    * Makes a second handle on the same buckets, as another tab or process would have. Without it the store itself stands in, and
    * nothing is proved of what is shared.
    */
-  sharer?(store: BucketStore): BucketStore | Promise<BucketStore>;
+  sharer?(store: StoreOperations): StoreOperations | Promise<StoreOperations>;
   /** Lets at least `ms` go by on the clock of the store: moves a `ManualClock`, or really waits. */
   advance(ms: number): void | Promise<void>;
   /**
@@ -46,7 +46,7 @@ const cases: readonly TrialCase[] = [
 ];
 
 /**
- * Proves a store: one case or more for every sentence of the contract in `BucketStore`, for any test runner. The cases are
+ * Proves a store: one case or more for every sentence of the contract in `StoreOperations`, for any test runner. The cases are
  * independent of each other; where `advance` really waits, they may run at once.
  * @example
  * const clock = new ManualClock();

@@ -1,4 +1,4 @@
-import { type BucketStore, type Limit, quota, slidingWindow } from 'sluice';
+import { type BucketStore, type Limit, type LocalStore, quota, slidingWindow } from 'sluice';
 import type { ManualClock } from 'sluice/testing';
 import { expect } from 'vitest';
 import { type Plan, planOf } from '../../src/core/limits/limit.ts';
@@ -43,7 +43,7 @@ export async function playChanges(stores: readonly BucketStore[], clock: ManualC
     if (dice.chance(0.1)) {
       const before = sharer.plan;
       sharer.plan = { ...drawn(), since: clock.monotonic() };
-      sharer.store.adapt?.(
+      (sharer.store as Partial<LocalStore>).adapt?.(
         () => before,
         () => sharer.plan,
       );

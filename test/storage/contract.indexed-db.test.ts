@@ -6,7 +6,7 @@ import { describe, it } from 'vitest';
 
 describe('indexedDbStore', () => {
   const clock = new ManualClock();
-  const names = new WeakMap<BucketStore, string>();
+  const names = new WeakMap<object, string>();
   let databases = 0;
   const open = (dbName: string) => {
     const store = indexedDbStore({ dbName, clock });

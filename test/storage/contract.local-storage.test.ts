@@ -10,7 +10,7 @@ useTabGlobals();
 /** Each tab is in a process of its own; messages between them take no time, so that a case can wait for an answer. */
 describe('localStorageStore with Web Locks', () => {
   const clock = new ManualClock();
-  const browsers = new WeakMap<BucketStore, Browser>();
+  const browsers = new WeakMap<object, Browser>();
   const open = (browser: Browser) => {
     const store = storeIn(browser.openTab());
     browsers.set(store, browser);

@@ -34,7 +34,7 @@ describe('memoryStore', () => {
 
 describe.each(Object.entries(storages))('keyValueStore on %s', (_, storage) => {
   const clock = new ManualClock();
-  const values = new WeakMap<BucketStore, Values>();
+  const values = new WeakMap<object, Values>();
   const open = (held: Values) => {
     const store = keyValueStore(storage(held), { clock });
     values.set(store, held);

@@ -3,7 +3,7 @@ import { bucketStoreContract, type StoreContractOptions } from 'sluice/testing';
 import { beforeAll, describe, it } from 'vitest';
 import { asText, type Values } from './storages.ts';
 
-const values = new WeakMap<BucketStore, Values>();
+const values = new WeakMap<object, Values>();
 
 function open(held: Values): BucketStore {
   const store = keyValueStore(asText(held));

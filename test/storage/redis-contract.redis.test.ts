@@ -13,7 +13,7 @@ let stores = 0;
 /** The contract on one server; each case is begun when the server runs. */
 function contractOn(program: string) {
   let redis: Redis;
-  const prefixes = new WeakMap<BucketStore, string>();
+  const prefixes = new WeakMap<object, string>();
   const open = (prefix: string): BucketStore => {
     const store = redisStore(redis, { prefix });
     prefixes.set(store, prefix);

@@ -4,7 +4,7 @@ import type { Redis as Valkey, Cluster as ValkeyCluster } from 'iovalkey';
 import type { createClient as createNode6, createCluster as createNodeCluster6 } from 'redis';
 import type { createClient as createNode4, createCluster as createNodeCluster4 } from 'redis-4';
 import type { createClient as createNode5, createCluster as createNodeCluster5 } from 'redis-5';
-import type { BucketStore } from 'sluice';
+import type { SharedStore } from 'sluice';
 import { type RedisClient, redisStore, type ScriptRunner } from 'sluice/redis';
 import { describe, expectTypeOf, test } from 'vitest';
 
@@ -29,9 +29,9 @@ describe('redisStore takes', () => {
 
   test('anything that runs a script, with or without evalsha', () => {
     const bare = { eval: async (_script: string, _keys: string[], _args: string[]) => null };
-    expectTypeOf(redisStore(bare)).toEqualTypeOf<BucketStore>();
+    expectTypeOf(redisStore(bare)).toEqualTypeOf<SharedStore>();
     const both = { ...bare, evalsha: async (_hash: string, _keys: string[], _args: string[]) => 'answer' };
-    expectTypeOf(redisStore(both, { prefix: 'mine:' })).toEqualTypeOf<BucketStore>();
+    expectTypeOf(redisStore(both, { prefix: 'mine:' })).toEqualTypeOf<SharedStore>();
     // Written in place, its parameters have types.
     const inPlace: ScriptRunner = {
       eval: async (script, keys, args) => {

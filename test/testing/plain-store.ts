@@ -1,4 +1,4 @@
-import type { BucketStore, Ceiling, Cost, Limit, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
+import type { Ceiling, Cost, Limit, Receipt, Standing, StoreOperations, TakeAnswer, TakeRequest } from 'sluice';
 import { adapt, type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
 import {
   copyOf,
@@ -16,7 +16,7 @@ import { type Plan, planOf } from '../../src/core/limits/limit.ts';
 export type Buckets = Map<string, Bucket>;
 
 /** A store in its simplest form, sound as it is: each broken one below differs in one thing. */
-export class PlainStore implements BucketStore {
+export class PlainStore implements StoreOperations {
   readonly name: string = 'plain';
   readonly shared: boolean = true;
   constructor(

@@ -1,4 +1,4 @@
-import { type BucketStore, memoryStore } from 'sluice';
+import { memoryStore, type StoreOperations } from 'sluice';
 import { bucketStoreContract, ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
 import { brokenLimits } from './broken-limits.ts';
@@ -8,13 +8,13 @@ import { brokenStores } from './broken-stores.ts';
 import { brokenTakes } from './broken-takes.ts';
 import { type BrokenStore, type Buckets, PlainStore } from './plain-store.ts';
 
-type MakeStore = (buckets: Buckets, clock: () => number) => BucketStore;
+type MakeStore = (buckets: Buckets, clock: () => number) => StoreOperations;
 
 /** The names of the cases that a store fails. */
 async function failures(make: MakeStore): Promise<string[]> {
   const clock = new ManualClock();
   const now = () => clock.now();
-  const buckets = new WeakMap<BucketStore, Buckets>();
+  const buckets = new WeakMap<object, Buckets>();
   const open = (held: Buckets) => {
     const store = make(held, now);
     buckets.set(store, held);

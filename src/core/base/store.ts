@@ -8,8 +8,8 @@ import type { Clock } from '../time/clock.ts';
 export type Answer<T> = T | Promise<T>;
 
 /**
- * Where buckets live. Write your own with `keyValueStore` if your storage has one atomic update; write this by hand if it
- * has a clock or a scripting language of its own. `bucketStoreContract` in `sluice/testing` proves it.
+ * What a store does. Write your own with `keyValueStore` if your storage has one atomic update; write this by hand if it
+ * has a clock or a scripting language of its own, and hand it to `sharedStore`. `bucketStoreContract` in `sluice/testing` proves it.
  *
  * Every method is one whole operation: it sees the bucket as no other operation is changing it, and either all of it
  * happens or nothing. `docs/algorithm.md` gives the arithmetic; `src/core/bucket/operations.ts` is that arithmetic as functions of a
@@ -21,7 +21,7 @@ export type Answer<T> = T | Promise<T>;
  * Methods may throw or reject; the throttle then does what its `onStoreError` says. They must not answer twice, and they
  * should answer soon: callers are waiting.
  */
-export interface BucketStore {
+export interface StoreOperations {
   /** Names the store in errors and events. */
   readonly name: string;
   /** Whether others (tabs, processes, machines) take from the same buckets. */
@@ -64,21 +64,32 @@ export interface BucketStore {
   reset(key: string): Answer<void>;
   /** Calls `listener` with what it should know and did not ask for. Returns how to stop. */
   watch?(listener: (news: StoreNews) => void): () => void;
-  /**
-   * The bucket itself, ready for `plan` and `now`: only for a store whose buckets live in this process, whose clock is the
-   * throttle's monotonic one and which never fails. It saves a call that may go at once the trouble of an answer.
-   */
-  bucket?(key: string, plan: Plan, now: number): Bucket;
-  /**
-   * Moves the buckets that stand under the throttle's limits over to those it has from now on: for a store that hands its buckets
-   * out. Another does so with the next operation on the key.
-   */
-  adapt?(before: (key: string) => Plan, after: (key: string) => Plan): void;
   /** Takes the throttle's clock, unless the store was given one. Called once by each throttle, before anything else. */
   useClock?(clock: Clock): void;
   /** Frees what the store holds: connections, listeners. */
   close?(): Answer<void>;
 }
+
+/** A store whose buckets live in this process, whose clock is the throttle's monotonic one, and which never fails. */
+export interface LocalStore extends StoreOperations {
+  /** The bucket itself, ready for `plan` and `now`. */
+  bucket(key: string, plan: Plan, now: number): Bucket;
+  /** Moves the buckets that stand under the throttle's limits over to those it has from now on. */
+  adapt(before: (key: string) => Plan, after: (key: string) => Plan): void;
+}
+
+// A registered symbol works between two copies of the package too.
+/** Where a store carries what a throttle needs to share it. */
+export const sharing: unique symbol = Symbol.for('sluice.sharing') as typeof sharing;
+
+/** A store that others take from too, or that takes its time to answer: made by `sharedStore`. */
+export interface SharedStore extends StoreOperations {
+  readonly [sharing]: object;
+  readonly bucket?: undefined;
+}
+
+/** Where buckets live. */
+export type BucketStore = LocalStore | SharedStore;
 
 /** What a lane, `allow` or `reserve` asks of a store. */
 export interface TakeRequest {

@@ -9,7 +9,7 @@ import { type Ceiling, poolsAfter, returnToPools } from './pool.ts';
 
 // The operations of the store contract, as functions of a bucket and the instant. No clock, no await, no throw.
 
-/** See `BucketStore.take`. */
+/** See `StoreOperations.take`. */
 export function take(bucket: Bucket, request: TakeRequest, now: number): TakeAnswer {
   const { costs, ahead, instead, late = 0 } = request;
   const from = late > 0 ? wholeTicks(now - late) : now;
@@ -231,7 +231,7 @@ export function exceededBy(bucket: Bucket, cost: Cost): NonNullable<TakeAnswer['
   return { cost: costIn(rule, cost), burst, ...(name === undefined ? undefined : { limitName: name }) };
 }
 
-/** See `BucketStore.giveBack`. */
+/** See `StoreOperations.giveBack`. */
 export function giveBack(bucket: Bucket, reservation: Receipt): void {
   const receipt = samePlan(bucket.plan, reservation.plan) ? asMoved(reservation, bucket) : undefined;
   // A bucket that was forgotten at rest, or reset, knows of no slot.
@@ -283,7 +283,7 @@ function correctWindow(bucket: Bucket, rule: Rule, index: number, slot: number, 
   bucket.tats[index] = window.times.at(-1) ?? longAgo;
 }
 
-/** See `BucketStore.settle`. */
+/** See `StoreOperations.settle`. */
 export function settle(bucket: Bucket, receipt: Receipt, cost: Cost, now: number): void {
   // After the limits have changed nobody can tell what is left of the call.
   const comesBack = samePlan(bucket.plan, receipt.plan);
@@ -324,7 +324,7 @@ function bySpeed(now: Rule, then: Rule = now): { readonly slower: Rule; readonly
   return now.emissionInterval < then.emissionInterval ? { slower: then, faster: now } : { slower: now, faster: then };
 }
 
-/** See `BucketStore.reset`. */
+/** See `StoreOperations.reset`. */
 export function reset(bucket: Bucket, now: number): void {
   const { own, plan } = bucket;
   voidReceipts(bucket, now, plan.rules.length);
@@ -332,7 +332,7 @@ export function reset(bucket: Bucket, now: number): void {
   Object.assign(bucket, newBucket(plan), { own, refunds });
 }
 
-/** See `BucketStore.postpone`. */
+/** See `StoreOperations.postpone`. */
 export function postpone(bucket: Bucket, receipt: Receipt, ms: number, now: number): void {
   const later = wholeTicks(ms);
   if (later <= 0 || !samePlan(bucket.plan, receipt.plan)) return;
@@ -358,17 +358,17 @@ export function bucketLeftBy({ plan, after }: Receipt): Bucket {
   return { ...newBucket(plan), tats: [...after] };
 }
 
-/** See `BucketStore.pause`. */
+/** See `StoreOperations.pause`. */
 export function pause(bucket: Bucket, ms: number, now: number): void {
   bucket.gate = Math.max(bucket.gate, Math.ceil((now + ms) * 2048) / 2048);
 }
 
-/** See `BucketStore.sync`. */
+/** See `StoreOperations.sync`. */
 export function sync(bucket: Bucket, said: Ceiling, now: number): void {
   bucket.pools = poolsAfter(bucket.pools, said, now);
 }
 
-/** See `BucketStore.peek`. */
+/** See `StoreOperations.peek`. */
 export function peek(bucket: Bucket, now: number): Standing {
   return {
     limits: limitsOf(bucket, now),

@@ -10,8 +10,7 @@ interface Rank<Entry> {
 
 /** What an entry carries of its place in the line. */
 export interface InLine<Entry> {
-  readonly priority: number;
-  /** Undefined outside the line. */
+  /** Those of its priority; undefined outside the line. */
   rank: Rank<Entry> | undefined;
   previous: Entry | undefined;
   next: Entry | undefined;
@@ -46,8 +45,8 @@ export class Line<Entry extends InLine<Entry>> {
     return found;
   }
 
-  add(entry: Entry): void {
-    const rank = this.#top?.priority === entry.priority ? this.#top : this.#rankOf(entry.priority);
+  add(entry: Entry, priority: number): void {
+    const rank = this.#top?.priority === priority ? this.#top : this.#rankOf(priority);
     const { last } = rank;
     entry.rank = rank;
     entry.previous = last;

@@ -2,9 +2,6 @@ import { putLatest } from '../base/latest.ts';
 import { type ServerSignal, type SignalBucket, sameInstant } from '../base/server-signal.ts';
 import { type Limit, quota } from '../limits/limit.ts';
 
-/** What a key keeps before its server has said anything: one call a second. */
-const careful: Limit = { rate: 1, interval: 1_000 };
-
 /** Windows that differ by no more than this part are the same. */
 const rounding = 0.1;
 
@@ -21,9 +18,9 @@ interface Learned {
 export class LearnedLimits {
   readonly #learned = new Map<string, Learned>();
 
-  /** The limits of a key as far as they are known. The same object as long as they stay the same. */
-  of(key: string): Limit | readonly Limit[] {
-    return this.#learned.get(key)?.limits ?? careful;
+  /** The limits of a key; undefined if they are not known. The same object as long as they stay the same. */
+  of(key: string): readonly Limit[] | undefined {
+    return this.#learned.get(key)?.limits;
   }
 
   /**

@@ -1,15 +1,4 @@
-import { putLatest } from '../base/latest.ts';
 import type { Plan, Rule } from '../limits/limit.ts';
-
-/** How a key that was refused goes on. */
-interface Pace {
-  /** The part of its limits' rate that it is held to: above 0, at most 1. */
-  share: number;
-  /** Calls that were answered since the latest refusal. */
-  answered: number;
-  /** When the latest call went, on the monotonic clock. */
-  wentAt: number;
-}
 
 /** What a refusal leaves of the rate, and what each answered call gives back of the whole. */
 const cut = 0.7;
@@ -19,52 +8,49 @@ const leastShare = 1 / 50;
 /** After so many answered calls a refusal is forgotten: the next one says no more than that somebody was unlucky. */
 const remembered = 1_000;
 
-/** So many keys are held to a pace; the one that was refused first is let go first. */
-const keysKept = 1_000;
-
 /**
- * Holds keys to less than their limits while somebody else uses their quota too. One refusal is bad luck. After another one that
- * follows within 1,000 answered calls, calls go one by one at seven tenths of the rate, and each answered call gives a little back.
+ * How a key that was refused goes on while somebody else uses its quota too. One refusal is bad luck. After another one that follows
+ * within 1,000 answered calls, calls go one by one at seven tenths of the rate, and each answered call gives a little back.
+ *
+ * Invariant: the share of the rate is above 0 and at most 1; at 1 the limits alone say when calls go.
  */
-export class Paces {
-  readonly #paces = new Map<string, Pace>();
+export class Pace {
+  #share = 1;
+  /** Calls that were answered since the latest refusal. */
+  #answered = 0;
+  /** When the latest call went, on the monotonic clock. */
+  #wentAt = -Infinity;
 
-  /** Whether no key at all is held to anything. */
-  get isIdle(): boolean {
-    return this.#paces.size === 0;
+  /** Whether nothing is left to remember. */
+  get isOver(): boolean {
+    return this.#share === 1 && this.#answered >= remembered;
   }
 
-  /** Notes that the server refused calls of a key, once for all that were on their way together. */
-  noteRefusal(key: string): void {
-    const pace = this.#paces.get(key);
-    const share = pace === undefined ? 1 : Math.max(leastShare, pace.share * cut);
-    putLatest(this.#paces, key, { share, answered: 0, wentAt: pace?.wentAt ?? -Infinity }, keysKept);
+  /** Whether calls go one by one. */
+  get holds(): boolean {
+    return this.#share < 1;
+  }
+
+  /** Notes another refusal, once for all calls that were on their way together. */
+  noteRefusal(): void {
+    this.#share = Math.max(leastShare, this.#share * cut);
+    this.#answered = 0;
   }
 
   /** Notes that the server took a call. */
-  noteAnswer(key: string): void {
-    const pace = this.#paces.get(key);
-    if (pace === undefined) return;
-    pace.share = Math.min(1, pace.share + gain);
-    pace.answered++;
-    if (pace.share === 1 && pace.answered >= remembered) this.#paces.delete(key);
+  noteAnswer(): void {
+    this.#share = Math.min(1, this.#share + gain);
+    this.#answered++;
   }
 
   /** Notes that a call goes at `now`. */
-  noteGrant(key: string, now: number): void {
-    const pace = this.#paces.get(key);
-    if (pace !== undefined) pace.wentAt = now;
+  noteGrant(now: number): void {
+    this.#wentAt = now;
   }
 
-  /** When the next call of a key may go, on the monotonic clock; undefined if its limits alone say so. */
-  nextAt(key: string, plan: Plan): number | undefined {
-    const pace = this.#paces.get(key);
-    return pace === undefined || pace.share === 1 ? undefined : pace.wentAt + spacing(plan) / pace.share;
-  }
-
-  /** Takes a key for one that was never refused. */
-  forget(key: string): void {
-    this.#paces.delete(key);
+  /** When the next call may go, on the monotonic clock. */
+  nextAt(plan: Plan): number {
+    return this.#wentAt + spacing(plan) / this.#share;
   }
 }
 

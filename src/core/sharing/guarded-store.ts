@@ -2,19 +2,21 @@ import { StoreError } from '../base/errors.ts';
 import type { Events } from '../base/events.ts';
 import {
   type Answer,
-  type BucketStore,
   isPromise,
+  type LocalStore,
   type Receipt,
   type Standing,
   type StoreNews,
+  type StoreOperations,
   type TakeAnswer,
   type TakeRequest,
 } from '../base/store.ts';
 import { grantAt } from '../bucket/bucket.ts';
 import type { Ceiling } from '../bucket/pool.ts';
+import { joined } from '../bucket/receipts.ts';
 import type { Cost } from '../limits/cost.ts';
 import type { Limit, Plan } from '../limits/limit.ts';
-import { joined } from '../throttle/settlement.ts';
+import type { OnStoreError } from '../line/sharing.ts';
 import { type Clock, wholeTicks } from '../time/clock.ts';
 import { Deadlines } from './deadlines.ts';
 
@@ -25,9 +27,6 @@ export const storePatience = 5_000;
 const firstRest = 1_000;
 const longestRest = 30_000;
 
-/** What to do when the store fails: throttle from a local bucket until it is back, or tell the caller. */
-export type OnStoreError = 'memory' | 'reject';
-
 /** A look that comes so late, in ms, is that of a process that was frozen or asleep. */
 const wokeAfter = 1_000;
 
@@ -35,12 +34,12 @@ const wokeAfter = 1_000;
  * A store that fails as the throttle's user wants it to: operations end in time, and while the store is away a local bucket
  * under the same limits takes over, which has seen all that this process was granted.
  */
-export class GuardedStore implements BucketStore {
+export class GuardedStore implements StoreOperations {
   readonly name: string;
   readonly shared: boolean;
   readonly hears: boolean;
-  readonly #store: BucketStore;
-  readonly #local: BucketStore;
+  readonly #store: StoreOperations;
+  readonly #local: LocalStore;
   readonly #onError: OnStoreError;
   readonly #clock: Clock;
   readonly #events: Events;
@@ -51,7 +50,7 @@ export class GuardedStore implements BucketStore {
   #rest = firstRest;
 
   /** @param local a store that answers on the spot, never fails and hands out its buckets */
-  constructor(store: BucketStore, local: BucketStore, onError: OnStoreError, clock: Clock, events: Events) {
+  constructor(store: StoreOperations, local: LocalStore, onError: OnStoreError, clock: Clock, events: Events) {
     this.name = store.name;
     this.shared = store.shared;
     this.hears = store.hears ?? store.watch !== undefined;
@@ -77,24 +76,21 @@ export class GuardedStore implements BucketStore {
   }
 
   giveBack(key: string, receipt: Receipt): Answer<void> {
-    if (receipt.standIn) return this.#local.giveBack(key, receipt);
-    return this.#away
-      ? undefined
-      : this.#do(key, (store) => (store === this.#local ? undefined : store.giveBack(key, receipt)));
+    return this.#correct(key, receipt, (store) => store.giveBack(key, receipt));
   }
 
   settle(key: string, receipt: Receipt, cost: Cost): Answer<void> {
-    if (receipt.standIn) return this.#local.settle(key, receipt, cost);
-    return this.#away
-      ? undefined
-      : this.#do(key, (store) => (store === this.#local ? undefined : store.settle(key, receipt, cost)));
+    return this.#correct(key, receipt, (store) => store.settle(key, receipt, cost));
   }
 
   postpone(key: string, receipt: Receipt, ms: number): Answer<void> {
-    if (receipt.standIn) return this.#local.postpone(key, receipt, ms);
-    return this.#away
-      ? undefined
-      : this.#do(key, (store) => (store === this.#local ? undefined : store.postpone(key, receipt, ms)));
+    return this.#correct(key, receipt, (store) => store.postpone(key, receipt, ms));
+  }
+
+  /** Corrects a call where it was granted. What the store cannot take is lost. */
+  #correct(key: string, { standIn }: Receipt, correct: (store: StoreOperations) => Answer<void>): Answer<void> {
+    if (standIn) return correct(this.#local);
+    return this.#away ? undefined : this.#do(key, (store) => (store === this.#local ? undefined : correct(store)));
   }
 
   pause(key: string, ms: number, plan: Plan): Answer<void> {
@@ -112,7 +108,7 @@ export class GuardedStore implements BucketStore {
   }
 
   peek(key: string, plan: Plan, without?: Receipt): Answer<Standing> {
-    const ours = (store: BucketStore) =>
+    const ours = (store: StoreOperations) =>
       (without?.standIn ?? false) === (store === this.#local) ? without : undefined;
     const answer = this.#do(key, (store) => store.peek(key, plan, ours(store)));
     if (!this.#untold.has(key)) return answer;
@@ -132,10 +128,6 @@ export class GuardedStore implements BucketStore {
     return this.#do(key, (store) => store.reset(key));
   }
 
-  adapt(before: (key: string) => Plan, after: (key: string) => Plan): void {
-    this.#local.adapt?.(before, after);
-  }
-
   watch(listener: (news: StoreNews) => void): () => void {
     return this.#store.watch?.(listener) ?? (() => {});
   }
@@ -153,7 +145,7 @@ export class GuardedStore implements BucketStore {
   /** Does an operation on the store, or on the local bucket if the store is away or fails. */
   #do<T>(
     key: string,
-    operation: (store: BucketStore) => Answer<T>,
+    operation: (store: StoreOperations) => Answer<T>,
     succeeded: (answer: T) => void = () => {},
     late: (answer: T) => void = () => {},
     standIn: (answer: T) => T = (answer) => answer,

@@ -1,6 +1,7 @@
 import { wrongType } from '../base/check.ts';
 import type { Grant } from '../base/grant.ts';
 import type { ServerSignal } from '../base/server-signal.ts';
+import type { Ear, EarHost } from '../listening/ear.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Throttle, WaitOptions } from './throttle.ts';
 
@@ -10,8 +11,8 @@ export type EnterOptions = { readonly [Name in keyof WaitOptions]: WaitOptions[N
 /** What adapters need of a throttle beyond its public methods. */
 export interface AdapterLink {
   readonly clock: Clock;
-  /** Says that calls go over a network from now on: a margin of `'auto'` is no longer 0. */
-  attach(): void;
+  /** Brings the ear: calls go over a network from now on, and what servers say is acted on. The first one that is brought stays. */
+  attach(makeEar: (host: EarHost) => Ear): void;
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
   /**

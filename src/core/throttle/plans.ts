@@ -1,6 +1,5 @@
 import { checkOptions, outOfRange, wrongType } from '../base/check.ts';
 import { type Limit, type Margin, type Plan, planOf } from '../limits/limit.ts';
-import { LearnedLimits } from '../listening/learned-limits.ts';
 
 /**
  * The limits of a throttle: one limit, several, or a function of the key. `'server'` leaves them to the server of each key: one
@@ -8,10 +7,19 @@ import { LearnedLimits } from '../listening/learned-limits.ts';
  */
 export type Limits = Limit | readonly Limit[] | ((key: string) => Limit | readonly Limit[]) | 'server';
 
-/** The limits of a throttle, made ready once and kept. */
+/** What a key keeps before its server has said anything: one call a second. */
+const careful: Limit = { rate: 1, interval: 1_000 };
+
+/**
+ * The limits of a throttle, made ready once and kept.
+ *
+ * Invariant: the same limits and margin give the same plan object, so that who compares plans compares references first.
+ */
 export class Plans {
   #limits: Limits;
   #margin: Margin;
+  /** Whether the margin follows what the throttle is used for. */
+  readonly #isAuto: boolean;
   /** When these limits took the place of others, on the monotonic clock; undefined if they never did. */
   #since: number | undefined;
   /** The plan of every key, unless the limits are a function, and the limits that it was made of. */
@@ -22,24 +30,29 @@ export class Plans {
    * follows the network comes back to the same few numbers.
    */
   #known = new WeakMap<object, Map<Margin, Plan>>();
-  /** What servers told; undefined unless the limits are left to them. */
-  #learned: LearnedLimits | undefined;
+  /** Tells the limits that servers told of. */
+  #learned: (key: string) => Limit | readonly Limit[] | undefined = () => undefined;
 
-  /** @param margin what limits without a margin of their own keep in hand */
-  constructor(limits: Limits, margin: Margin) {
+  /** @param margin what limits without a margin of their own keep in hand; `'auto'` is nothing until there is a reason */
+  constructor(limits: Limits, margin: Margin | 'auto') {
     this.#limits = limits;
-    this.#margin = margin;
+    this.#isAuto = margin === 'auto';
+    this.#margin = margin === 'auto' ? 0 : margin;
     this.#fixed = this.#planOf(limits);
-    this.#learned = limits === 'server' ? new LearnedLimits() : undefined;
   }
 
   get margin(): Margin {
     return this.#margin;
   }
 
-  /** Makes all limits ready anew, with another margin. */
-  set margin(margin: Margin) {
-    if (margin === this.#margin) return;
+  /** Keeps a margin for calls that `wait` and `run` send, unless adapters have one already. */
+  keepForCalls(): void {
+    if (this.#margin === 0) this.follow('calls');
+  }
+
+  /** Makes all limits ready anew with another margin, unless the user said how much. */
+  follow(margin: Margin): void {
+    if (!this.#isAuto || margin === this.#margin) return;
     this.#margin = margin;
     this.#fixed &&= this.#made(this.#own);
   }
@@ -56,7 +69,7 @@ export class Plans {
     this.#known = new WeakMap();
     this.#fixed = fixed && this.#made(this.#own);
     this.#limits = limits;
-    this.#learned = limits === 'server' ? (this.#learned ?? new LearnedLimits()) : undefined;
+    before.#learned = this.#learned;
     return (key) => before.of(key);
   }
 
@@ -65,9 +78,14 @@ export class Plans {
     return this.#fixed ?? this.#ask(key);
   }
 
-  /** What servers told, if the limits are left to them. */
-  get learned(): LearnedLimits | undefined {
-    return this.#learned;
+  /** Whether the limits are left to servers. */
+  get areLearned(): boolean {
+    return this.#limits === 'server';
+  }
+
+  /** Takes who knows the limits that servers told of. */
+  learnFrom(limitsOf: (key: string) => Limit | readonly Limit[] | undefined): void {
+    this.#learned = limitsOf;
   }
 
   /** Whether costs can be checked against the names of all limits there are. */
@@ -86,7 +104,8 @@ export class Plans {
   }
 
   #ask(key: string): Plan {
-    const limits = this.#learned?.of(key) ?? (this.#limits as (key: string) => Limit | readonly Limit[])(key);
+    const given = this.#limits as 'server' | ((key: string) => Limit | readonly Limit[]);
+    const limits = given === 'server' ? (this.#learned(key) ?? careful) : given(key);
     if (typeof limits !== 'object' || limits === null)
       wrongType(`limits(${JSON.stringify(key)})`, 'a limit or a list of limits', limits);
     return this.#made(limits);

@@ -1,5 +1,6 @@
 import type { Receipt } from '../base/store.ts';
 import { charge, sum } from '../bucket/bucket.ts';
+import { withCost } from '../bucket/receipts.ts';
 import { type Cost, costIn } from '../limits/cost.ts';
 
 /** The correction of the cost of one call. */
@@ -37,31 +38,6 @@ export function settlementOf(receipt: Receipt, cost: Cost): Settlement {
           : byName(receipt, lower),
     },
   };
-}
-
-/**
- * Makes one receipt of those of calls that were granted in one instant, one after the other: what goes back of it goes back of all
- * of them, in one store operation. A cost by name stays alone, and so does a reservation, which has an instant of its own.
- */
-export function joined(receipts: readonly Receipt[]): readonly Receipt[] {
-  const found: Receipt[] = [];
-  for (const receipt of receipts) {
-    const { slot, cost } = receipt;
-    const last = found.at(-1);
-    // Where the last of them left the bucket is where all of them did.
-    if (last?.slot === slot && typeof last.cost === 'number' && typeof cost === 'number')
-      found[found.length - 1] = withCost(receipt, last.cost + cost);
-    else found.push(receipt);
-  }
-  return found;
-}
-
-/** The receipt of a call that has gone, without getters. */
-export const plainReceipt = (receipt: Receipt): Receipt => withCost(receipt, receipt.cost);
-
-/** A receipt that is as good, for another cost. */
-function withCost({ slot, plan, after, refunds, moved, standIn = false }: Receipt, cost: Cost): Receipt {
-  return { slot, cost, plan, after, refunds, standIn, ...(moved === undefined ? undefined : { moved }) };
 }
 
 /** What a call counts as, in the terms of another cost: a limit without a name, which no cost can name, then makes no difference. */

@@ -3,7 +3,7 @@ import type { Grant } from '../base/grant.ts';
 import type { BucketStore, LimitStatus } from '../base/store.ts';
 import type { Cost } from '../limits/cost.ts';
 import type { Limit } from '../limits/limit.ts';
-import type { OnStoreError } from '../sharing/guarded-store.ts';
+import type { OnStoreError } from '../line/sharing.ts';
 import type { Clock } from '../time/clock.ts';
 import type { TimerSource } from '../time/page-timers.ts';
 import type { Limits } from './plans.ts';
@@ -16,7 +16,7 @@ export interface ThrottleOptions {
    */
   readonly limits: Limits;
   /**
-   * Where the buckets live.
+   * Where the buckets live. A store that was written by hand goes through `sharedStore`.
    * @default memoryStore()
    */
   readonly store?: BucketStore;

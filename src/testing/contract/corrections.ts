@@ -1,7 +1,7 @@
 import type { Receipt } from '../../core/base/store.ts';
+import { joined } from '../../core/bucket/receipts.ts';
 import type { Cost } from '../../core/limits/cost.ts';
 import type { Plan } from '../../core/limits/limit.ts';
-import { joined } from '../../core/throttle/settlement.ts';
 import { atLeast, atOnce, equal, exact, hour, leaky, type TrialCase, windowed } from './trial.ts';
 
 /** What the contract says of `giveBack`, `settle` and `postpone`. */

@@ -1,4 +1,4 @@
-import type { BucketStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../../core/base/store.ts';
+import type { Receipt, Standing, StoreOperations, TakeAnswer, TakeRequest } from '../../core/base/store.ts';
 import type { Cost } from '../../core/limits/cost.ts';
 import { type Limit, type Plan, planOf, slidingWindow } from '../../core/limits/limit.ts';
 
@@ -24,7 +24,7 @@ export function windowed(limit: number, interval: number, name?: string): Limit 
 
 /** What a case works with: a fresh store, a second handle on it, a key of its own, and time. */
 export interface Trial {
-  readonly store: BucketStore;
+  readonly store: StoreOperations;
   readonly key: string;
   /** The emission interval of limits that leak while a case runs, in ms. */
   readonly unit: number;
@@ -44,9 +44,9 @@ export interface Trial {
 }
 
 interface TrialOptions {
-  readonly store: BucketStore;
+  readonly store: StoreOperations;
   /** The second handle. */
-  readonly sharer: BucketStore | undefined;
+  readonly sharer: StoreOperations | undefined;
   readonly key: string;
   /** The most ms that may go by besides those the case asks for. */
   readonly precision: number;
@@ -93,10 +93,10 @@ const hair = 0.01;
 /** One bucket as one caller sees it. */
 export class Handle {
   readonly plan: Plan;
-  readonly #store: BucketStore;
+  readonly #store: StoreOperations;
   readonly #key: string;
 
-  constructor(store: BucketStore, key: string, plan: Plan) {
+  constructor(store: StoreOperations, key: string, plan: Plan) {
     this.#store = store;
     this.#key = key;
     this.plan = plan;

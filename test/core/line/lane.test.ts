@@ -2,7 +2,7 @@ import { createThrottle, type Throttle, type ThrottleOptions, type WaitOptions }
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test, vi } from 'vitest';
 import type { Lane } from '../../../src/core/line/lane.ts';
-import { ThrottleCore } from '../../../src/core/throttle/throttle-core.ts';
+import { Lanes } from '../../../src/core/throttle/lanes.ts';
 import { FakeSignal } from './fake-signal.ts';
 import { instants, outcomeOf } from './outcome.ts';
 
@@ -318,7 +318,7 @@ describe('a lane', () => {
     async (end) => {
       const { clock, throttle } = await busy();
       const forgotten = new Set<Lane>();
-      const retire = vi.spyOn(ThrottleCore.prototype, 'retire').mockImplementation((lane) => void forgotten.add(lane));
+      const retire = vi.spyOn(Lanes.prototype, 'retire').mockImplementation((lane) => void forgotten.add(lane));
       const signal = new FakeSignal();
       const maxWait = end === 'overdue' ? 2 * T : Infinity;
       for (const key of ['a', 'b', 'c']) {

@@ -4,6 +4,7 @@ import { type InLine, Line } from '../../../src/core/line/line.ts';
 
 interface Entry extends InLine<Entry> {
   readonly name: number;
+  readonly priority: number;
 }
 
 let names = 0;
@@ -43,7 +44,7 @@ describe('a line', () => {
             inside.splice(inside.indexOf(first), 1);
           } else if ('add' in step) {
             const one = entry(step.add);
-            line.add(one);
+            line.add(one, one.priority);
             inside.push(one);
           } else if (inside.length > 0) {
             const [gone] = inside.splice(step.leave % inside.length, 1) as [Entry];

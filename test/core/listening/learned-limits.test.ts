@@ -56,10 +56,10 @@ describe('limits that were learned', () => {
     ['it is over', left(5, 0)],
     ['it is not requests', left(5, 10 * T, 'tokens')],
     ['nothing is told', told()],
-  ])('are a call a second where %s', (_, signal) => {
+  ])('are not known where %s', (_, signal) => {
     const learned = new LearnedLimits();
     expect(learned.learn(key, signal, 0)).toBe(false);
-    expect(learned.of(key)).toEqual({ rate: 1, interval: T });
+    expect(learned.of(key)).toBeUndefined();
   });
 
   test('are never spread where a window was told', () => {

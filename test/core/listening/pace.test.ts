@@ -1,51 +1,47 @@
 import { describe, expect, test } from 'vitest';
 import { planOf, slidingWindow } from '../../../src/core/limits/limit.ts';
-import { Paces } from '../../../src/core/listening/pace.ts';
+import { Pace } from '../../../src/core/listening/pace.ts';
 
 const T = 70;
-const key = 'key';
 const plan = planOf({ rate: 1, interval: T, burst: 5 }, 0);
 
-function refusedTwice(): Paces {
-  const paces = new Paces();
-  paces.noteRefusal(key);
-  paces.noteRefusal(key);
-  paces.noteGrant(key, 1000);
-  return paces;
+function slowed(): Pace {
+  const pace = new Pace();
+  pace.noteRefusal();
+  pace.noteGrant(1000);
+  return pace;
 }
 
-const answer = (paces: Paces, calls: number) => {
-  for (let call = 0; call < calls; call++) paces.noteAnswer(key);
+const answer = (pace: Pace, calls: number) => {
+  for (let call = 0; call < calls; call++) pace.noteAnswer();
 };
 
 describe('a pace', () => {
-  test('is nothing to keep after one refusal, and 1000 answered calls later it never was', () => {
-    const paces = new Paces();
-    expect(paces.isIdle).toBe(true);
-    paces.noteRefusal(key);
-    expect([paces.isIdle, paces.nextAt(key, plan)]).toEqual([false, undefined]);
-    answer(paces, 999);
-    expect(paces.isIdle).toBe(false);
-    answer(paces, 1);
-    expect(paces.isIdle).toBe(true);
+  test('holds nothing after one refusal, and is over 1000 answered calls later', () => {
+    const pace = new Pace();
+    expect([pace.holds, pace.isOver]).toEqual([false, false]);
+    answer(pace, 999);
+    expect(pace.isOver).toBe(false);
+    answer(pace, 1);
+    expect(pace.isOver).toBe(true);
   });
 
   test('is seven tenths of the rate after a second one, and of that after a third', () => {
-    const paces = refusedTwice();
-    expect(paces.nextAt(key, plan)).toBeCloseTo(1000 + T / 0.7);
-    paces.noteRefusal(key);
-    expect(paces.nextAt(key, plan)).toBeCloseTo(1000 + T / 0.49);
-    expect(paces.nextAt('other', plan)).toBeUndefined();
+    const pace = slowed();
+    expect(pace.nextAt(plan)).toBeCloseTo(1000 + T / 0.7);
+    pace.noteRefusal();
+    expect(pace.nextAt(plan)).toBeCloseTo(1000 + T / 0.49);
   });
 
   test('is remembered for 1000 answered calls after the latest refusal', () => {
-    const paces = refusedTwice();
-    answer(paces, 601);
-    paces.noteRefusal(key);
-    answer(paces, 999);
-    expect(paces.nextAt(key, plan)).toBeUndefined();
-    paces.noteRefusal(key);
-    expect(paces.nextAt(key, plan)).toBeCloseTo(1000 + T / 0.7);
+    const pace = slowed();
+    answer(pace, 601);
+    expect([pace.holds, pace.isOver]).toEqual([false, false]);
+    pace.noteRefusal();
+    answer(pace, 999);
+    expect([pace.holds, pace.isOver]).toEqual([false, false]);
+    answer(pace, 1);
+    expect(pace.isOver).toBe(true);
   });
 
   test('is that of the slowest limit', () => {
@@ -53,32 +49,20 @@ describe('a pace', () => {
       [{ rate: 1, interval: T }, slidingWindow({ limit: 10, interval: 20 * T, name: 'window' })],
       0,
     );
-    expect(refusedTwice().nextAt(key, several)).toBeCloseTo(1000 + (2 * T) / 0.7);
+    expect(slowed().nextAt(several)).toBeCloseTo(1000 + (2 * T) / 0.7);
   });
 
   test('grows with each answered call until the limits alone hold', () => {
-    const paces = refusedTwice();
-    answer(paces, 200);
-    expect(paces.nextAt(key, plan)).toBeCloseTo(1000 + T / 0.8);
-    answer(paces, 401);
-    expect(paces.nextAt(key, plan)).toBeUndefined();
+    const pace = slowed();
+    answer(pace, 200);
+    expect(pace.nextAt(plan)).toBeCloseTo(1000 + T / 0.8);
+    answer(pace, 401);
+    expect(pace.holds).toBe(false);
   });
 
   test('never falls below a fiftieth, so that it always grows back', () => {
-    const paces = refusedTwice();
-    for (let refusal = 0; refusal < 100; refusal++) paces.noteRefusal(key);
-    expect(paces.nextAt(key, plan)).toBeCloseTo(1000 + 50 * T);
-  });
-
-  test('of a key that was refused long before 1000 others is forgotten', () => {
-    const paces = refusedTwice();
-    for (let other = 0; other < 1000; other++) paces.noteRefusal(`${other}`);
-    expect(paces.nextAt(key, plan)).toBeUndefined();
-  });
-
-  test('is forgotten when told to', () => {
-    const paces = refusedTwice();
-    paces.forget(key);
-    expect(paces.isIdle).toBe(true);
+    const pace = slowed();
+    for (let refusal = 0; refusal < 100; refusal++) pace.noteRefusal();
+    expect(pace.nextAt(plan)).toBeCloseTo(1000 + 50 * T);
   });
 });

@@ -5,6 +5,8 @@ import {
   memoryStore,
   type Receipt,
   StoreError,
+  type StoreOperations,
+  sharedStore,
   type TakeAnswer,
   type Throttle,
   WaitTooLongError,
@@ -101,7 +103,7 @@ class Ledger {
         return this.answer(operation, args, fault);
       };
     }
-    return wrapped as unknown as BucketStore;
+    return sharedStore(wrapped as unknown as StoreOperations);
   }
 
   async answer(operation: StoreOperation, args: readonly unknown[], fault: string): Promise<unknown> {

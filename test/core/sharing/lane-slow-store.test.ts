@@ -1,4 +1,11 @@
-import { type BucketStore, createThrottle, memoryStore, slidingWindow } from 'sluice';
+import {
+  type BucketStore,
+  createThrottle,
+  memoryStore,
+  type StoreOperations,
+  sharedStore,
+  slidingWindow,
+} from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import { FakeSignal } from '../line/fake-signal.ts';
@@ -15,19 +22,21 @@ describe('a lane on a slow store', () => {
     let inFlight = 0;
     let most = 0;
     const slow = slowStore(inner, clock, () => 7);
-    const counted = Object.fromEntries(
-      Object.entries(slow.store).map(([name, value]) => [
-        name,
-        typeof value !== 'function'
-          ? value
-          : async (...args: unknown[]) => {
-              most = Math.max(most, ++inFlight);
-              const answer = await (value as (...args: unknown[]) => unknown)(...args);
-              inFlight--;
-              return answer;
-            },
-      ]),
-    ) as unknown as BucketStore;
+    const counted = sharedStore(
+      Object.fromEntries(
+        Object.entries(slow.store).map(([name, value]) => [
+          name,
+          typeof value !== 'function'
+            ? value
+            : async (...args: unknown[]) => {
+                most = Math.max(most, ++inFlight);
+                const answer = await (value as (...args: unknown[]) => unknown)(...args);
+                inFlight--;
+                return answer;
+              },
+        ]),
+      ) as unknown as StoreOperations,
+    );
     const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 4 }, clock, store: counted });
     const signal = new FakeSignal();
     const calls = Array.from({ length: 30 }, (_, index) =>

@@ -1,4 +1,4 @@
-import type { BucketStore, TakeAnswer } from 'sluice';
+import { type BucketStore, type StoreOperations, sharedStore, type TakeAnswer } from 'sluice';
 import type { ManualClock, StoreOperation } from 'sluice/testing';
 import type { Answer } from '../../../src/core/base/store.ts';
 
@@ -37,7 +37,7 @@ export const operations = Object.keys(all) as readonly StoreOperation[];
 
 /** Wraps a store so that it answers by promises, after `slowness` on the clock. */
 export function slowStore(
-  inner: BucketStore,
+  inner: StoreOperations,
   clock: ManualClock,
   slowness: (operation: string, key: string) => Slowness | number = () => 0,
   shared = true,
@@ -65,7 +65,7 @@ export function slowStore(
   }
   inner.useClock?.(clock);
   return {
-    store: wrapped as unknown as BucketStore,
+    store: sharedStore(wrapped as unknown as StoreOperations),
     get timers() {
       return timers;
     },

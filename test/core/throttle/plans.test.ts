@@ -55,10 +55,10 @@ describe('plans', () => {
 
   test('keep no hold of fixed limits: what becomes of the objects changes nothing', () => {
     const list: Limit[] = [{ ...slow }];
-    const plans = new Plans(list, 0);
+    const plans = new Plans(list, 'auto');
     (list[0] as { rate: number }).rate = 0;
     list.pop();
-    plans.margin = 20;
+    plans.follow(20);
     expect(intervals(plans.of('a'))).toEqual([120]);
   });
 });
@@ -72,22 +72,39 @@ describe('the margin of plans', () => {
 
   test('may change, and with it every plan, of a function too', () => {
     for (const limits of [slow, () => slow]) {
-      const plans = new Plans(limits, 0);
+      const plans = new Plans(limits, 'auto');
       const before = plans.of('a');
-      plans.margin = 50;
+      plans.follow(50);
       expect([plans.margin, plans.of('a').margin, ...intervals(plans.of('a'))]).toEqual([50, 50, 150]);
-      plans.margin = 0;
+      plans.follow(0);
       expect(intervals(plans.of('a'))).toEqual(intervals(before));
     }
   });
 
   test('that stays the same leaves the plans as they are', () => {
     for (const limits of [slow, () => slow]) {
-      const plans = new Plans(limits, 30);
+      const plans = new Plans(limits, 'auto');
+      plans.follow(30);
       const before = plans.of('a');
-      plans.margin = 30;
+      plans.follow(30);
       expect(plans.of('a')).toBe(before);
     }
+  });
+
+  test('that the user gave stays', () => {
+    const plans = new Plans(slow, 30);
+    plans.follow(50);
+    plans.keepForCalls();
+    expect([plans.margin, ...intervals(plans.of('a'))]).toEqual([30, 130]);
+  });
+
+  test('for calls gives way to that of the network, and does not come back', () => {
+    const plans = new Plans(slow, 'auto');
+    plans.keepForCalls();
+    expect(plans.margin).toBe('calls');
+    plans.follow(50);
+    plans.keepForCalls();
+    expect(plans.margin).toBe(50);
   });
 });
 
@@ -107,8 +124,8 @@ describe('replacing plans', () => {
   });
 
   test('keeps the margin', () => {
-    const plans = new Plans(slow, 0);
-    plans.margin = 7;
+    const plans = new Plans(slow, 'auto');
+    plans.follow(7);
     plans.replace(fast, 0);
     expect([plans.margin, ...intervals(plans.of('a'))]).toEqual([7, 17]);
   });
@@ -117,11 +134,12 @@ describe('replacing plans', () => {
     'by %j fails and leaves plans, margin and all as they were',
     (wrong) => {
       for (const limits of [slow, () => slow]) {
-        const plans = new Plans(limits, 3);
+        const plans = new Plans(limits, 'auto');
+        plans.follow(3);
         const before = plans.of('a');
         expect(() => plans.replace(wrong as unknown as Limits, 0)).toThrow(/^Expected `limits/);
         expect(plans.of('a')).toBe(before);
-        plans.margin = 4;
+        plans.follow(4);
         expect(intervals(plans.of('a'))).toEqual([104]);
       }
     },

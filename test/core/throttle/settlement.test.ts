@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Receipt } from '../../../src/core/base/store.ts';
+import { joined } from '../../../src/core/bucket/receipts.ts';
 import { planOf } from '../../../src/core/limits/limit.ts';
-import { joined } from '../../../src/core/throttle/settlement.ts';
 
 const plan = planOf({ rate: 1, interval: 100, burst: 20, name: 'calls' }, 0);
 

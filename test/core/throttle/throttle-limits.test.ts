@@ -146,9 +146,9 @@ describe('a limits function that throws', () => {
   });
 
   test('leaves no lane behind', async () => {
-    const { ThrottleCore } = await import('../../../src/core/throttle/throttle-core.ts');
+    const { Lanes } = await import('../../../src/core/throttle/lanes.ts');
     const { state, throttle } = fragile();
-    const retire = vi.spyOn(ThrottleCore.prototype, 'retire');
+    const retire = vi.spyOn(Lanes.prototype, 'retire');
     state.isBroken = true;
     await throttle.wait('a', { cost: 2 }).catch(() => {});
     expect(retire).toHaveBeenCalledOnce();

@@ -1,72 +1,74 @@
 import { ManualClock } from 'sluice/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Events } from '../../../src/core/base/events.ts';
+import { HeldGrant } from '../../../src/core/base/grant.ts';
 import type { ServerSignal } from '../../../src/core/base/server-signal.ts';
+import type { Receipt } from '../../../src/core/base/store.ts';
 import type { Ceiling } from '../../../src/core/bucket/pool.ts';
 import { planOf, slidingWindow } from '../../../src/core/limits/limit.ts';
-import { Listening, type ListeningHost } from '../../../src/core/listening/listening.ts';
-import { Paces } from '../../../src/core/listening/pace.ts';
+import { type GateHost, Gates } from '../../../src/core/line/gate.ts';
+import { type EarHost, ServerEar } from '../../../src/core/listening/ear.ts';
+import type { EarGate } from '../../../src/core/listening/ear-gate.ts';
 import { tick } from '../../../src/core/time/clock.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 
+const receipt: Receipt = { slot: 0, cost: 1, plan: planOf({ rate: 1, interval: 1 }, 0), after: [0] };
 const refused: ServerSignal = { throttled: true, clamped: false, buckets: [], ignored: [] } as never;
 
-function setUp() {
-  const clock = new ManualClock();
-  const stops: number[] = [];
-  const host: ListeningHost = {
-    clock,
-    events: new Events(),
-    paces: new Paces(),
-    maxPause: Infinity,
-    plan: () => planOf({ rate: 1, interval: 1 }, 0),
-    inFlight: () => 1,
-    stop: (_key, ms) => void stops.push(ms),
-    ceil: () => {},
-    learn: () => {},
-  };
-  const listening = new Listening(host);
-  const refuse = (key: string) => {
-    listening.listen(key, clock.monotonic(), refused);
-    return (stops.at(-1) as number) >= 2_000;
-  };
-  return { clock, refuse };
-}
-
 /** A key whose server tells what is left; its limits let one call go every 10 ms. */
-function told(options: Partial<ListeningHost> = {}) {
+function told(options: Partial<EarHost> = {}) {
   const clock = new ManualClock();
+  const events = new Events();
   const ceilings: Ceiling[] = [];
+  const stops: [key: string, ms: number][] = [];
   let inFlight = 0;
-  const host: ListeningHost = {
+  const plan = options.plan ?? (() => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0));
+  const gates = new Gates({ clock, events, plan } as GateHost);
+  const host = {
     clock,
-    events: new Events(),
-    paces: new Paces(),
+    events,
+    gates,
     maxPause: Infinity,
-    plan: () => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0),
+    plan,
     inFlight: () => inFlight,
-    stop: () => {},
-    ceil: (_key, said) => void ceilings.push(said),
-    learn: () => {},
+    pause: async (...stop: [string, number]) => void stops.push(stop),
+    sync: async (_key: string, said: Ceiling) => void ceilings.push(said),
+    setMargin: () => {},
+    setLearned: () => {},
+    isLearning: false,
+    bucketOf: () => undefined,
+    advance: () => {},
     ...options,
+  } as Partial<EarHost> as EarHost;
+  const ear = new ServerEar(host);
+  const grant = (key: string) => new HeldGrant(key, host, clock.monotonic(), receipt);
+  const gate = () => gates.of('key') as EarGate;
+  const listen = (key: string, left: number, signal: ServerSignal, leastPause?: number) => {
+    const call = grant(key);
+    call.departedAt = left;
+    ear.listen(key, call, signal, leastPause);
   };
-  const listening = new Listening(host);
   return {
     clock,
-    listening,
+    listen,
     ceilings,
-    most: () => listening.mostInFlight('key'),
-    knowsUntil: () => listening.knowsUntil('key'),
+    stops,
+    gate,
+    most: () => gate().remaining.mostInFlight(clock.monotonic()),
     leave: (calls: number, cost = 1) => {
       inFlight += calls;
-      for (let call = 0; call < calls; call++) listening.noteDeparture('key', cost);
+      for (let call = 0; call < calls; call++) gate().remaining.noteDeparture(cost);
       return clock.monotonic();
     },
     answer: (left: number, remaining: number, more: Partial<ServerSignal> = {}) => {
       const resetAt = clock.now() + 60_000 - clock.monotonic();
-      listening.listen('key', left, { throttled: false, buckets: [], ignored: [], remaining, resetAt, ...more });
+      listen('key', left, { throttled: false, buckets: [], ignored: [], remaining, resetAt, ...more });
       inFlight--;
+    },
+    refuse: (key: string) => {
+      listen(key, clock.monotonic(), refused);
+      return (stops.at(-1)?.[1] as number) >= 2_000;
     },
   };
 }
@@ -93,12 +95,16 @@ describe('what a server says is left', () => {
   });
 
   test('holds until the earliest of the ends that are the same, a tick before which one call is to go alone', async () => {
-    const { clock, ceilings, leave, answer, knowsUntil } = told();
+    const { clock, ceilings, leave, answer, gate } = told();
     answer(leave(1), 5);
     answer(leave(1), 3, { resetAt: clock.now() + 59_500 });
     answer(leave(1), 1, { resetAt: clock.now() + 60_400 });
     expect(ceilings.map(({ ms }) => ms)).toEqual([60_000, 59_500, 59_500]);
-    expect(knowsUntil()).toBe(clock.monotonic() + 59_500 - tick);
+    const end = clock.monotonic() + 59_500 - tick;
+    gate().opensAt(end - tick, 0);
+    expect(gate().goesAlone).toBe(false);
+    gate().opensAt(end, 0);
+    expect(gate().goesAlone).toBe(true);
   });
 
   test('is held for no longer than a server may stop a key', () => {
@@ -120,10 +126,9 @@ describe('what a server says is left', () => {
   });
 
   test('stops the key where it is nothing, without a refusal', () => {
-    const stops: unknown[] = [];
-    const { clock, leave, answer } = told({ stop: (...stop) => void stops.push(stop) });
+    const { clock, leave, answer, stops } = told();
     answer(leave(1), 0, { retryAt: clock.now() + 7_000 });
-    expect(stops).toEqual([['key', 7_000, false]]);
+    expect(stops).toEqual([['key', 7_000]]);
   });
 
   test.each([
@@ -192,23 +197,17 @@ describe('calls in flight', () => {
 
 describe('pauses without a time', () => {
   const refusal = { throttled: true };
-  const pausesOf = () => {
-    const pauses: number[] = [];
-    return { pauses, stop: (_key: string, ms: number) => void pauses.push(ms) };
-  };
 
   test('are up to a tenth longer, so that not all come back at once', () => {
     vi.spyOn(Math, 'random').mockReturnValueOnce(0.5);
-    const { pauses, stop } = pausesOf();
-    const { leave, answer } = told({ stop });
+    const { leave, answer, stops } = told();
     answer(leave(1), 0, refusal);
-    expect(pauses).toEqual([1_050]);
+    expect(stops.map(([, ms]) => ms)).toEqual([1_050]);
   });
 
   test('double with each refusal in a row, which only an answer to a later call ends', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0);
-    const { pauses, stop } = pausesOf();
-    const { clock, leave, answer } = told({ stop });
+    const { clock, leave, answer, stops } = told();
     const early = leave(1);
     await clock.advance(10);
     answer(leave(1), 0, refusal);
@@ -218,21 +217,20 @@ describe('pauses without a time', () => {
     await clock.advance(10);
     answer(leave(1), 9);
     answer(leave(1), 0, refusal);
-    expect(pauses).toEqual([1_000, 2_000, 1_000]);
+    expect(stops.map(([, ms]) => ms)).toEqual([1_000, 2_000, 1_000]);
   });
 
   test('are never below the least, even if that is above a minute', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0);
-    const { pauses, stop } = pausesOf();
-    const { clock, listening } = told({ stop });
-    for (let refusals = 0; refusals < 3; refusals++) listening.listen('key', clock.monotonic(), refused, 90_000);
-    expect(pauses).toEqual([90_000, 90_000, 90_000]);
+    const { clock, listen, stops } = told();
+    for (let refusals = 0; refusals < 3; refusals++) listen('key', clock.monotonic(), refused, 90_000);
+    expect(stops.map(([, ms]) => ms)).toEqual([90_000, 90_000, 90_000]);
   });
 });
 
 describe('refusals', () => {
   test('of a key that was not called again are forgotten after ten minutes, once there are many keys', async () => {
-    const { clock, refuse } = setUp();
+    const { clock, refuse } = told();
     expect([refuse('key'), refuse('key')]).toEqual([false, true]);
     await clock.advance(600_000);
     for (let other = 0; other < 999; other++) refuse(`${other}`);

@@ -1,0 +1,152 @@
+import type { Events } from '../base/events.ts';
+import type { CallGrant } from '../base/grant.ts';
+import type { Clock } from '../time/clock.ts';
+
+/** What a gate needs of its throttle. */
+export interface GateHost {
+  readonly clock: Clock;
+  readonly events: Events;
+}
+
+/**
+ * What besides limits and the line says when calls of one key go. The line asks when and how many, and says which calls went. This
+ * plain gate knows pauses alone; others extend it.
+ *
+ * Invariant: asking changes nothing that others see. A pause ends with `resume`, just before the first call goes.
+ */
+export class Gate {
+  readonly key: string;
+  protected readonly host: GateHost;
+  /** Until when the key is paused, on the monotonic clock; -Infinity if it is not. */
+  pausedUntil: number = -Infinity;
+
+  /** @param before the gate that this one replaces */
+  constructor(key: string, host: GateHost, before?: Gate) {
+    this.key = key;
+    this.host = host;
+    if (before !== undefined) this.pausedUntil = before.pausedUntil;
+  }
+
+  /** When the next call may go with so many in flight, on the monotonic clock: `now` or earlier if it may go now. */
+  opensAt(_now: number, _inFlight: number): number {
+    return this.pausedUntil;
+  }
+
+  /** How many calls may go together with so many in flight. */
+  most(_now: number, _inFlight: number): number {
+    return Infinity;
+  }
+
+  /** Whether calls may go now without a word to the gate. */
+  isClear(_now: number, _inFlight: number): boolean {
+    return this.pausedUntil === -Infinity;
+  }
+
+  /**
+   * Notes that a call goes.
+   * @param isSeen whether `end` will be told when it has ended
+   */
+  pass(_grant: CallGrant, _isSeen: boolean, _now: number): void {}
+
+  /** Notes that a call has ended. */
+  end(_grant: CallGrant): void {}
+
+  /** Whether nothing is lost if the gate is made anew. */
+  isIdle(now: number): boolean {
+    return this.pausedUntil <= now;
+  }
+
+  /** Stops the key for `ms`. It can lengthen a pause that is on, never shorten it. */
+  pause(ms: number): void {
+    const { clock, events } = this.host;
+    const until = clock.monotonic() + ms;
+    if (until <= this.pausedUntil) return;
+    this.pausedUntil = until;
+    if (events.wants('paused')) events.emit('paused', { key: this.key, until: clock.now() + ms });
+  }
+
+  /** Ends the pause, if there is one that is over at `now`, and tells so: whoever hears of it may change everything. */
+  resume(now: number): boolean {
+    if (this.pausedUntil === -Infinity || this.pausedUntil > now) return false;
+    this.pausedUntil = -Infinity;
+    const { events } = this.host;
+    if (events.wants('resumed')) events.emit('resumed', { key: this.key });
+    return true;
+  }
+
+  /** Forgets all but limits: the key was reset. */
+  reset(): void {
+    this.resume(Infinity);
+  }
+}
+
+/** Any kind of gate. */
+export type GateClass = new (key: string, host: GateHost, before?: Gate) => Gate;
+
+/** So many gates are kept before those that matter no more are dropped. */
+const gatesKept = 1_000;
+
+/** The gates of those keys that have something to say. */
+export class Gates {
+  readonly #gates = new Map<string, Gate>();
+  readonly #host: GateHost;
+  #kind: GateClass = Gate;
+  #most = gatesKept;
+
+  constructor(host: GateHost) {
+    this.#host = host;
+  }
+
+  /** Makes gates that know more from now on, and those there are anew. */
+  upgrade(kind: GateClass): void {
+    this.#kind = kind;
+    for (const [key, gate] of this.#gates) this.#gates.set(key, new kind(key, this.#host, gate));
+  }
+
+  /** Whether no key has a gate. */
+  get isEmpty(): boolean {
+    return this.#gates.size === 0;
+  }
+
+  /** The gate of a key, if it has one. */
+  find(key: string): Gate | undefined {
+    return this.#gates.get(key);
+  }
+
+  /** The gate of a key. */
+  of(key: string): Gate {
+    let gate = this.#gates.get(key);
+    if (gate === undefined) {
+      if (this.#gates.size >= this.#most) this.#dropIdle();
+      gate = new this.#kind(key, this.#host);
+      this.#gates.set(key, gate);
+    }
+    return gate;
+  }
+
+  /** Until when a key is paused as far as this process knows, on the monotonic clock; -Infinity if it is not. */
+  pausedUntil(key: string): number {
+    return this.#gates.get(key)?.pausedUntil ?? -Infinity;
+  }
+
+  /** Stops a key. Of keys whose pause is over, and that nobody called since, it is told that they go on. */
+  pause(key: string, ms: number): void {
+    const now = this.#host.clock.monotonic();
+    for (const gate of this.#gates.values()) gate.resume(now);
+    this.of(key).pause(ms);
+  }
+
+  clear(): void {
+    this.#gates.clear();
+  }
+
+  #dropIdle(): void {
+    const now = this.#host.clock.monotonic();
+    for (const [key, gate] of this.#gates) {
+      if (!gate.isIdle(now)) continue;
+      gate.resume(now);
+      this.#gates.delete(key);
+    }
+    this.#most = Math.max(gatesKept, 2 * this.#gates.size);
+  }
+}

@@ -1,0 +1,190 @@
+import type { Events } from '../base/events.ts';
+import type { CallGrant, Grant } from '../base/grant.ts';
+import { HeldGrant } from '../base/grant.ts';
+import type { ServerSignal } from '../base/server-signal.ts';
+import type { Receipt, StoreOperations } from '../base/store.ts';
+import type { Bucket } from '../bucket/bucket.ts';
+import { goneLater, postpone } from '../bucket/operations.ts';
+import { type Ceiling, costInPool } from '../bucket/pool.ts';
+import { plainReceipt } from '../bucket/receipts.ts';
+import type { Limit, Plan } from '../limits/limit.ts';
+import type { Gates } from '../line/gate.ts';
+import { type Clock, wholeTicks } from '../time/clock.ts';
+import { EarGate } from './ear-gate.ts';
+import { LearnedLimits } from './learned-limits.ts';
+import { Spread } from './spread.ts';
+
+/** What the ear needs of its throttle. */
+export interface EarHost {
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly gates: Gates;
+  readonly store: StoreOperations;
+  /** The longest that a server may stop a key, in ms. */
+  readonly maxPause: number;
+  /** Takes what limits without one keep in hand from now on, unless the user said how much. */
+  setMargin(ms: number): void;
+  /** Takes who knows the limits of keys that were left to their servers. */
+  setLearned(limitsOf: (key: string) => Limit | readonly Limit[] | undefined): void;
+  /** Whether the limits are left to servers. */
+  readonly isLearning: boolean;
+  plan(key: string): Plan;
+  /** Calls of this process that are on their way. */
+  inFlight(key: string): number;
+  /** The bucket of the key, if the store hands its buckets out. */
+  bucketOf(key: string, now: number): Bucket | undefined;
+  /** Stops a key for everyone. */
+  pause(key: string, ms: number): Promise<void>;
+  /** Lets no more go than the server says is left. */
+  sync(key: string, said: Ceiling): Promise<void>;
+  /** Has the waiting calls of a key ask anew, because its limits have changed. */
+  renew(key: string): Promise<void>;
+  /** Has the waiting calls of a key go on as far as they may. */
+  advance(key: string): void;
+  /** Has the waiting calls of a key look where the bucket stands, because it has moved. */
+  look(key: string): void;
+  receiptOf(grant: Grant): Receipt | undefined;
+  /** Notes that a grant counts otherwise by now than when it was granted. */
+  correct(grant: Grant, receipt: Receipt): void;
+}
+
+/** What an adapter tells a throttle of its calls. */
+export interface Ear {
+  /** Notes that a call leaves. */
+  noteDeparture(grant: Grant): void;
+  /** Notes that the first of the answer to a call that was seen to leave has come. */
+  noteArrival(grant: Grant): void;
+  /** Acts on what an answer said about the quota. See `AdapterLink.listen`. */
+  listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void;
+}
+
+/** Connections that were idle for longer than this are likely closed, in ms: Node's fetch keeps them for 4 seconds. */
+const connectionsLast = 3_000;
+
+/** A new connection takes no longer than this, in ms: what an answer takes beyond it is the server's work. */
+const longestOpening = 300;
+
+/** How long others wait for the answer to a call that went alone, in ms: after a refusal, and to find out what is left. */
+const refusedPatience = 10_000;
+const learningPatience = 1_000;
+
+/**
+ * What hearing a server adds to a throttle. Adapters bring it.
+ *
+ * Invariant: a refusal stops the key for everyone, what is left becomes a ceiling, and nothing that a server says lets more go than the
+ * limits do.
+ */
+export class ServerEar implements Ear {
+  readonly #host: EarHost;
+  readonly #spread = new Spread();
+  readonly #learned = new LearnedLimits();
+  /** When the latest answer came, on the monotonic clock. */
+  #answeredAt = -Infinity;
+
+  constructor(host: EarHost) {
+    this.#host = host;
+    host.gates.upgrade(EarGate);
+    host.setMargin(this.#spread.margin);
+    host.setLearned((key) => this.#learned.of(key));
+  }
+
+  listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void {
+    const { events, clock, gates } = this.#host;
+    if (events.wants('signal')) events.emit('signal', { key, signal });
+    const { remaining, retryAt, throttled } = signal;
+    const saysNothing = !throttled && remaining === undefined && retryAt === undefined;
+    const gate = (saysNothing ? gates.find(key) : gates.of(key)) as EarGate | undefined;
+    const now = clock.monotonic();
+    const { departedAt: left = now } = grant as HeldGrant;
+    const wait = retryAt === undefined ? undefined : retryAt - clock.now();
+    if (throttled) gate?.noteRefusal(left, now, signal);
+    else gate?.noteAnswer(left);
+    if (gate !== undefined && (throttled || wait !== undefined))
+      this.#stop(gate, wait ?? gate.backOff(leastPause), throttled ? refusedPatience : learningPatience);
+    this.#learn(key, signal);
+    if (gate === undefined) return;
+    this.#noteRemaining(gate, left, now, signal);
+    if (throttled) return;
+    gate.end(grant as CallGrant);
+    this.#host.advance(key);
+  }
+
+  /** Stops a key for everyone. One call goes first afterwards, for whose answer the others wait `patience` ms. */
+  #stop(gate: EarGate, ms: number, patience: number): void {
+    const pause = Math.min(ms, this.#host.maxPause);
+    if (pause <= 0) return;
+    gate.goAlone(patience);
+    void quietly(() => this.#host.pause(gate.key, pause));
+  }
+
+  /** Takes the limits that a server tells of for those of the key, if they were left to it. */
+  #learn(key: string, signal: ServerSignal): void {
+    const { clock, isLearning } = this.#host;
+    // What was used stays used. A line that waits asks by the new limits.
+    if (isLearning && this.#learned.learn(key, signal, clock.now())) void quietly(() => this.#host.renew(key));
+  }
+
+  #noteRemaining(gate: EarGate, left: number, now: number, signal: ServerSignal): void {
+    const { clock, maxPause } = this.#host;
+    const { key } = gate;
+    const inFlight = Math.max(0, this.#host.inFlight(key) - 1);
+    const plan = this.#host.plan(key);
+    const said = gate.remaining.note({ signal, left, now, wall: clock.now(), inFlight, plan, maxPause });
+    if (said === undefined) return;
+    gate.learnAgain(now);
+    void quietly(() => this.#host.sync(key, said));
+  }
+
+  noteDeparture(grant: Grant): void {
+    if (!(grant instanceof HeldGrant)) return;
+    const { clock, gates } = this.#host;
+    const left = clock.monotonic();
+    (gates.find(grant.key) as EarGate | undefined)?.remaining.noteDeparture(costInPool(grant.cost));
+    grant.departedAt = left;
+    // Nobody knows how long the way over a new connection takes.
+    grant.isCold = left - this.#answeredAt > connectionsLast;
+    const bucket = grant.isCold ? this.#host.bucketOf(grant.key, left) : undefined;
+    if (bucket !== undefined) this.#host.correct(grant, { ...grant.receipt, moved: bucket.moved });
+  }
+
+  noteArrival(grant: Grant): void {
+    this.#answeredAt = this.#host.clock.monotonic();
+    if (!(grant instanceof HeldGrant)) return;
+    // From its slot on: a call that left late collides with later ones as one does that was long on its way.
+    const { monotonic, departedAt = monotonic, isCold } = grant;
+    if (isCold) this.#countLater(grant, wholeTicks(Math.min(this.#answeredAt - monotonic, longestOpening)));
+    else {
+      // What a user's hook does before the call leaves is no business of the network's.
+      const since = Math.max(monotonic, departedAt - grant.plan.lateness);
+      this.#host.setMargin(this.#spread.note(this.#answeredAt - since));
+    }
+  }
+
+  /** Counts a call so many ms later: it reached the server no later than that. Others whose slots were built on it are told. */
+  #countLater(grant: Grant, ms: number): void {
+    const { store, clock } = this.#host;
+    const { key } = grant;
+    const receipt = this.#host.receiptOf(grant);
+    if (ms <= 0 || receipt === undefined) return;
+    this.#host.correct(grant, goneLater(plainReceipt(receipt), ms));
+    void quietly(async () => {
+      const now = clock.monotonic();
+      const bucket = this.#host.bucketOf(key, now);
+      if (bucket === undefined) await store.postpone(key, receipt, ms);
+      else postpone(bucket, receipt, ms, wholeTicks(now));
+      this.#host.look(key);
+    });
+  }
+}
+
+/** Brings an ear to a throttle. */
+export const makeEar = (host: EarHost): Ear => new ServerEar(host);
+
+/** Runs a background operation; failures of the store reach `store-error`. */
+async function quietly(act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch {
+    // As above.
+  }
+}

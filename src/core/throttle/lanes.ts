@@ -1,0 +1,136 @@
+import type { Events } from '../base/events.ts';
+import { CallGrant, HeldGrant } from '../base/grant.ts';
+import type { Answer, LocalStore, StoreOperations } from '../base/store.ts';
+import { type Bucket, grantNow } from '../bucket/bucket.ts';
+import type { Plan } from '../limits/limit.ts';
+import { Gates } from '../line/gate.ts';
+import type { Lane } from '../line/lane.ts';
+import { LocalLane, type LocalLaneHost } from '../line/local-lane.ts';
+import type { SharedLaneHost, Sharing } from '../line/sharing.ts';
+import { type Clock, checkInstant, wholeTicks } from '../time/clock.ts';
+import type { Plans } from './plans.ts';
+
+/** A wall clock that moves by this much against the monotonic one was set, in ms. */
+const jump = 250;
+
+/** What the lanes of a throttle go by. */
+export interface LanesOptions {
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly plans: Plans;
+  readonly concurrency: number;
+  readonly maxQueue: number;
+}
+
+/**
+ * The lanes of a throttle's keys.
+ *
+ * Invariant: a key has a lane as long as it has a waiting call, one in flight or something reserved; all others but one are forgotten.
+ */
+export class Lanes implements LocalLaneHost, SharedLaneHost {
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly plans: Plans;
+  readonly concurrency: number;
+  readonly maxQueue: number;
+  readonly gates: Gates = new Gates(this);
+  readonly store: StoreOperations;
+  readonly #local: LocalStore | undefined;
+  readonly #sharing: Sharing | undefined;
+  readonly #lanes = new Map<string, Lane>();
+  /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
+  #spare: Lane | undefined;
+  #wallAhead: number;
+
+  /** @param sharing what the store brings if it is shared; without, it hands its buckets out */
+  constructor(options: LanesOptions, store: StoreOperations, sharing: Sharing | undefined) {
+    const { clock, events, plans, concurrency, maxQueue } = options;
+    this.clock = clock;
+    this.events = events;
+    this.plans = plans;
+    this.concurrency = concurrency;
+    this.maxQueue = maxQueue;
+    this.store = store;
+    this.#local = sharing === undefined ? (store as LocalStore) : undefined;
+    this.#sharing = sharing;
+    if (sharing !== undefined) this.gates.upgrade(sharing.gate);
+    this.#wallAhead = checkInstant('now', clock.now()) - checkInstant('monotonic', clock.monotonic());
+  }
+
+  plan(key: string): Plan {
+    return this.plans.of(key);
+  }
+
+  bucketOf(key: string, now: number): Bucket {
+    return (this.#local as LocalStore).bucket(key, this.plans.of(key), wholeTicks(checkInstant('monotonic', now)));
+  }
+
+  /** The bucket of a key, if the store hands its buckets out. */
+  bucketIn(key: string, now: number): Bucket | undefined {
+    return this.#local && this.bucketOf(key, now);
+  }
+
+  /** The lane of a key, if it has one. */
+  find(key: string): Lane | undefined {
+    return this.#lanes.get(key);
+  }
+
+  /** The lane of a key. */
+  of(key: string): Lane {
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = this.#sharing === undefined ? new LocalLane(key, this) : this.#sharing.lane(key, this);
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+
+  all(): Lane[] {
+    return [...this.#lanes.values()];
+  }
+
+  inFlight(key: string): number {
+    return this.#lanes.get(key)?.inFlight ?? 0;
+  }
+
+  /** Does what moves a bucket, so that the calls that wait for it see where it stands then; before they ask, if `isFirst`. */
+  async move(key: string, move: () => Answer<void>, isFirst: boolean = false): Promise<void> {
+    const lane = this.#lanes.get(key);
+    await (lane === undefined ? move() : lane.renew(move, isFirst));
+  }
+
+  /** Grants a call of cost 1 that may go at once, in as few steps as there are; undefined if it has to go the long way. */
+  grantNow(key: string, holdsPlace: boolean): CallGrant | undefined {
+    if (this.#local === undefined || typeof key !== 'string') return undefined;
+    const lane = this.#lanes.size > 0 ? this.#lanes.get(key) : undefined;
+    if (lane?.open === false) return undefined;
+    const { clock } = this;
+    const monotonic = clock.monotonic();
+    if (!this.gates.isEmpty && this.gates.find(key)?.isClear(monotonic, lane?.inFlight ?? 0) === false)
+      return undefined;
+    const now = wholeTicks(monotonic);
+    const bucket = this.#local.bucket(key, this.plans.of(key), now);
+    if (bucket.refunds !== undefined || !grantNow(bucket, now)) return undefined;
+    const { plan } = bucket;
+    const tats = bucket.tats.length === 1 ? (bucket.tats[0] as number) : bucket.tats.slice();
+    const grant = holdsPlace ? new HeldGrant(key, this, now, plan, tats) : new CallGrant(key, this, now, plan, tats);
+    if (holdsPlace) (lane ?? this.of(key)).holdPlace();
+    // Last: who hears of it may make another call.
+    if (this.events.wants('granted')) this.events.emit('granted', { key, cost: 1, wait: 0 });
+    return grant;
+  }
+
+  noteTime(): void {
+    const wallAhead = this.clock.now() - this.clock.monotonic();
+    const by = wallAhead - this.#wallAhead;
+    this.#wallAhead = wallAhead;
+    if (Math.abs(by) > jump && this.events.wants('clock-jump')) this.events.emit('clock-jump', { by: Math.round(by) });
+  }
+
+  retire(lane: Lane): void {
+    // A listener may have called for a new one while this one was on its way out.
+    if (this.#spare === lane || this.#lanes.get(lane.key) !== lane) return;
+    if (this.#spare?.idle) this.#lanes.delete(this.#spare.key);
+    this.#spare = lane;
+  }
+}

@@ -1,0 +1,28 @@
+import type { Standing } from '../base/store.ts';
+import { callsMargin } from '../limits/limit.ts';
+import type { Lanes } from './lanes.ts';
+import type { Status } from './throttle.ts';
+
+/** Tells where a key stands, of what its store says and its line knows. */
+export function statusOf(lanes: Lanes, key: string, standing: Standing): Status {
+  const { clock, gates, plans } = lanes;
+  const { limits, wait, pausedFor, pool } = standing;
+  const lane = lanes.find(key);
+  const now = clock.monotonic();
+  const instant = (monotonic: number) => clock.now() + Math.max(0, monotonic - now);
+  const paused = gates.pausedUntil(key);
+  const pausedUntil = Math.max(paused, now + pausedFor);
+  const nextDue = Math.max(lane?.nextDue ?? now + wait, paused);
+  const lastDue = lane?.lastDue(nextDue, standing, now);
+  return {
+    limits,
+    waiting: lane?.waiting ?? 0,
+    inFlight: lanes.inFlight(key),
+    nextAt: instant(nextDue),
+    eta: lastDue === undefined ? undefined : instant(lastDue),
+    pausedUntil: pausedUntil > now ? instant(pausedUntil) : undefined,
+    pool: pool && { remaining: pool.remaining, resetAt: instant(now + pool.resetAfter) },
+    margin: plans.margin === 'calls' ? callsMargin : plans.margin,
+    timer: clock.timerSource,
+  };
+}
