@@ -2,7 +2,7 @@ import { checkNumber, checkOptions, wrongType } from '../core/base/check.ts';
 import { report } from '../core/base/events.ts';
 import type { Grant } from '../core/base/grant.ts';
 import type { ServerSignal } from '../core/base/server-signal.ts';
-import type { AdapterLink } from '../core/throttle/adapter-link.ts';
+import type { AdapterLink } from './link.ts';
 import { type Dialect, readServerSignal, type ServerAnswer } from './server-signal.ts';
 
 /** What all adapters take about the answers of a server. `Call` is what the adapter knows of one call before it is sent. */

@@ -1,13 +1,12 @@
 import type { AxiosAdapter, AxiosInstance, AxiosResponse, InternalAxiosRequestConfig } from 'axios';
 import { checkMethods } from '../core/base/check.ts';
 import type { Grant } from '../core/base/grant.ts';
-import { makeEar } from '../core/listening/ear.ts';
-import { linkOf } from '../core/throttle/adapter-link.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { type Answered, hear, looksIntoBody } from './answer.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, looksAtCalls, termsBy, termsOf } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';
 import { isJson, parsed } from './json-body.ts';
+import { linkOf } from './link.ts';
 import { type Place, placeOf } from './place.ts';
 import { canBeSentAgain } from './request-snapshot.ts';
 
@@ -63,7 +62,7 @@ export function throttleAxios(
   const link = linkOf(throttle);
   checkMethods('instance', instance, ['request', 'getUri']);
   checkCallOptions(options);
-  link.attach(makeEar);
+  link.attach();
   const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
   const commonTerms = termsBy(options);

@@ -1,10 +1,9 @@
 import { wrongType } from '../core/base/check.ts';
-import { makeEar } from '../core/listening/ear.ts';
-import { linkOf } from '../core/throttle/adapter-link.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { hear, looksIntoBody } from './answer.ts';
 import { callInTurn, signalIn, streamsIn } from './call-in-turn.ts';
 import { type CallOptions, checkCallOptions, termsBy } from './call-options.ts';
+import { linkOf } from './link.ts';
 import type { Holding, MethodCall } from './method-call.ts';
 import { checkMethodNames, type MethodNames, methodsNamed } from './method-names.ts';
 import { throttledObject } from './throttled-object.ts';
@@ -74,7 +73,7 @@ export function throttleCalls<Target extends object>(
   if (typeof target !== 'function' && options.methods === undefined && options.lazy === undefined)
     wrongType('methods', 'given for an object: the paths of the methods to throttle', options.methods);
   const termsOf = termsBy(options);
-  link.attach(makeEar);
+  link.attach();
   // How long a call takes tells little of the network: most of it is the work of the SDK and the server.
   const line = { throttle, link, tellsOfNetwork: false };
 

@@ -1,10 +1,9 @@
 import { wrongType } from '../core/base/check.ts';
 import type { Grant } from '../core/base/grant.ts';
-import { makeEar } from '../core/listening/ear.ts';
-import { linkOf } from '../core/throttle/adapter-link.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
 import { isSignal, type Line, type Sendable, sendInTurn } from './in-turn.ts';
+import { linkOf } from './link.ts';
 import { type Place, placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest, membersOf, snapshot } from './request-snapshot.ts';
 import { discardResponse, hearResponse } from './response.ts';
@@ -46,7 +45,7 @@ export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions 
   checkCallOptions(options);
   const send = options.fetch ?? globalThis.fetch;
   if (typeof send !== 'function') wrongType('fetch', 'a function', send);
-  link.attach(makeEar);
+  link.attach();
   const sender = { throttle, link, options, send };
   const isLookedAt = looksAtCalls(options);
   const termsOf = termsBy(options);

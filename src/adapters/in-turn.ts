@@ -2,10 +2,10 @@ import { isThrottleError } from '../core/base/errors.ts';
 import type { Grant } from '../core/base/grant.ts';
 import { isPromise } from '../core/base/store.ts';
 import { ignoreAbort, onAbort, reasonOf } from '../core/line/abort-signals.ts';
-import type { AdapterLink } from '../core/throttle/adapter-link.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import type { CallTerms } from './call-options.ts';
 import { holdStream, isNodeStream } from './held-streams.ts';
+import type { AdapterLink } from './link.ts';
 
 /** Where calls wait. */
 export interface Line {
@@ -111,7 +111,11 @@ function enter(
 }
 
 /** Sends a call when its turn comes, and again as often as it may be when the server refuses it for its quota. */
-export async function sendInTurn<Answer>({ link, tellsOfNetwork = true }: Line, terms: Terms, call: Sendable<Answer>): Promise<Answer> {
+export async function sendInTurn<Answer>(
+  { link, tellsOfNetwork = true }: Line,
+  terms: Terms,
+  call: Sendable<Answer>,
+): Promise<Answer> {
   const { signal } = call;
   let refused: Answer | undefined;
   let left: Promise<Answer> | undefined;

@@ -1,9 +1,8 @@
 import { checkMethods } from '../core/base/check.ts';
-import { makeEar } from '../core/listening/ear.ts';
-import { linkOf } from '../core/throttle/adapter-link.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { type CallOptions, checkCallOptions } from './call-options.ts';
 import { CallInTurn, type HookState, type KyCall, KyLine, stateOf } from './ky-call.ts';
+import { linkOf } from './link.ts';
 import { discardResponse } from './response.ts';
 
 export type { KyCall } from './ky-call.ts';
@@ -66,7 +65,7 @@ export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, 
   const link = linkOf(throttle);
   checkMethods('instance', instance, ['extend']);
   checkCallOptions(options);
-  link.attach(makeEar);
+  link.attach();
   const ky = instance as unknown as Instance;
   const line = new KyLine({ throttle, link }, options);
   const own = withoutAnswerHooks(ky);
@@ -189,7 +188,7 @@ function standForCopy(response: Response): () => void {
 export function kyHooks(throttle: Throttle, options: KyHooksOptions = {}): KyHooks {
   const link = linkOf(throttle);
   checkCallOptions(options);
-  link.attach(makeEar);
+  link.attach();
   const line = new KyLine({ throttle, link }, options);
   /** Calls by their headers, the one object that is a call's own in both versions. */
   const calls = new WeakMap<Headers, CallInTurn>();

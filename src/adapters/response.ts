@@ -1,8 +1,8 @@
 import type { Grant } from '../core/base/grant.ts';
-import type { AdapterLink } from '../core/throttle/adapter-link.ts';
 import { type Answered, type AnswerOptions, hear, looksIntoBody } from './answer.ts';
 import { warnOfHiddenTiming } from './hidden-headers.ts';
 import { isJson, longestBody, parsedStream } from './json-body.ts';
+import type { AdapterLink } from './link.ts';
 
 /**
  * Hears what a Response says about the quota, and leaves it as it is.

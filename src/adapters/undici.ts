@@ -1,9 +1,8 @@
-import { makeEar } from '../core/listening/ear.ts';
-import { linkOf } from '../core/throttle/adapter-link.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { type Answered, hear, looksIntoBody, signalOf } from './answer.ts';
 import { type CallOptions, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
 import { sendInTurn } from './in-turn.ts';
+import { linkOf } from './link.ts';
 import { placeOf } from './place.ts';
 import type { Sifting } from './undici-attempt.ts';
 import { Exchange } from './undici-exchange.ts';
@@ -53,7 +52,7 @@ export function throttleInterceptor(
 ): <Own extends (...args: never) => boolean>(dispatch: Own) => Own {
   const link = linkOf(throttle);
   checkCallOptions(options);
-  link.attach(makeEar);
+  link.attach();
   const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
   const termsOf = termsBy(options);

@@ -1,5 +1,4 @@
 import 'fake-indexeddb/auto';
-import type { BucketStore } from 'sluice';
 import { indexedDbStore } from 'sluice/indexed-db';
 import { bucketStoreContract, ManualClock } from 'sluice/testing';
 import { describe, it } from 'vitest';

@@ -1,4 +1,3 @@
-import type { BucketStore } from 'sluice';
 import { bucketStoreContract, ManualClock } from 'sluice/testing';
 import { describe, it } from 'vitest';
 import { Browser } from './browser-model.ts';

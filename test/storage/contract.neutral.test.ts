@@ -1,4 +1,4 @@
-import { type BucketStore, keyValueStore, memoryStore } from 'sluice';
+import { keyValueStore, memoryStore } from 'sluice';
 import { bucketStoreContract, ManualClock, type StoreContractOptions } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
 import { planOf } from '../../src/core/limits/limit.ts';

@@ -74,6 +74,12 @@ export class Gate {
     return true;
   }
 
+  /** Whether a call that was granted may go: the gate may have closed meanwhile. A pause that is over ends. */
+  open(now: number, inFlight: number): boolean {
+    this.resume(now);
+    return this.opensAt(now, inFlight) <= now;
+  }
+
   /** Forgets all but limits: the key was reset. */
   reset(): void {
     this.resume(Infinity);

@@ -1,6 +1,6 @@
 import { CostExceedsBurstError, QueueFullError, type ThrottleError } from '../base/errors.ts';
 import { CallGrant, type Grant, HeldGrant } from '../base/grant.ts';
-import type { Answer, Receipt, Standing } from '../base/store.ts';
+import type { Answer, Receipt, Standing, StoreOperations, TakeAnswer, TakeRequest } from '../base/store.ts';
 import { type Cost, costIn } from '../limits/cost.ts';
 import type { Plan } from '../limits/limit.ts';
 import { tick } from '../time/clock.ts';
@@ -10,6 +10,7 @@ import { type NextCall, type RoomHost, type Waiter, WaitingRoom, type WaitReques
 
 /** What a lane needs of its throttle. */
 export interface LaneHost extends RoomHost {
+  readonly store: StoreOperations;
   readonly gates: Gates;
   /** The most calls of a key in flight. */
   readonly concurrency: number;
@@ -58,6 +59,9 @@ export abstract class Lane {
   /** Does what moves the bucket, so that the line asks anew afterwards; not before, if `isFirst`. */
   abstract renew(move: () => Answer<void>, isFirst?: boolean): Promise<void>;
 
+  /** Takes calls that do not wait, past those that do as long as that delays nobody. */
+  abstract take(request: TakeRequest): Answer<TakeAnswer>;
+
   /** Looks where its bucket stands by now: others have moved it. */
   abstract look(): void;
 
@@ -102,7 +106,7 @@ export abstract class Lane {
   }
 
   /** The cost of the call whose turn comes first, if it waits for its limits; undefined otherwise. */
-  get headCost(): Cost | undefined {
+  protected get headCost(): Cost | undefined {
     return this.nextDue === undefined ? undefined : this.room.first?.cost;
   }
 
@@ -208,6 +212,15 @@ export abstract class Lane {
   /** Rests until `until` or the first deadline; undefined if one has come. */
   protected rest(now: number, until: number): number | undefined {
     return this.rejectOverdue(now, now) ? undefined : Math.min(until, this.room.deadline);
+  }
+
+  /** Rests while a store operation that began at `askedAt` is in flight. */
+  protected restForAnswer(askedAt: number, now: number): number {
+    if (this.room.deadline === Infinity) return Infinity;
+    // Nobody knows yet who has to wait: a maxWait of 0 is worth an answer.
+    const inTime = askedAt + grace;
+    if (inTime <= now) this.rejectOverdue(now, now);
+    return Math.max(inTime, this.room.deadline);
   }
 
   /** Rejects those who should have gone by `instant`. Tells whether there were any. */

@@ -1,7 +1,6 @@
-import { CostExceedsBurstError } from '../base/errors.ts';
-import type { Answer } from '../base/store.ts';
+import type { Answer, TakeAnswer, TakeRequest } from '../base/store.ts';
 import { type Bucket, conformsAt, grantAt } from '../bucket/bucket.ts';
-import { exceededBy, receiptOf } from '../bucket/operations.ts';
+import { exceededBy, receiptOf, takeBeside } from '../bucket/operations.ts';
 import type { Plan } from '../limits/limit.ts';
 import { tick, wholeTicks } from '../time/clock.ts';
 import { grace, Lane, type LaneHost } from './lane.ts';
@@ -36,6 +35,13 @@ export class LocalLane extends Lane {
     if (this.#due === undefined) return undefined;
     const { plan, tats } = this.host.bucketOf(this.key, now);
     return { due: this.#due.at, cost: this.#due.waiter.cost, plan, tats };
+  }
+
+  override take(request: TakeRequest): Answer<TakeAnswer> {
+    const head = this.headCost;
+    if (head === undefined) return this.host.store.take(this.key, request);
+    const now = this.host.clock.monotonic();
+    return takeBeside(this.host.bucketOf(this.key, now), request, head, wholeTicks(now));
   }
 
   override async renew(move: () => Answer<void>): Promise<void> {
@@ -82,15 +88,13 @@ export class LocalLane extends Lane {
     const from = late > 0 ? wholeTicks(now - late) : nowInTicks;
     const at = conformsAt(bucket, head.cost, from, nowInTicks);
     if (at === Infinity) {
-      const { cost, burst, limitName } = exceededBy(bucket, head.cost);
-      throw new CostExceedsBurstError(this.key, cost, burst, limitName);
+      this.room.rejectExceeding(head, exceededBy(bucket, head.cost));
+      return undefined;
     }
     if (at > nowInTicks) {
       const due = now + Math.max(at - nowInTicks, tick);
       this.#due = { at: due, waiter: head };
-      if ((head.ends?.deadline ?? Infinity) >= due) return this.rest(now, due);
-      this.room.rejectTooLate(head, due);
-      return undefined;
+      return this.room.rejectIfLate(head, due) ? undefined : this.rest(now, due);
     }
     if (gate?.resume(now)) return undefined;
     this.#due = undefined;

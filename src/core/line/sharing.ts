@@ -7,9 +7,10 @@ import type { Lane, LaneHost } from './lane.ts';
 /** What to do when the store fails: throttle from a local bucket until it is back, or tell the caller. */
 export type OnStoreError = 'memory' | 'reject';
 
-/** What a lane of a shared store needs of its throttle. */
-export interface SharedLaneHost extends LaneHost {
-  readonly store: StoreOperations;
+/** What passing on the news of a store needs of its throttle. */
+export interface WatchHost extends LaneHost {
+  /** The lane of a key, if it has one. */
+  find(key: string): Lane | undefined;
 }
 
 /** What a shared store brings to the throttle that uses it. */
@@ -25,7 +26,9 @@ export interface Sharing {
     clock: Clock,
     events: Events,
   ): StoreOperations;
-  lane(key: string, host: SharedLaneHost): Lane;
+  lane(key: string, host: LaneHost): Lane;
+  /** Passes what the store says unasked to the lanes. Returns how to stop. */
+  watch(host: WatchHost): (() => void) | undefined;
   readonly gate: GateClass;
 }
 

@@ -1,6 +1,7 @@
-import { QueueFullError, WaitTooLongError } from '../base/errors.ts';
+import { CostExceedsBurstError, QueueFullError, WaitTooLongError } from '../base/errors.ts';
 import type { Events } from '../base/events.ts';
 import type { CallGrant } from '../base/grant.ts';
+import type { TakeAnswer } from '../base/store.ts';
 import { type Cost, costIn, sameCost } from '../limits/cost.ts';
 import { type Plan, type Rule, samePlan } from '../limits/limit.ts';
 import type { Clock } from '../time/clock.ts';
@@ -59,6 +60,9 @@ export interface NextCall {
   /** Per limit the tat before it, on the monotonic clock. */
   readonly tats: readonly number[];
 }
+
+/** Why a call can never go. */
+type Exceeded = NonNullable<TakeAnswer['exceeded']>;
 
 /** What a waiter's promise has not replaced yet. */
 const unset = () => {};
@@ -198,7 +202,19 @@ export class WaitingRoom {
     return some;
   }
 
-  /** Rejects a waiter that would go after its deadline. */
+  /** Rejects a waiter that would go after its deadline. Tells whether it did. */
+  rejectIfLate(waiter: Waiter, due: number): boolean {
+    const isLate = (waiter.ends?.deadline ?? Infinity) < due;
+    if (isLate) this.rejectTooLate(waiter, due);
+    return isLate;
+  }
+
+  /** Rejects a waiter that costs more than a limit ever lets go. */
+  rejectExceeding(waiter: Waiter, { cost, burst, limitName }: Exceeded): void {
+    this.reject(waiter, new CostExceedsBurstError(this.#key, cost, burst, limitName));
+  }
+
+  /** Rejects a waiter because of its deadline. */
   rejectTooLate(waiter: Waiter, due: number): void {
     const deadline = waiter.ends?.deadline ?? Infinity;
     this.reject(waiter, this.tooLong(due, deadline - waiter.since, waiter.since));

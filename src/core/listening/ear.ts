@@ -48,16 +48,6 @@ export interface EarHost {
   correct(grant: Grant, receipt: Receipt): void;
 }
 
-/** What an adapter tells a throttle of its calls. */
-export interface Ear {
-  /** Notes that a call leaves. */
-  noteDeparture(grant: Grant): void;
-  /** Notes that the first of the answer to a call that was seen to leave has come. */
-  noteArrival(grant: Grant): void;
-  /** Acts on what an answer said about the quota. See `AdapterLink.listen`. */
-  listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void;
-}
-
 /** Connections that were idle for longer than this are likely closed, in ms: Node's fetch keeps them for 4 seconds. */
 const connectionsLast = 3_000;
 
@@ -74,7 +64,7 @@ const learningPatience = 1_000;
  * Invariant: a refusal stops the key for everyone, what is left becomes a ceiling, and nothing that a server says lets more go than the
  * limits do.
  */
-export class ServerEar implements Ear {
+export class ServerEar {
   readonly #host: EarHost;
   readonly #spread = new Spread();
   readonly #learned = new LearnedLimits();
@@ -88,6 +78,7 @@ export class ServerEar implements Ear {
     host.setLearned((key) => this.#learned.of(key));
   }
 
+  /** Acts on what an answer said about the quota. See `AdapterLink.listen`. */
   listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void {
     const { events, clock, gates } = this.#host;
     if (events.wants('signal')) events.emit('signal', { key, signal });
@@ -135,6 +126,7 @@ export class ServerEar implements Ear {
     void quietly(() => this.#host.sync(key, said));
   }
 
+  /** Notes that a call leaves. */
   noteDeparture(grant: Grant): void {
     if (!(grant instanceof HeldGrant)) return;
     const { clock, gates } = this.#host;
@@ -147,6 +139,7 @@ export class ServerEar implements Ear {
     if (bucket !== undefined) this.#host.correct(grant, { ...grant.receipt, moved: bucket.moved });
   }
 
+  /** Notes that the first of the answer to a call that was seen to leave has come. */
   noteArrival(grant: Grant): void {
     this.#answeredAt = this.#host.clock.monotonic();
     if (!(grant instanceof HeldGrant)) return;
@@ -176,9 +169,6 @@ export class ServerEar implements Ear {
     });
   }
 }
-
-/** Brings an ear to a throttle. */
-export const makeEar = (host: EarHost): Ear => new ServerEar(host);
 
 /** Runs a background operation; failures of the store reach `store-error`. */
 async function quietly(act: () => Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Answer } from '../base/store.ts';
+import type { Answer, TakeAnswer } from '../base/store.ts';
 
 /** What is to move the bucket, and who waits for it. */
 interface Move {
@@ -24,6 +24,17 @@ export class Moves {
     this.#isFirst ||= isFirst;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ move, resolve, reject });
+    });
+  }
+
+  /**
+   * Takes calls before the line asks.
+   * @param goOn has the line make the moves
+   */
+  take(take: () => Answer<TakeAnswer>, goOn: () => void): Promise<TakeAnswer> {
+    return new Promise((resolve, reject) => {
+      this.add(async () => resolve(await take()), true).catch(reject);
+      goOn();
     });
   }
 

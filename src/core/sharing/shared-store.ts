@@ -3,10 +3,12 @@ import { GoAloneGate } from '../line/go-alone-gate.ts';
 import type { Sharing } from '../line/sharing.ts';
 import { GuardedStore } from './guarded-store.ts';
 import { SharedLane } from './shared-lane.ts';
+import { watch } from './watch.ts';
 
 const brought: Sharing = {
   guard: (...given) => new GuardedStore(...given),
   lane: (key, host) => new SharedLane(key, host),
+  watch,
   gate: GoAloneGate,
 };
 

@@ -1,50 +1,37 @@
 import { wrongType } from '../base/check.ts';
-import type { Grant } from '../base/grant.ts';
-import type { ServerSignal } from '../base/server-signal.ts';
-import type { Ear, EarHost } from '../listening/ear.ts';
-import type { Clock } from '../time/clock.ts';
+import type { CallGrant } from '../base/grant.ts';
+import type { Ceiling } from '../bucket/pool.ts';
+import type { Lanes } from './lanes.ts';
+import type { Reservations } from './reservations.ts';
 import type { Throttle, WaitOptions } from './throttle.ts';
 
 /** What a call may say about its wait. What is undefined counts as left out. */
 export type EnterOptions = { readonly [Name in keyof WaitOptions]: WaitOptions[Name] | undefined };
 
-/** What adapters need of a throttle beyond its public methods. */
-export interface AdapterLink {
-  readonly clock: Clock;
-  /** Brings the ear: calls go over a network from now on, and what servers say is acted on. The first one that is brought stays. */
-  attach(makeEar: (host: EarHost) => Ear): void;
+/** What a throttle shows its adapters: they make a link of it. */
+export interface Linked {
+  readonly lanes: Lanes;
+  readonly reservations: Reservations;
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
-  /**
-   * Waits for a call's turn and takes its place, as `run` does. The grant itself if the call may go at once.
-   * @throws what `wait` rejects with
-   */
-  enter(key: string, options: EnterOptions): Grant | Promise<Grant>;
-  /** Grants a call of cost 1 that may go at once, and takes its place; undefined if it has to go the long way of `enter`. */
-  enterNow(key: string): Grant | undefined;
-  /** Frees the place of a call that has ended. */
-  leave(grant: Grant): void;
-  /** Notes that a call leaves. */
-  noteDeparture(grant: Grant): void;
-  /** Notes that the first of the answer to a call that was seen to leave has come. */
-  noteArrival(grant: Grant): void;
-  /**
-   * Acts on what an answer said about the quota, before the place of its call is free again.
-   * @param leastPause how long to pause at least where the server refused and named no time, in ms
-   */
-  listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void;
+  isClosed(): boolean;
+  enter(key: string, options: EnterOptions): CallGrant | Promise<CallGrant>;
+  pause(key: string, ms: number): Promise<void>;
+  sync(key: string, said: Ceiling): Promise<void>;
+  /** The link, once there is an adapter. */
+  link?: unknown;
 }
 
 // A registered symbol works between two copies of the package too.
 const link = Symbol.for('sluice.adapter-link');
 
-/** Gives a throttle its link. */
-export function linkAdapters(throttle: Throttle, to: AdapterLink): void {
+/** Gives a throttle what its adapters need. */
+export function linkAdapters(throttle: Throttle, to: Linked): void {
   Object.defineProperty(throttle, link, { value: to });
 }
 
 /** @throws TypeError if `throttle` is not one that `createThrottle` made. */
-export function linkOf(throttle: Throttle): AdapterLink {
-  const found = (throttle as { [link]?: AdapterLink } | undefined)?.[link];
+export function linkedOf(throttle: Throttle): Linked {
+  const found = (throttle as { [link]?: Linked } | undefined)?.[link];
   return found ?? wrongType('throttle', 'a throttle that createThrottle made', throttle);
 }

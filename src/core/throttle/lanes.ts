@@ -6,7 +6,7 @@ import type { Plan } from '../limits/limit.ts';
 import { Gates } from '../line/gate.ts';
 import type { Lane } from '../line/lane.ts';
 import { LocalLane, type LocalLaneHost } from '../line/local-lane.ts';
-import type { SharedLaneHost, Sharing } from '../line/sharing.ts';
+import type { Sharing, WatchHost } from '../line/sharing.ts';
 import { type Clock, checkInstant, wholeTicks } from '../time/clock.ts';
 import type { Plans } from './plans.ts';
 
@@ -27,7 +27,7 @@ export interface LanesOptions {
  *
  * Invariant: a key has a lane as long as it has a waiting call, one in flight or something reserved; all others but one are forgotten.
  */
-export class Lanes implements LocalLaneHost, SharedLaneHost {
+export class Lanes implements LocalLaneHost, WatchHost {
   readonly clock: Clock;
   readonly events: Events;
   readonly plans: Plans;

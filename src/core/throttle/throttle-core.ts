@@ -1,28 +1,15 @@
-import { checkMethods, checkNumber, checkOptions, outOfRange, wrongType } from '../base/check.ts';
+import { checkNumber, checkOptions, outOfRange, wrongType } from '../base/check.ts';
 import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from '../base/errors.ts';
 import { Events, type ThrottleEvent, type ThrottleListener } from '../base/events.ts';
-import type { CallGrant, Grant } from '../base/grant.ts';
-import type {
-  Answer,
-  BucketStore,
-  LocalStore,
-  Receipt,
-  StoreNews,
-  StoreOperations,
-  TakeAnswer,
-  TakeRequest,
-} from '../base/store.ts';
-import { takeBeside } from '../bucket/operations.ts';
+import type { Grant } from '../base/grant.ts';
+import type { Answer, BucketStore, LocalStore, StoreOperations, TakeAnswer, TakeRequest } from '../base/store.ts';
 import type { Ceiling } from '../bucket/pool.ts';
-import { type Cost, checkCost, checkNames, isStrange } from '../limits/cost.ts';
 import { checkMargin, type Limit, planOf } from '../limits/limit.ts';
-import { reasonOf } from '../line/abort-signals.ts';
 import { sharingOf } from '../line/sharing.ts';
-import type { WaitRequest } from '../line/waiting-room.ts';
-import { type Clock, tick, wholeTicks } from '../time/clock.ts';
-import { type EnterOptions, linkAdapters } from './adapter-link.ts';
+import { type Clock, tick } from '../time/clock.ts';
+import { linkAdapters } from './adapter-link.ts';
+import { checkTrueCost, Entrance } from './entrance.ts';
 import { Lanes } from './lanes.ts';
-import { type Linked, ThrottleLink } from './link.ts';
 import { Plans } from './plans.ts';
 import { CancellableReservation } from './reservation.ts';
 import { Reservations } from './reservations.ts';
@@ -49,20 +36,15 @@ const defaultMaxPause = 65 * 60_000;
 /** How often `allow` asks again whose answer came so late that the call could go by then. */
 const mostAsks = 3;
 
-const signalMethods = ['addEventListener', 'removeEventListener'];
-
 /** The throttle: it checks what it is given and passes it to the lanes and the store. */
 export class ThrottleCore implements Throttle {
   readonly #lanes: Lanes;
   readonly #reservations: Reservations;
   /** The buckets of this process: those of the store, or of what stands in for it. */
   readonly #local: LocalStore;
-  readonly #maxWait: number;
   readonly #maxPause: number;
-  /** What a call without options asks of its lane. */
-  readonly #plainWait: WaitRequest;
   readonly #unwatch: (() => void) | undefined;
-  #closed: ThrottleError | undefined;
+  readonly #entrance: Entrance;
 
   /** @param local the store that stands in while `options.store` is away */
   constructor(options: ThrottleOptions, clock: Clock, store: BucketStore, local: LocalStore) {
@@ -71,8 +53,7 @@ export class ThrottleCore implements Throttle {
     const events = new Events();
     checkNumber('concurrency', concurrency, { from: 1, whole: true, infinite: true });
     checkNumber('maxQueue', maxQueue, { from: 0, whole: true, infinite: true });
-    this.#maxWait = checkNumber('maxWait', maxWait, { from: 0, infinite: true });
-    this.#plainWait = { cost: 1, priority: 0, maxWait, signal: undefined, holdsPlace: false };
+    checkNumber('maxWait', maxWait, { from: 0, infinite: true });
     this.#maxPause = checkNumber('maxPause', maxPause, { from: 0, infinite: true });
     if (onStoreError !== 'memory' && onStoreError !== 'reject')
       outOfRange('onStoreError', "'memory' or 'reject'", onStoreError);
@@ -81,19 +62,18 @@ export class ThrottleCore implements Throttle {
     this.#local = store.bucket === undefined ? local : (store as LocalStore);
     const guarded = sharing?.guard(store, local, onStoreError, clock, events) ?? store;
     this.#lanes = new Lanes({ clock, events, plans, concurrency, maxQueue }, guarded, sharing);
+    this.#entrance = new Entrance(this.#lanes, maxWait);
     this.#reservations = new Reservations(this.#lanes);
-    this.#unwatch = guarded.watch?.((news) => this.#hear(news));
-    const isClosed = () => this.#closed !== undefined;
-    const link: Linked = {
+    this.#unwatch = sharing?.watch(this.#lanes);
+    linkAdapters(this, {
+      lanes: this.#lanes,
+      reservations: this.#reservations,
       maxPause: this.#maxPause,
-      get isClosed() {
-        return isClosed();
-      },
-      enter: (key, options) => this.#enter(key, options, true),
+      isClosed: () => this.#entrance.closed !== undefined,
+      enter: (key, options) => this.#entrance.enter(key, options, true),
       pause: (key, ms) => this.#pause(key, ms),
       sync: (key, said) => this.#sync(key, said),
-    };
-    linkAdapters(this, new ThrottleLink(this.#lanes, this.#reservations, link));
+    });
   }
 
   get #clock(): Clock {
@@ -113,12 +93,12 @@ export class ThrottleCore implements Throttle {
   }
 
   async allow(key: string = defaultKey, options: CostOptions = {}): Promise<Decision> {
-    const cost = this.#check(key, options);
-    if (this.#mayBeWrong(key, cost)) await this.#checkNames(key, cost);
+    const cost = this.#entrance.check(key, options);
+    if (this.#entrance.mayBeWrong(key, cost)) await this.#entrance.checkNames(key, cost);
     const request = { plan: this.#plans.of(key), costs: [cost], ahead: 0, report: true };
-    let answer = await this.#takeBeside(key, request);
+    let answer = await this.#take(key, request);
     for (let ask = 1; ask < mostAsks && answer.granted.length === 0 && answer.wait <= 0; ask++)
-      answer = await this.#takeBeside(key, request);
+      answer = await this.#take(key, request);
     const { granted, wait, limits = [], exceeded } = answer;
     if (exceeded !== undefined) throw new CostExceedsBurstError(key, exceeded.cost, exceeded.burst, exceeded.limitName);
     const [receipt] = granted;
@@ -135,26 +115,15 @@ export class ThrottleCore implements Throttle {
     return { allowed: true, wait, limits };
   }
 
-  /** Takes calls that do not wait, past those that do as long as that delays nobody. */
-  #takeBeside(key: string, request: TakeRequest): Answer<TakeAnswer> {
-    const lane = this.#lanes.find(key);
-    const head = lane?.headCost;
-    if (lane === undefined || head === undefined) return this.#store.take(key, request);
-    const now = this.#clock.monotonic();
-    const bucket = this.#lanes.bucketIn(key, now);
-    if (bucket !== undefined) return takeBeside(bucket, request, head, wholeTicks(now));
-    // What passes a limit by may go before the slot that the line holds, which goes back for that long.
-    if (typeof request.costs[0] !== 'object') return this.#store.take(key, request);
-    return new Promise((resolve, reject) => {
-      const take = async () => resolve(await this.#store.take(key, request));
-      lane.renew(take, true).catch(reject);
-    });
+  /** Takes calls that do not wait. */
+  #take(key: string, request: TakeRequest): Answer<TakeAnswer> {
+    return this.#lanes.find(key)?.take(request) ?? this.#store.take(key, request);
   }
 
   async reserve(key: string = defaultKey, options: ReserveOptions = {}): Promise<Reservation> {
-    const cost = this.#check(key, options);
-    const maxWait = this.#checkMaxWait(options);
-    if (this.#mayBeWrong(key, cost)) await this.#checkNames(key, cost);
+    const cost = this.#entrance.check(key, options);
+    const maxWait = this.#entrance.maxWaitOf(options);
+    if (this.#entrance.mayBeWrong(key, cost)) await this.#entrance.checkNames(key, cost);
     const request = { plan: this.#plans.of(key), costs: [cost], ahead: maxWait, fixed: true };
     const { granted, reserved, wait, exceeded } = await this.#store.take(key, request);
     if (exceeded !== undefined) throw new CostExceedsBurstError(key, exceeded.cost, exceeded.burst, exceeded.limitName);
@@ -166,9 +135,9 @@ export class ThrottleCore implements Throttle {
   wait(key: string = defaultKey, options?: WaitOptions): Promise<Grant> {
     try {
       this.#plans.keepForCalls();
-      const isPlain = options === undefined && this.#closed === undefined;
+      const isPlain = options === undefined && this.#entrance.closed === undefined;
       const grant = isPlain ? this.#lanes.grantNow(key, false) : undefined;
-      return Promise.resolve(grant ?? this.#enter(key, options, false));
+      return Promise.resolve(grant ?? this.#entrance.enter(key, options, false));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -181,7 +150,7 @@ export class ThrottleCore implements Throttle {
     if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
     const { key = defaultKey } = options;
     this.#plans.keepForCalls();
-    const grant = await this.#enter(key, options, true);
+    const grant = await this.#entrance.enter(key, options, true);
     let result: T;
     try {
       result = await task(grant);
@@ -195,14 +164,14 @@ export class ThrottleCore implements Throttle {
   }
 
   async pause(key: string, until: number): Promise<void> {
-    this.#checkKey(key);
+    this.#entrance.checkKey(key);
     checkNumber('until', until, {});
     const ms = Math.min(until - this.#clock.now(), this.#maxPause);
     if (ms > 0) await this.#pause(key, ms);
   }
 
   async sync(key: string, said: SyncOptions): Promise<void> {
-    this.#checkKey(key);
+    this.#entrance.checkKey(key);
     checkOptions('said', said);
     const remaining = checkNumber('remaining', said.remaining, { from: 0 });
     const ms = Math.min(checkNumber('resetAt', said.resetAt, {}) - this.#clock.now(), this.#maxPause);
@@ -212,14 +181,14 @@ export class ThrottleCore implements Throttle {
   }
 
   async status(key: string = defaultKey): Promise<Status> {
-    this.#checkKey(key);
+    this.#entrance.checkKey(key);
     this.#lanes.noteTime();
     const lane = this.#lanes.find(key);
     return statusOf(this.#lanes, key, await this.#store.peek(key, this.#plans.of(key), lane?.reservation));
   }
 
   async settle(grant: Grant, options: SettleOptions): Promise<void> {
-    this.#checkOpen();
+    this.#entrance.checkOpen();
     const reservations = this.#reservations;
     const receipt = reservations.receiptOf(grant);
     if (receipt === undefined) wrongType('grant', 'a grant or a reservation of this throttle', grant);
@@ -236,13 +205,13 @@ export class ThrottleCore implements Throttle {
   }
 
   async setLimits(key: string, limits: Limit | readonly Limit[] | undefined): Promise<void> {
-    this.#checkKey(key);
+    this.#entrance.checkKey(key);
     const own = limits === undefined ? undefined : planOf(limits, 0).limits;
     await this.#lanes.move(key, () => this.#store.override(key, own, this.#plans.of(key)));
   }
 
   async configure(options: ConfigureOptions): Promise<void> {
-    this.#checkOpen();
+    this.#entrance.checkOpen();
     checkOptions('options', options);
     const before = this.#plans.replace(options.limits, this.#clock.monotonic());
     this.#local.adapt(before, (key) => this.#plans.of(key));
@@ -250,7 +219,7 @@ export class ThrottleCore implements Throttle {
   }
 
   async reset(key: string): Promise<void> {
-    this.#checkKey(key);
+    this.#entrance.checkKey(key);
     this.#lanes.gates.find(key)?.reset();
     await this.#store.reset(key);
     this.#lanes.find(key)?.restart();
@@ -261,9 +230,9 @@ export class ThrottleCore implements Throttle {
   }
 
   async close(): Promise<void> {
-    if (this.#closed !== undefined) return;
+    if (this.#entrance.closed !== undefined) return;
     const closed = new ThrottleError('The throttle is closed.');
-    this.#closed = closed;
+    this.#entrance.closed = closed;
     await Promise.all(this.#lanes.all().map((lane) => lane.close(closed)));
     await this.#reservations.cancelAll();
     this.#unwatch?.();
@@ -288,88 +257,4 @@ export class ThrottleCore implements Throttle {
     // A line that asked before would send more than there is.
     return this.#lanes.move(key, () => this.#store.sync(key, left(), this.#plans.of(key)), true);
   }
-
-  #hear({ key, trouble: error }: StoreNews): void {
-    if (error === undefined) this.#lookAgain(key).catch(() => {});
-    else if (this.#events.wants('store-error')) this.#events.emit('store-error', { key, error, fallback: false });
-  }
-
-  /** Finds out what others did to a key: its pause may be over before its time, or its line be free to go. */
-  async #lookAgain(key: string): Promise<void> {
-    const gate = this.#lanes.gates.find(key);
-    const until = gate?.pausedUntil ?? -Infinity;
-    if (until > this.#clock.monotonic()) {
-      const { pausedFor } = await this.#store.peek(key, this.#plans.of(key));
-      if (pausedFor === 0 && gate?.pausedUntil === until) gate.resume(Infinity);
-    }
-    this.#lanes.find(key)?.look();
-  }
-
-  /**
-   * Lets a call go at once or puts it into its lane. No async function: its promise would double what a waiting call takes.
-   * @param holdsPlace whether the call is in flight from its grant until it leaves
-   */
-  #enter(key: string, options: EnterOptions | undefined, holdsPlace: boolean): CallGrant | Promise<CallGrant> {
-    if (options === undefined) {
-      this.#checkKey(key);
-      return this.#lanes.of(key).wait(this.#plainWait);
-    }
-    const cost = this.#check(key, options);
-    const maxWait = this.#checkMaxWait(options);
-    const { priority = 0, signal } = options;
-    checkNumber('priority', priority, {});
-    if (signal !== undefined) {
-      checkMethods('signal', signal, signalMethods);
-      if (signal.aborted) throw reasonOf(signal);
-    }
-    const granted = cost === 1 ? this.#lanes.grantNow(key, holdsPlace) : undefined;
-    if (granted !== undefined) return granted;
-    const request = { cost, priority, maxWait, signal, holdsPlace };
-    return this.#mayBeWrong(key, cost) ? this.#join(key, request) : this.#lanes.of(key).wait(request);
-  }
-
-  /** Puts a call into its lane once the names in its cost are known to be right. */
-  async #join(key: string, request: WaitRequest): Promise<CallGrant> {
-    await this.#checkNames(key, request.cost);
-    this.#checkOpen();
-    if (request.signal?.aborted) throw reasonOf(request.signal);
-    return this.#lanes.of(key).wait(request);
-  }
-
-  /** Checks what every call has, and returns its cost. */
-  #check(key: string, options: Pick<EnterOptions, 'cost'>): Cost {
-    this.#checkKey(key);
-    checkOptions('options', options);
-    return options.cost === undefined ? 1 : checkCost(options.cost);
-  }
-
-  /** Whether a cost names a limit that the key has not, unless it has limits of its own. */
-  #mayBeWrong(key: string, cost: Cost): boolean {
-    return typeof cost === 'object' && this.#plans.areFixed && isStrange(cost, this.#plans.of(key));
-  }
-
-  /** Checks the names in a cost against the limits that the store holds the key to. */
-  async #checkNames(key: string, cost: Cost): Promise<void> {
-    checkNames(cost, (await this.#store.peek(key, this.#plans.of(key))).plan);
-  }
-
-  #checkMaxWait({ maxWait }: Pick<EnterOptions, 'maxWait'>): number {
-    return maxWait === undefined ? this.#maxWait : checkNumber('maxWait', maxWait, { from: 0, infinite: true });
-  }
-
-  #checkKey(key: string): void {
-    this.#checkOpen();
-    if (typeof key !== 'string') wrongType('key', 'a string', key);
-  }
-
-  #checkOpen(): void {
-    if (this.#closed !== undefined) throw this.#closed;
-  }
-}
-
-/** Checks the cost that a call turned out to have. */
-function checkTrueCost(cost: Cost, { plan }: Receipt): Cost {
-  const checked = checkCost(cost);
-  checkNames(checked, plan);
-  return checked;
 }

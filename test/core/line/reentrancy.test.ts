@@ -1,8 +1,7 @@
 import { createThrottle, type Grant, memoryStore } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
-import { makeEar } from '../../../src/core/listening/ear.ts';
-import { linkOf } from '../../../src/core/throttle/adapter-link.ts';
+import { linkOf } from '../../../src/adapters/link.ts';
 import { slowStore } from '../sharing/slow-store.ts';
 import { outcomeOf } from './outcome.ts';
 
@@ -105,7 +104,7 @@ test('after a refusal that came and passed while the store was asked for several
   const { store } = slowStore(memoryStore({ clock }), clock, () => 50);
   const throttle = createThrottle({ limits: { rate: 1, interval: 1, burst: 9 }, clock, store, margin: 0 });
   const link = linkOf(throttle);
-  link.attach(makeEar);
+  link.attach();
   const enter = () => outcomeOf(Promise.resolve(link.enter('key', {})), clock);
   const first = enter();
   await clock.advance(50);

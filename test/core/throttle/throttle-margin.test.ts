@@ -1,7 +1,7 @@
 import { createThrottle, memoryStore, type ThrottleOptions, throttleFetch } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
-import { linkOf } from '../../../src/core/throttle/adapter-link.ts';
+import { linkOf } from '../../../src/adapters/link.ts';
 import { outcomeOf } from '../line/outcome.ts';
 import { slowStore } from '../sharing/slow-store.ts';
 

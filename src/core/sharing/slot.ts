@@ -1,0 +1,62 @@
+import type { Receipt, Standing } from '../base/store.ts';
+import { asMoved, spacingOf } from '../bucket/operations.ts';
+import { costInPool } from '../bucket/pool.ts';
+import type { NextCall, Waiter } from '../line/waiting-room.ts';
+
+/** When the next call goes. */
+export interface Slot {
+  /** The reservation, which is for whoever is at the head when it comes; undefined if the lane asks when it wakes. */
+  readonly receipt: Receipt | undefined;
+  /** When it comes, on the monotonic clock. */
+  readonly due: number;
+  /** The waiter it was asked for; undefined if others have come before it since. */
+  readonly owner: Waiter | undefined;
+}
+
+/** What is known of the next call; undefined if it is not reserved. */
+export function nextCallOn({ due, receipt }: Slot): NextCall | undefined {
+  if (receipt === undefined) return undefined;
+  const { plan, cost, slot, before = receipt.after } = receipt;
+  return { due, cost, plan, tats: before.map((tat) => due + tat - slot) };
+}
+
+/** The slot, as much later as it has become. */
+export function slotAsMoved(slot: Slot, standing: Standing): Slot {
+  const { receipt } = slot;
+  const later = receipt && asMoved(receipt, standing);
+  if (receipt === undefined || later === undefined) return slot;
+  return { ...slot, receipt: later, due: slot.due + later.slot - receipt.slot };
+}
+
+/**
+ * Whether a new call could go before a slot: the bucket was reset, or another's call cost less.
+ * @param at when a new call of cost 1 could go, on the monotonic clock
+ */
+export function comesTooLate({ receipt, due }: Slot, at: number): boolean {
+  return receipt !== undefined && costInPool(receipt.cost) <= 1 && due - at > 1;
+}
+
+/**
+ * How late a lane wakes for its slots.
+ *
+ * Invariant: a lane that woke too late for its slot to be of use reserves none until it wakes sooner; it asks when it wakes.
+ */
+export class Wakes {
+  /** How far apart slots were, in ms, when it woke too late; undefined otherwise. */
+  #missedSpacing: number | undefined;
+
+  /** Whether the lane reserves slots. */
+  get reserves(): boolean {
+    return this.#missedSpacing === undefined;
+  }
+
+  /**
+   * Notes a wake.
+   * @param late how late it was, in ms
+   * @param lateness how late a call may leave after its slot, in ms
+   */
+  note(late: number, receipt: Receipt | undefined, lateness: number): void {
+    const spacing = receipt === undefined ? this.#missedSpacing : spacingOf(receipt);
+    this.#missedSpacing = spacing !== undefined && late >= spacing && late > lateness ? spacing : undefined;
+  }
+}

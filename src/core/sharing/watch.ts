@@ -1,0 +1,23 @@
+import type { StoreNews } from '../base/store.ts';
+import type { WatchHost } from '../line/sharing.ts';
+
+/** Passes what a store says unasked to the lanes. Returns how to stop. */
+export function watch(host: WatchHost): (() => void) | undefined {
+  const { events, store } = host;
+  return store.watch?.(({ key, trouble: error }: StoreNews) => {
+    if (error === undefined) lookAgain(host, key).catch(() => {});
+    else if (events.wants('store-error')) events.emit('store-error', { key, error, fallback: false });
+  });
+}
+
+/** Finds out what others did to a key: its pause may be over before its time, or its line be free to go. */
+async function lookAgain(host: WatchHost, key: string): Promise<void> {
+  const { clock, gates, store } = host;
+  const gate = gates.find(key);
+  const until = gate?.pausedUntil ?? -Infinity;
+  if (until > clock.monotonic()) {
+    const { pausedFor } = await store.peek(key, host.plan(key));
+    if (pausedFor === 0 && gate?.pausedUntil === until) gate.resume(Infinity);
+  }
+  host.find(key)?.look();
+}

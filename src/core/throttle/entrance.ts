@@ -1,0 +1,102 @@
+import { checkMethods, checkNumber, checkOptions, wrongType } from '../base/check.ts';
+import type { ThrottleError } from '../base/errors.ts';
+import type { CallGrant } from '../base/grant.ts';
+import type { Receipt } from '../base/store.ts';
+import { type Cost, checkCost, checkNames, isStrange } from '../limits/cost.ts';
+import { reasonOf } from '../line/abort-signals.ts';
+import type { WaitRequest } from '../line/waiting-room.ts';
+import type { EnterOptions } from './adapter-link.ts';
+import type { Lanes } from './lanes.ts';
+
+const signalMethods = ['addEventListener', 'removeEventListener'];
+
+/**
+ * Checks what calls ask for, and lets them in: at once or into their lanes.
+ *
+ * Invariant: what is wrong with a call is said before anything is taken, and once closed nobody comes in.
+ */
+export class Entrance {
+  readonly #lanes: Lanes;
+  readonly #maxWait: number;
+  /** What a call without options asks of its lane. */
+  readonly #plainWait: WaitRequest;
+  /** Why nobody comes in any more; undefined while it is open. */
+  closed: ThrottleError | undefined;
+
+  /** @param maxWait the longest a call may wait that does not say so itself, in ms */
+  constructor(lanes: Lanes, maxWait: number) {
+    this.#lanes = lanes;
+    this.#maxWait = maxWait;
+    this.#plainWait = { cost: 1, priority: 0, maxWait, signal: undefined, holdsPlace: false };
+  }
+
+  /**
+   * Lets a call go at once or puts it into its lane. No async function: its promise would double what a waiting call takes.
+   * @param holdsPlace whether the call is in flight from its grant until it leaves
+   */
+  enter(key: string, options: EnterOptions | undefined, holdsPlace: boolean): CallGrant | Promise<CallGrant> {
+    if (options === undefined) {
+      this.checkKey(key);
+      return this.#lanes.of(key).wait(this.#plainWait);
+    }
+    const cost = this.check(key, options);
+    const maxWait = this.maxWaitOf(options);
+    const { priority = 0, signal } = options;
+    checkNumber('priority', priority, {});
+    if (signal !== undefined) {
+      checkMethods('signal', signal, signalMethods);
+      if (signal.aborted) throw reasonOf(signal);
+    }
+    const granted = cost === 1 ? this.#lanes.grantNow(key, holdsPlace) : undefined;
+    if (granted !== undefined) return granted;
+    const request = { cost, priority, maxWait, signal, holdsPlace };
+    return this.mayBeWrong(key, cost) ? this.#join(key, request) : this.#lanes.of(key).wait(request);
+  }
+
+  /** Puts a call into its lane once the names in its cost are known to be right. */
+  async #join(key: string, request: WaitRequest): Promise<CallGrant> {
+    await this.checkNames(key, request.cost);
+    this.checkOpen();
+    if (request.signal?.aborted) throw reasonOf(request.signal);
+    return this.#lanes.of(key).wait(request);
+  }
+
+  /** Checks what every call has, and returns its cost. */
+  check(key: string, options: Pick<EnterOptions, 'cost'>): Cost {
+    this.checkKey(key);
+    checkOptions('options', options);
+    return options.cost === undefined ? 1 : checkCost(options.cost);
+  }
+
+  /** Whether a cost names a limit that the key has not, unless it has limits of its own. */
+  mayBeWrong(key: string, cost: Cost): boolean {
+    return typeof cost === 'object' && this.#lanes.plans.areFixed && isStrange(cost, this.#lanes.plans.of(key));
+  }
+
+  /** Checks the names in a cost against the limits that the store holds the key to. */
+  async checkNames(key: string, cost: Cost): Promise<void> {
+    checkNames(cost, (await this.#lanes.store.peek(key, this.#lanes.plans.of(key))).plan);
+  }
+
+  /** The longest that a call may wait, in ms. */
+  maxWaitOf({ maxWait }: Pick<EnterOptions, 'maxWait'>): number {
+    return maxWait === undefined ? this.#maxWait : checkNumber('maxWait', maxWait, { from: 0, infinite: true });
+  }
+
+  /** Checks the key of a call that comes while it is open. */
+  checkKey(key: string): void {
+    this.checkOpen();
+    if (typeof key !== 'string') wrongType('key', 'a string', key);
+  }
+
+  checkOpen(): void {
+    if (this.closed !== undefined) throw this.closed;
+  }
+}
+
+/** Checks the cost that a call turned out to have. */
+export function checkTrueCost(cost: Cost, { plan }: Receipt): Cost {
+  const checked = checkCost(cost);
+  checkNames(checked, plan);
+  return checked;
+}
