@@ -32,6 +32,8 @@ export interface AdapterLink {
    * @param leastPause how long to pause at least where the server refused and named no time, in ms
    */
   listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void;
+  /** Tells the listeners of `warning`. */
+  warn(key: string, message: string): void;
 }
 
 // A registered symbol works between two copies of the package too.

@@ -118,6 +118,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
         this.#listening.listen(key, (grant as HeldGrant).departedAt ?? clock.monotonic(), signal, leastPause);
         if (!signal.throttled) this.#lanes.get(key)?.endProbe(grant);
       },
+      warn: (key, message) => this.events.emit('warning', { key, message }),
       noteDeparture: (grant) => this.#noteDeparture(grant),
       noteArrival: (grant) => this.#noteArrival(grant),
     });
