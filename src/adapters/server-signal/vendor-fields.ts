@@ -37,8 +37,11 @@ export function meaningsOf(field: string, text: string): readonly (readonly [Fie
   if (resource !== undefined) return [[{ field: 'remaining', policyName: resource }, text]];
   const policyName = zendesk.exec(field)?.[1];
   if (policyName !== undefined) {
-    const parts = Object.fromEntries(text.split(';').map((part) => part.trim().split('=')));
-    return zendeskParts.map(([word, field]) => [{ field, policyName }, String(own(parts, word) ?? '')]);
+    const parts = new Map(text.split(';').map((part) => part.trim().split('=') as [string, string | undefined]));
+    return zendeskParts.flatMap(([word, field]) => {
+      const number = parts.get(word);
+      return number === undefined ? [] : [[{ field, policyName }, number] as const];
+    });
   }
   return field === usageField ? usagesIn(text) : undefined;
 }
