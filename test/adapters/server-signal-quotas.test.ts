@@ -90,6 +90,13 @@ describe('the X-RateLimit families', () => {
       { limit: 10, window: s, policyName: 'per-ip' },
     ],
     [
+      'the first number of a list with policies',
+      { 'X-RateLimit-Limit': '100, 10;w=1, 100;w=60', 'X-RateLimit-Remaining': '9' },
+      { limit: 100, remaining: 9, window: 60 * s },
+    ],
+    ['a window behind what is left', { 'RateLimit-Remaining': '9;w=60' }, { remaining: 9, window: 60 * s }],
+    ['a parameter behind a reset', { 'RateLimit-Reset': '41;w=60' }, { resetAt: now + 41 * s }],
+    [
       'policies of their own',
       { 'RateLimit-Limit': '100', 'RateLimit-Remaining': '9', 'RateLimit-Policy': '100;w=60, 5000;w=3600' },
       { limit: 100, remaining: 9, window: 60 * s },
@@ -185,6 +192,11 @@ describe('fields of vendors', () => {
       { remaining: 50, resetAt: now + 30 * s, policyName: 'default' },
     ],
   ])('are read: %s', (_, headers, expected) => expect(binding(headers)).toEqual(expected));
+
+  it('tell of a quota for each vendor', () => {
+    const headers = { 'X-HubSpot-RateLimit-Max': '5', 'X-Shopify-Shop-Api-Call-Limit': '32/40' };
+    expect(bucketsOf(headers)).toEqual([{ limit: 5 }, { limit: 40, remaining: 8 }]);
+  });
 });
 
 describe('RateLimit', () => {

@@ -209,6 +209,7 @@ describe('a dialect that looks into bodies', () => {
     );
     expect(attach(JSON.parse(JSON.stringify(shopify().dialect)))).toThrow('completeDialect');
     expect(attach(completeDialect({ refusals }))).not.toThrow();
+    expect(() => completeDialect(null as never)).toThrow('Expected `dialect` to be an object, got `null`.');
   });
 
   it.each<[string, (dialect: Dialect) => Dialect]>([

@@ -128,6 +128,17 @@ describe('a date', () => {
     ['Thu Jan  1 00:00:30', undefined],
   ])('%j is so far ahead: %j', (text, ms) => expect(ahead(text)).toBe(ms));
 
+  it.each(['Thu Jan  1 00:00:30 2026', '2026-01-01 00:00:30'])('without a zone is in UTC: %s', (text) => {
+    const { TZ } = process.env;
+    process.env.TZ = 'America/New_York';
+    try {
+      expect(ahead(text)).toBe(30 * s);
+    } finally {
+      if (TZ === undefined) delete process.env.TZ;
+      else process.env.TZ = TZ;
+    }
+  });
+
   it('of two digits below 50 is of this century', () => {
     expect(ahead('Sunday, 06-Nov-94 08:49:37 GMT', {}, Date.UTC(1994, 10, 6, 8, 49))).toBe(37 * s);
     expect(ahead('Thursday, 01-Jan-26 00:00:30 GMT')).toBe(30 * s);

@@ -195,6 +195,12 @@ describe('headers', () => {
     expect(readServerSignal(undefined as never)).toEqual({ throttled: false, buckets: [], ignored: [] });
   });
 
+  it('are read up to the 64th that is about quotas', () => {
+    const quotas = (count: number) => Array.from({ length: count }, (_, index) => [`x-ratelimit-limit-a${index}`, '5']);
+    expect(read(429, [...quotas(63), ['retry-after', '5']]).retryAt).toBe(now + 5 * s);
+    expect(read(429, [...quotas(64), ['retry-after', '5']]).retryAt).toBeUndefined();
+  });
+
   it('give a quota no more than 32 names', () => {
     const headers = Object.fromEntries(Array.from({ length: 99 }, (_, index) => [`x-ratelimit-limit-a${index}`, '5']));
     expect(read(200, headers).buckets).toHaveLength(32);

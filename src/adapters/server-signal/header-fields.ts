@@ -10,7 +10,7 @@ const mostFields = 1_024;
 const mostRepeats = 32;
 
 /** More fields about quotas than these are skipped. */
-const mostKept = 192;
+const mostKept = 64;
 
 /**
  * Takes the fields that tell about quotas out of whatever holds headers. No generator: every answer is read here, and a generator
