@@ -111,6 +111,9 @@ describe('what a strict reader would read otherwise', () => {
       { RateLimit: '"a";r=1;x=1234567890123.5' },
       { policyName: 'a', remaining: 1 },
     ],
+    ['a list of counts with an error', 'is ignored, as IETF fields are', { 'x-ratelimit-remaining': '5,' }, {}],
+    ['a blank before a semicolon', 'is such an error', { 'x-ratelimit-limit': '5 ;w=60' }, {}],
+    ['a unit that is no name', 'is no unit', { 'ratelimit-policy': '"a";q=5;qu=7' }, { policyName: 'a', limit: 5 }],
     ['an empty part of a dictionary', 'leaves the others', { RateLimit: 'limit=100, remaining=' }, { limit: 100 }],
   ])('%s %s', (_name, _reason, headers, expected) => {
     const { throttled, buckets, ignored, ...signal } = readServerSignal({ status: 200, headers, now });
