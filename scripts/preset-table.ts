@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Limit } from 'sluice';
-import * as presets from 'sluice/presets';
+import * as everything from 'sluice/presets';
 
 // Prints the table of docs/presets.md: `npx tsx scripts/preset-table.ts`.
 
@@ -31,8 +31,9 @@ function limitsOf(limits: readonly Limit[] | 'server'): string {
 
 /** The table, a line for each preset and plan. */
 export function presetTable(): string {
+  const { completeDialect, ...presets } = everything;
   const rows = Object.entries(presets).flatMap(([name, preset]) => {
-    const row = (call: string, { limits, about }: presets.Preset<readonly Limit[] | 'server'>) =>
+    const row = (call: string, { limits, about }: everything.Preset<readonly Limit[] | 'server'>) =>
       `| \`${call}\` | ${limitsOf(limits)} | ${about.countsBy} | [${about.api}](${about.source}) | ${about.checked} | ${about.confidence} | ${about.note ?? ''} |`;
     if (!('plans' in preset)) return [row(`${name}()`, preset())];
     return preset.plans.map((plan) => row(`${name}({ plan: '${plan}' })`, preset({ plan: plan as never })));

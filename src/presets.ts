@@ -1,4 +1,5 @@
 export * from './presets/business.ts';
+export { completeDialect } from './presets/complete-dialect.ts';
 export * from './presets/open-data.ts';
 export * from './presets/platforms.ts';
 export type {

@@ -3,13 +3,17 @@ import { report } from '../core/base/events.ts';
 import type { Grant } from '../core/base/grant.ts';
 import type { ServerSignal } from '../core/base/server-signal.ts';
 import type { AdapterLink } from './link.ts';
-import { type Dialect, readServerSignal, type ServerAnswer } from './server-signal.ts';
+import { readSignal } from './server-signal/read-signal.ts';
+import { readingOf } from './server-signal/reading.ts';
+import { presetFor } from './server-signal/vendors.ts';
+import type { Dialect, ServerAnswer } from './server-signal.ts';
 
 /** What all adapters take about the answers of a server. `Call` is what the adapter knows of one call before it is sent. */
 export interface AnswerOptions<Call> {
   /**
-   * What is peculiar to the API: see `sluice/presets` for those of well-known ones.
-   * @default what is common to all
+   * What is peculiar to the API: see `sluice/presets` for those of well-known ones. One of your own that looks into bodies goes
+   * through `completeDialect` of `sluice/presets`.
+   * @default Retry-After, the IETF RateLimit fields and the X-RateLimit families are read
    */
   readonly dialect?: Dialect;
   /** Called with what each answer says about the quota, before the throttle acts on it. What it throws is reported and harms nobody. */
@@ -31,6 +35,13 @@ function checkDialect(dialect: Dialect): void {
   for (const [name, value] of Object.entries({ hints, fields, body })) checkOptions(`dialect.${name}`, value);
   if (!Array.isArray(refusals)) wrongType('dialect.refusals', 'a list', refusals);
   checkNumber('dialect.leastPause', leastPause, { above: 0 });
+  const marked = refusals.findIndex(({ body }) => body !== undefined);
+  if (readingOf(dialect) === undefined && (marked >= 0 || dialect.body !== undefined))
+    wrongType(
+      marked >= 0 ? `dialect.refusals[${marked}].body` : 'dialect.body',
+      'completed by `completeDialect` from sluice/presets, which reads bodies',
+      refusals[marked]?.body ?? body,
+    );
 }
 
 /** Whether the dialect looks into the body of answers. */
@@ -45,7 +56,7 @@ export function signalOf(
   answered: Answered,
 ): ServerSignal {
   const { status, headers, body } = answered;
-  return readServerSignal({ status, headers, body, dialect, now: clock.now(), maxPause: Math.max(maxPause, 1) });
+  return readSignal({ status, headers, body, dialect, now: clock.now(), maxPause: Math.max(maxPause, 1) });
 }
 
 /**
@@ -68,6 +79,21 @@ export function hear<Call>(
   } catch (error) {
     report(error);
   }
+  if (readingOf(dialect) === undefined) warnOfUnread(link, key, signal);
   link.listen(key, grant, signal, dialect?.leastPause);
   return signal;
+}
+
+/** The presets that were named, by throttle. */
+const named = new WeakMap<AdapterLink, Set<string>>();
+
+/** Warns once per throttle and vendor of a field that only a preset reads. */
+function warnOfUnread(link: AdapterLink, key: string, { ignored }: ServerSignal): void {
+  for (const field of ignored) {
+    const preset = presetFor(field);
+    const told = named.get(link) ?? new Set();
+    if (preset === undefined || told.has(preset)) continue;
+    named.set(link, told.add(preset));
+    link.warn(key, `\`${field}\` is not read: pass \`dialect: ${preset}().dialect\`, from sluice/presets`);
+  }
 }

@@ -33,3 +33,18 @@ export function parsed(text: string): unknown {
     return undefined;
   }
 }
+
+/** Reads a body that looks like JSON, and leaves the caller's as it is; undefined if it cannot be read. */
+export async function jsonOf(response: Response): Promise<unknown> {
+  try {
+    const { headers, body } = response;
+    if (!isJson(headers.get('content-type'))) return undefined;
+    if (Number(headers.get('content-length') ?? 0) > longestBody) return undefined;
+    // The copy of a stream of Node's, as node-fetch has them, stalls unless the original is read too.
+    if (typeof (body as { pipe?: unknown } | null | undefined)?.pipe === 'function') return undefined;
+    const copy = response.clone();
+    return await (copy.body ? parsedStream(copy.body) : copy.json());
+  } catch {
+    return undefined;
+  }
+}

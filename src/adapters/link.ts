@@ -94,6 +94,11 @@ export class AdapterLink implements EarHost {
     if (!this.#throttle.isClosed()) this.#ear?.listen(key, grant, signal, leastPause);
   }
 
+  /** Tells the listeners of `warning`. */
+  warn(key: string, message: string): void {
+    this.events.emit('warning', { key, message });
+  }
+
   setMargin(ms: number): void {
     this.#lanes.plans.follow(ms);
   }

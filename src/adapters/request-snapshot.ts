@@ -57,7 +57,9 @@ function copyOfHeaders(headers: Exclude<RequestInit['headers'], undefined>): Hea
   if (isA('Headers', headers)) return new (ownClass('Headers', headers))(headers);
   // Fetch takes anything that can be iterated for a list of pairs, and all else for a record.
   if (!isIterable(headers)) return { ...headers };
-  return Array.from(headers as Iterable<[string, string]>, (pair) => (Array.isArray(pair) ? [...pair] : pair));
+  return Array.from(headers as Iterable<[string, string]>, (pair): [string, string] =>
+    Array.isArray(pair) ? [...pair] : pair,
+  );
 }
 
 function copyOfBody<Body extends BodyInit | null>(body: Body): Body;

@@ -1,8 +1,8 @@
 import type { Grant } from '../core/base/grant.ts';
 import { type Answered, type AnswerOptions, hear, looksIntoBody } from './answer.ts';
 import { warnOfHiddenTiming } from './hidden-headers.ts';
-import { isJson, longestBody, parsedStream } from './json-body.ts';
 import type { AdapterLink } from './link.ts';
+import { readingOf } from './server-signal/reading.ts';
 
 /**
  * Hears what a Response says about the quota, and leaves it as it is.
@@ -16,8 +16,9 @@ export function hearResponse<Call>(
   call: Call,
   response: Response,
 ): boolean | Promise<boolean> {
-  if (!looksIntoBody(options)) return heardOf(link, key, grant, options, call, response, undefined);
-  return jsonOf(response).then((body) => heardOf(link, key, grant, options, call, response, body));
+  const heardWith = (body?: unknown) => heardOf(link, key, grant, options, call, response, body);
+  const reading = looksIntoBody(options) ? readingOf(options.dialect) : undefined;
+  return reading === undefined ? heardWith() : reading.jsonOf(response).then(heardWith);
 }
 
 function heardOf<Call>(
@@ -52,20 +53,5 @@ export async function discardResponse(response: Response): Promise<void> {
     await response.body?.cancel();
   } catch {
     // Then it is in other hands.
-  }
-}
-
-/** Reads a body that looks like JSON, and leaves the caller's as it is; undefined if it cannot be read. */
-export async function jsonOf(response: Response): Promise<unknown> {
-  try {
-    const { headers, body } = response;
-    if (!isJson(headers.get('content-type'))) return undefined;
-    if (Number(headers.get('content-length') ?? 0) > longestBody) return undefined;
-    // The copy of a stream of Node's, as node-fetch has them, stalls unless the original is read too.
-    if (typeof (body as { pipe?: unknown } | null | undefined)?.pipe === 'function') return undefined;
-    const copy = response.clone();
-    return await (copy.body ? parsedStream(copy.body) : copy.json());
-  } catch {
-    return undefined;
   }
 }

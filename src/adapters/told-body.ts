@@ -1,13 +1,19 @@
 import type { Answered } from './answer.ts';
-import { jsonOf } from './response.ts';
+import { jsonOf } from './json-body.ts';
 import { valuesAt } from './server-signal/body.ts';
+import { readingOf } from './server-signal/reading.ts';
 import type { Dialect } from './server-signal.ts';
+
+/** Adds the body of the HTTP answer behind what a call gave or threw, by the code that the dialect brings along. */
+export function withBody(answered: Answered, said: unknown, dialect: Dialect): Promise<Answered> {
+  return readingOf(dialect)?.addBody(answered, said, dialect) ?? Promise.resolve(answered);
+}
 
 /**
  * Adds the body of the HTTP answer behind what a call gave or threw, if the dialect finds something in it. SDKs give the body
  * itself, an answer that has it, or a Response, whose body stays unread.
  */
-export async function withBody(answered: Answered, said: unknown, dialect: Dialect): Promise<Answered> {
+export async function addBody(answered: Answered, said: unknown, dialect: Dialect): Promise<Answered> {
   try {
     for (const place of placesIn(said)) {
       const body = isResponse(place) ? await jsonOf(place) : place;

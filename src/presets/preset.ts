@@ -2,6 +2,7 @@ import type { Dialect } from '../adapters/server-signal.ts';
 import { checkOptions, outOfRange } from '../core/base/check.ts';
 import { type Limit, quota } from '../core/limits/limit.ts';
 import type { ThrottleOptions } from '../core/throttle/throttle.ts';
+import { completeDialect } from './complete-dialect.ts';
 
 /**
  * How the source of a preset was read: `primary`, the vendor's own page or code; `copy`, an older copy or an excerpt of it;
@@ -119,7 +120,7 @@ function presetOf<Limits extends OwnLimits>(
   return {
     // Without limits of the caller's, `Limits` is its default: the type of our own.
     limits: options.limits ?? (own as unknown as Limits),
-    dialect,
+    dialect: completeDialect(dialect),
     ...(concurrency === undefined ? undefined : { concurrency }),
     ...(maxPause === undefined ? undefined : { maxPause }),
     about: { api, countsBy, source, checked, confidence, ...(note === undefined ? undefined : { note }) },

@@ -4,6 +4,7 @@ import axios, { AxiosError, type AxiosInstance, type AxiosResponse, CanceledErro
 import axiosRetry from 'axios-retry';
 import { createThrottle, isThrottleError, type ThrottleOptions } from 'sluice';
 import { type ThrottleAxiosOptions, throttleAxios } from 'sluice/axios';
+import { completeDialect } from 'sluice/presets';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { arrived, even, pass, refuse, refuseFirst, T, useStage } from './contract/subject.ts';
@@ -352,7 +353,10 @@ describe('retries', () => {
 
   it.each(['http', 'fetch'])('look into the buffers that the caller asked for: %s adapter', async (adapter) => {
     stage.handle = (_, __, response) => response.setHeader('content-type', 'application/json').end('{"code":"no"}');
-    const { instance, throttle } = setUp({ retry: 0, dialect: { refusals: [{ body: ['code', 'no'] }] } });
+    const { instance, throttle } = setUp({
+      retry: 0,
+      dialect: completeDialect({ refusals: [{ body: ['code', 'no'] }] }),
+    });
     await instance.get(stage.url, { adapter, responseType: 'arraybuffer' });
     expect((await throttle.status(stage.origin)).pausedUntil).toBeGreaterThan(0);
   });

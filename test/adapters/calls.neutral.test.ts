@@ -1,4 +1,5 @@
 import { createThrottle, type Limit, type ThrottleCallsOptions, type ThrottleOptions, throttleCalls } from 'sluice';
+import { completeDialect } from 'sluice/presets';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { FakeSignal } from '../core/line/fake-signal.ts';
@@ -350,7 +351,10 @@ describe('an abort', () => {
 
 describe('the body of an answer', () => {
   const refused = { errors: [{ type: 'THROTTLED' }], extensions: { cost: { left: 0 } } };
-  const dialect = { refusals: [{ status: [200], body: ['errors.*.type', 'THROTTLED'] }], leastPause: 5 * T } as const;
+  const dialect = completeDialect({
+    refusals: [{ status: [200], body: ['errors.*.type', 'THROTTLED'] }],
+    leastPause: 5 * T,
+  });
   const response = (body: unknown, type = 'application/json') =>
     new Response(JSON.stringify(body), { headers: { 'content-type': type } });
   const failure = (more: object) => Object.assign(new Error('no'), more);
@@ -428,7 +432,7 @@ describe('the body of an answer', () => {
 
   it('is not what an error without an answer says', async () => {
     const onSignal = vi.fn();
-    const messages = { refusals: [{ body: ['message', 'limit'] }] } as const;
+    const messages = completeDialect({ refusals: [{ body: ['message', 'limit'] }] });
     const { call } = setUp(() => Promise.reject(new TypeError('no limit')), { dialect: messages, onSignal });
     await expect(call()).rejects.toBeInstanceOf(TypeError);
     expect(onSignal).toHaveBeenCalledWith(expect.objectContaining({ throttled: false }), expect.anything());
@@ -468,7 +472,9 @@ describe('what cannot be read', () => {
 
   it('may be what the function throws, and hides no signal of another argument', async () => {
     const error = thrower();
-    const { call } = setUp(() => Promise.reject(error), { dialect: { refusals: [{ body: ['code', 'x'] }] } });
+    const { call } = setUp(() => Promise.reject(error), {
+      dialect: completeDialect({ refusals: [{ body: ['code', 'x'] }] }),
+    });
     const failed = await call(AbortSignal.abort(reason), thrower()).catch((error: unknown) => error);
     expect(failed).toBe(reason);
     const thrown = (await call().catch((error: unknown) => [error])) as unknown[];

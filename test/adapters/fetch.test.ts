@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
 import { createThrottle, type Limit, throttleFetch } from 'sluice';
+import { completeDialect } from 'sluice/presets';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { itIsTheSame as testSideBySide } from './side-by-side.ts';
 import { type Handler, startServer, type TestServer } from './test-server.ts';
@@ -172,7 +173,7 @@ describe('streams', () => {
       response.setHeader('content-type', 'application/json');
       response.write(`"${'x'.repeat(1_500_000)}`);
     };
-    const dialect = { refusals: [{ body: ['error.code', 'maxlag'] }] } as const;
+    const dialect = completeDialect({ refusals: [{ body: ['error.code', 'maxlag'] }] });
     const answer = await throttleFetch(createThrottle({ limits: wide }), { dialect })(`${server.url}/own`);
     const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
     expect((await reader.read()).value?.[0]).toBe('"'.charCodeAt(0));

@@ -5,7 +5,7 @@ import {
   type ThrottleOptions,
   throttleFetch,
 } from 'sluice';
-import { openai } from 'sluice/presets';
+import { completeDialect, openai } from 'sluice/presets';
 import { ManualClock } from 'sluice/testing';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Answering, fakeFetch, watch } from './fake-fetch.ts';
@@ -241,7 +241,7 @@ describe('a signal', () => {
     const body = JSON.stringify({ errors: [{ extensions: { code: 'THROTTLED' } }] });
     const answer = () => new Response(body, { headers: { 'content-type': 'application/json' } });
     const { pass, times, fetch } = setUp((_, index) => (index === 0 ? answer() : answer()), {
-      dialect: { refusals: [{ status: [200], body: ['errors.*.extensions.code', 'THROTTLED'] }] },
+      dialect: completeDialect({ refusals: [{ status: [200], body: ['errors.*.extensions.code', 'THROTTLED'] }] }),
       retry: 1,
     });
     const call = watch(fetch(url).then((response) => response.text()));
@@ -252,7 +252,7 @@ describe('a signal', () => {
 
   it('is not looked for in bodies that are no JSON', async () => {
     const { pass, fetch } = setUp(() => new Response('THROTTLED'), {
-      dialect: { refusals: [{ body: ['errors', 'x'] }] },
+      dialect: completeDialect({ refusals: [{ body: ['errors', 'x'] }] }),
     });
     const call = watch(fetch(url).then((response) => response.text()));
     await pass(0);

@@ -4,6 +4,7 @@ import ky2 from 'ky-2';
 import { createThrottle, type Throttle, throttleFetch } from 'sluice';
 import { throttleAxios } from 'sluice/axios';
 import { throttleKy } from 'sluice/ky';
+import { completeDialect } from 'sluice/presets';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
 import { watch } from './fake-fetch.ts';
@@ -78,7 +79,7 @@ describe.each(clients)('%s', (_, values, client) => {
   }
 
   it.each(values)('that gives %s does what it does without a throttle, and holds up nobody', async (__, give) => {
-    for (const options of [{ retry: 0 }, { retry: 0, dialect: { body: { remaining: 'left' } } }]) {
+    for (const options of [{ retry: 0 }, { retry: 0, dialect: completeDialect({ body: { remaining: 'left' } }) }]) {
       const clock = new ManualClock();
       const throttle = createThrottle({ limits: { rate: 1, interval: T, burst: 9 }, margin: 0, clock, concurrency: 1 });
       const call = outcomeOf(client(async () => give(), throttle, options));

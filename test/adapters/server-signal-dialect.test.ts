@@ -51,6 +51,11 @@ describe('a field of a dialect', () => {
     expect(read({}, 200, headers).buckets).toEqual([]);
   });
 
+  it('tells of one quota with the others of its name, whatever they are called', () => {
+    const fields: Dialect['fields'] = { 'x-most-limit': { field: 'limit' }, 'x-left': { field: 'remaining' } };
+    expect(read({ fields }, 200, { 'x-most-limit': '9', 'x-left': '8' }).buckets).toEqual([{ limit: 9, remaining: 8 }]);
+  });
+
   it('tells two numbers in one', () => {
     expect(read(dialect, 200, { 'X-Share': '3/4', 'X-Share-Span': '10' })).toMatchObject({
       limit: 4,

@@ -184,7 +184,7 @@ describe('headers', () => {
 
   it('that cannot be used are named', () => {
     const headers = { 'Retry-After': 'soon', RateLimit: '!', 'X-RateLimit-Limit': 'many', 'X-RateLimit-Reset': '0' };
-    expect(read(429, headers).ignored).toEqual(['x-ratelimit-limit', 'ratelimit', 'x-ratelimit-reset', 'retry-after']);
+    expect(read(429, headers).ignored).toEqual(['ratelimit', 'x-ratelimit-limit', 'x-ratelimit-reset', 'retry-after']);
   });
 
   it.each([Number.NaN, Infinity, undefined as never])('say nothing at an instant that is none: %j', (instant) => {
@@ -193,6 +193,12 @@ describe('headers', () => {
 
   it('make no trouble without an answer', () => {
     expect(readServerSignal(undefined as never)).toEqual({ throttled: false, buckets: [], ignored: [] });
+  });
+
+  it('are read up to the 64th that is about quotas', () => {
+    const quotas = (count: number) => Array.from({ length: count }, (_, index) => [`x-ratelimit-limit-a${index}`, '5']);
+    expect(read(429, [...quotas(63), ['retry-after', '5']]).retryAt).toBe(now + 5 * s);
+    expect(read(429, [...quotas(64), ['retry-after', '5']]).retryAt).toBeUndefined();
   });
 
   it('give a quota no more than 32 names', () => {

@@ -60,3 +60,63 @@ describe('an answer', () => {
     }
   });
 });
+
+describe('what a strict reader would read otherwise', () => {
+  const now = Date.UTC(2026, 1, 1);
+  const s = 1_000;
+  const day = 86_400 * s;
+
+  // The platform's parser weighs no calendar, and lists are read by one expression: that is small, and no server is known to send these.
+  it.each<[string, string, Record<string, string>, Partial<ServerSignal>]>([
+    [
+      '30 February',
+      'is 2 March',
+      { 'x-ratelimit-reset': 'Mon, 30 Feb 2026 00:00:00 GMT' },
+      { resetAt: now + 29 * day },
+    ],
+    [
+      'the same in ISO 8601',
+      'is 2 March',
+      { 'x-ratelimit-reset': '2026-02-30T00:00:00Z' },
+      { resetAt: now + 29 * day },
+    ],
+    ['24:00', 'is midnight', { 'x-ratelimit-reset': 'Sun, 01 Feb 2026 24:00:00 GMT' }, { resetAt: now + day }],
+    [
+      'a leap second',
+      'is not read: the next comes in years',
+      { 'x-ratelimit-reset': 'Sun, 01 Feb 2026 00:00:60 GMT' },
+      {},
+    ],
+    [
+      'a wrong day of the week',
+      'is not looked at',
+      { 'x-ratelimit-reset': 'Foo, 01 Feb 2026 00:00:30 GMT' },
+      { resetAt: now + 30 * s },
+    ],
+    [
+      'two digits from 50 on',
+      'are of the last century, also in 2049',
+      { 'x-ratelimit-reset': 'Friday, 01-Feb-76 00:00:30 GMT' },
+      {},
+    ],
+    [
+      'ten digits of a second',
+      'are cut',
+      { 'x-ratelimit-reset': '2026-02-01T00:00:30.1234567890Z' },
+      { resetAt: now + 30_123 },
+    ],
+    [
+      'a number too long in a parameter that is not ours',
+      'is skipped',
+      { RateLimit: '"a";r=1;x=1234567890123.5' },
+      { policyName: 'a', remaining: 1 },
+    ],
+    ['a list of counts with an error', 'is ignored, as IETF fields are', { 'x-ratelimit-remaining': '5,' }, {}],
+    ['a blank before a semicolon', 'is such an error', { 'x-ratelimit-limit': '5 ;w=60' }, {}],
+    ['a unit that is no name', 'is no unit', { 'ratelimit-policy': '"a";q=5;qu=7' }, { policyName: 'a', limit: 5 }],
+    ['an empty part of a dictionary', 'leaves the others', { RateLimit: 'limit=100, remaining=' }, { limit: 100 }],
+  ])('%s %s', (_name, _reason, headers, expected) => {
+    const { throttled, buckets, ignored, ...signal } = readServerSignal({ status: 200, headers, now });
+    expect(signal).toEqual(expected);
+  });
+});

@@ -1,4 +1,5 @@
 import { createThrottle } from 'sluice';
+import { completeDialect } from 'sluice/presets';
 import { ManualClock } from 'sluice/testing';
 import { type ThrottleInterceptorOptions, throttleInterceptor } from 'sluice/undici';
 import { describe, expect, it, vi } from 'vitest';
@@ -209,7 +210,7 @@ describe('a request', () => {
   });
 
   it('whose answer is too long to be looked into is handed over at once', async () => {
-    const { clock, sent, send } = setUp({ dialect: { refusals: [{ body: ['code', 'no'] }] } });
+    const { clock, sent, send } = setUp({ dialect: completeDialect({ refusals: [{ body: ['code', 'no'] }] }) });
     for (const [size, isAtOnce] of [
       [1_000_001, true],
       [1_000, false],

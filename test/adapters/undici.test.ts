@@ -1,6 +1,7 @@
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { createThrottle, type Limit, type ThrottleOptions } from 'sluice';
+import { completeDialect } from 'sluice/presets';
 import { ManualClock } from 'sluice/testing';
 import { type ThrottleInterceptorOptions, throttleInterceptor } from 'sluice/undici';
 import * as undici7 from 'undici';
@@ -162,8 +163,8 @@ describe.each(versions)('undici %s', (_, undici) => {
   });
 
   it('looks into what is packed under another name', async () => {
-    const refusals = [{ body: ['code', 'no'] }] as const;
-    const { request, throttle } = setUp({ retry: 0, dialect: { refusals } });
+    const dialect = completeDialect({ refusals: [{ body: ['code', 'no'] }] });
+    const { request, throttle } = setUp({ retry: 0, dialect });
     own = (_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'X-GZip' });
       response.end(gzipSync('{"code":"no"}'));
@@ -220,11 +221,8 @@ describe.each(versions)('undici %s', (_, undici) => {
   });
 
   it('rejects with the reason of an abort that comes while a body is looked into', async () => {
-    const refusals = [{ body: ['error.code', 'maxlag'] }] as const;
-    const { request, fetch, throttle } = setUp(
-      { dialect: { refusals } },
-      { concurrency: 1, limits: { ...even, burst: 9 } },
-    );
+    const dialect = completeDialect({ refusals: [{ body: ['error.code', 'maxlag'] }] });
+    const { request, fetch, throttle } = setUp({ dialect }, { concurrency: 1, limits: { ...even, burst: 9 } });
     for (const send of [request, fetch]) {
       let isThere = false;
       own = (_request, response) => {

@@ -1,7 +1,5 @@
-import type { BodyQuota, RefusalMark } from './dialect.ts';
-import type { Pause } from './pause.ts';
-import { type Quota, type QuotaDraft, Quotas } from './quotas.ts';
-import type { Arrival } from './retry-time.ts';
+import type { BodyQuota } from './dialect.ts';
+import type { BodyReading } from './reading.ts';
 
 const mostMembers = 32;
 const longestText = 1_024;
@@ -20,54 +18,33 @@ export function valuesAt(body: unknown, path: string): readonly unknown[] {
   return values;
 }
 
-/** Whether an answer has one of the marks of a refusal. */
-export function hasMark(
-  refusals: readonly RefusalMark[],
-  status: number,
-  fields: ReadonlyMap<string, string>,
-  body: unknown,
-): boolean {
-  return refusals.some((mark) => holds(mark, status, fields, body));
-}
-
-function holds(
-  { status: statuses, header, body: place }: RefusalMark,
-  status: number,
-  fields: ReadonlyMap<string, string>,
-  body: unknown,
-): boolean {
-  if (statuses === undefined && header === undefined && place === undefined) return false;
-  if (statuses !== undefined && !statuses.includes(status)) return false;
-  if (header !== undefined && !contains(fields.get(header[0].toLowerCase()), header[1])) return false;
-  return place === undefined || valuesAt(body, place[0]).some((value) => contains(value, place[1]));
-}
-
-function contains(value: unknown, text: string): boolean {
-  if (typeof value !== 'string' && typeof value !== 'number') return false;
-  return String(value).slice(0, longestText).toLowerCase().includes(text.toLowerCase());
-}
-
-/** What a body tells about a quota, and until when a refused call has to wait for what it costs. */
-export interface BodyReading {
-  readonly quota: Quota;
-  readonly pause: Pause | undefined;
+/** Whether a body has a text at a place, in any case. */
+export function isMarked(body: unknown, [path, text]: readonly [path: string, text: string]): boolean {
+  return valuesAt(body, path).some(
+    (value) =>
+      (typeof value === 'string' || typeof value === 'number') &&
+      String(value).slice(0, longestText).toLowerCase().includes(text.toLowerCase()),
+  );
 }
 
 /** Reads the quota in a body; undefined if there is none. */
-export function readBody(body: unknown, paths: BodyQuota, arrival: Arrival): BodyReading | undefined {
+export function quotaIn(body: unknown, paths: BodyQuota, now: number): BodyReading | undefined {
   const [limit, remaining] = [numberAt(body, paths.limit), numberAt(body, paths.remaining)];
   const reset = textAt(body, paths.resetAt);
-  if (limit === undefined && remaining === undefined && reset === undefined) return undefined;
-  const quotas = new Quotas(new Set());
-  const draft = quotas.draft('body', { unit: paths.unit }) as QuotaDraft;
-  draft.limit = limit === undefined ? undefined : Math.floor(limit);
-  draft.remaining = remaining === undefined ? undefined : Math.floor(remaining);
-  if (reset !== undefined) draft.resets = [{ field: 'body', text: reset }];
-  const [quota] = quotas.read(arrival, {});
+  if ((limit ?? remaining ?? reset) === undefined) return undefined;
   const [restoreRate, requested] = [numberAt(body, paths.restoreRate), numberAt(body, paths.requested)];
   const missing = (requested ?? 0) - (remaining ?? 0);
   const wait = restoreRate && missing > 0 ? Math.ceil((missing / restoreRate) * 1_000 - 1e-6) : undefined;
-  return quota && { quota, pause: wait === undefined ? undefined : { at: arrival.now + wait, source: 'body' } };
+  return {
+    quota: {
+      unit: paths.unit,
+      limit: limit && Math.floor(limit),
+      remaining: remaining && Math.floor(remaining),
+      resets: reset === undefined ? [] : [{ field: 'body', text: reset }],
+      binds: true,
+    },
+    pause: wait === undefined ? undefined : { at: now + wait, source: 'body' },
+  };
 }
 
 function numberAt(body: unknown, path: string | undefined): number | undefined {

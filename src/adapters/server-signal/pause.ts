@@ -1,5 +1,5 @@
 import type { Quota } from './quotas.ts';
-import type { RetryTime } from './retry-time.ts';
+import { never, type RetryTime } from './retry-time.ts';
 import type { ServerSignal } from './signal.ts';
 
 /** Until when a server wants no calls. */
@@ -13,29 +13,23 @@ export interface Pause {
 /** The longest that a server may stop us, in ms: a quota by the hour, and five minutes for clocks that differ. */
 const defaultMaxPause = 65 * 60_000;
 
-const never = 400 * 86_400_000;
-
 /** An instant that the server named is past by its own clock's rounding only a second later. */
 const roundingOfInstants = 1_000;
 
 /** Makes a pause of a time that a field named. */
-export function pauseUntil({ at, absolute }: RetryTime, source: string): Pause {
-  return { at: absolute ? at + roundingOfInstants : at, source };
+export function pauseUntil({ at, absolute, field }: RetryTime): Pause {
+  return { at: absolute ? at + roundingOfInstants : at, source: field };
 }
 
-/** Until when a quota that is used up stays so, as far as is known. */
-export function pauseWhenUsedUp(quota: Quota | undefined, now: number): Pause | undefined {
-  if (quota?.bucket.remaining !== 0) return undefined;
-  if (quota.reset !== undefined) return pauseUntil(quota.reset, quota.reset.field);
-  const { window } = quota.bucket;
-  return window === undefined ? undefined : { at: now + window, source: quota.windowField };
-}
-
-/** Until when a quota refuses calls. One that has something left is not what refused them, so its reset says nothing. */
-export function pauseWhenRefused(quota: Quota | undefined, now: number): Pause | undefined {
-  if (quota?.bucket.remaining === undefined && quota?.reset !== undefined)
-    return pauseUntil(quota.reset, quota.reset.field);
-  return pauseWhenUsedUp(quota, now);
+/**
+ * Until when a quota that is used up stays so, as far as is known. If it may have refused a call and does not say what is left, its
+ * reset counts too. One that has something left is not what refused the call.
+ */
+export function pauseOf(quota: Quota | undefined, now: number, isRefused: boolean): Pause | undefined {
+  const { bucket: { remaining, window } = {}, reset, windowField } = quota ?? {};
+  if (remaining !== 0 && !(isRefused && remaining === undefined)) return undefined;
+  if (reset !== undefined) return pauseUntil(reset);
+  return remaining === 0 && window !== undefined ? { at: now + window, source: windowField } : undefined;
 }
 
 /** Cuts a pause to the longest that it may be, in ms. */
@@ -48,7 +42,7 @@ export function clamp(
   const isClamped = at - now > longest;
   return {
     retryAt: isClamped ? now + longest : at,
-    ...(isClamped ? { clamped: true } : undefined),
-    ...(source === undefined ? undefined : { source }),
+    ...(isClamped && { clamped: true }),
+    ...(source !== undefined && { source }),
   };
 }

@@ -1,12 +1,5 @@
-import type { Dialect, TimeHint } from './dialect.ts';
 import { type Arrival, type RetryTime, readTime } from './retry-time.ts';
 import type { SignalBucket } from './signal.ts';
-
-/** A text and the field that it came from. */
-export interface Sourced {
-  readonly field: string;
-  readonly text: string;
-}
 
 /** One quota while fields are read: each tells a part of it. */
 export interface QuotaDraft {
@@ -17,20 +10,26 @@ export interface QuotaDraft {
   used?: number | undefined;
   window?: number | undefined;
   windowField?: string | undefined;
+  /** A partition of the quota, as it was sent: it is compared, never decoded. */
+  partition?: string | undefined;
+  /** Whether it binds unless another is used up. */
+  readonly binds?: boolean;
+  /** Whether a statement was made about this policy. */
+  isJoined?: true;
   /** What tells when more will be there, by its rank: the first that can be read counts. */
-  resets: (Sourced | undefined)[];
+  readonly resets: ({ readonly field: string; readonly text: string } | undefined)[];
   /** A number of -1: the server does not know. */
-  unknown: boolean;
+  isUnknown?: boolean;
 }
 
 /** One quota, read. */
 export interface Quota {
   readonly bucket: SignalBucket;
-  readonly reset: (RetryTime & { readonly field: string }) | undefined;
+  readonly reset: RetryTime | undefined;
+  readonly binds: boolean | undefined;
   readonly windowField: string | undefined;
 }
 
-const mostQuotas = 32;
 const longestName = 128;
 
 /** The quotas of one answer. */
@@ -38,107 +37,98 @@ export class Quotas {
   /** Names of fields that could not be used. */
   readonly ignored: Set<string>;
   readonly #drafts = new Map<string, QuotaDraft>();
+  /** What policies say, whether or not a statement is made about them. */
+  readonly policies: QuotaDraft[] = [];
 
   constructor(ignored: Set<string>) {
     this.ignored = ignored;
   }
 
-  /** The draft that goes by a key, a new one if there is none; undefined if there are too many. */
-  draft(key: string, begin: Pick<QuotaDraft, 'policyName' | 'unit' | 'window'> = {}): QuotaDraft | undefined {
-    const old = this.#drafts.get(key);
-    if (old !== undefined || this.#drafts.size >= mostQuotas) return old;
-    const draft: QuotaDraft = { ...begin, resets: [], unknown: false };
+  /** The draft that goes by a key, a new one if there is none. */
+  draft(key: string, begin: Partial<QuotaDraft> = {}): QuotaDraft {
+    const draft = this.#drafts.get(key) ?? { resets: [], ...begin };
     this.#drafts.set(key, draft);
     return draft;
   }
 
-  /** The draft that goes by a key, if there is one. */
-  find(key: string): QuotaDraft | undefined {
-    return this.#drafts.get(key);
-  }
-
   /** What was read, without the quotas of which nothing is known. */
-  read(arrival: Arrival, { hints = {}, refills = false }: Dialect): readonly Quota[] {
-    const quotas: Quota[] = [];
-    for (const draft of this.#drafts.values()) {
-      const quota = draft.unknown ? undefined : this.#finish(draft, arrival, hints, refills);
-      if (quota !== undefined) quotas.push(quota);
-    }
-    return quotas;
+  read(arrival: Arrival, refills: boolean | undefined): readonly Quota[] {
+    const drafts = [...this.#drafts.values()];
+    for (const draft of drafts) this.#join(draft);
+    return [...drafts, ...this.policies.filter(({ isJoined }) => !isJoined)].flatMap(
+      (draft) => this.#finish(draft, arrival, refills) ?? [],
+    );
   }
 
-  #finish(
-    draft: QuotaDraft,
-    arrival: Arrival,
-    hints: Readonly<Record<string, TimeHint>>,
-    refills: boolean,
-  ): Quota | undefined {
-    const { policyName, unit, used, windowField } = draft;
-    let { window } = draft;
-    const reset = this.#resetOf(draft, arrival, hints);
-    let { limit, remaining } = draft;
-    if (used !== undefined && limit !== undefined) remaining ??= Math.max(0, limit - used);
-    if (used !== undefined && remaining !== undefined) limit ??= used + remaining;
-    if (limit === undefined && remaining === undefined && reset === undefined) return undefined;
-    if (refills && limit !== undefined && remaining !== undefined && remaining < limit) {
-      const ms = (reset?.at ?? Infinity) - arrival.now;
-      if (ms !== Infinity) window ??= (ms * limit) / (limit - remaining);
-    }
-    const bucket: SignalBucket = {
-      ...(policyName ? { policyName: policyName.slice(0, longestName) } : undefined),
-      ...(limit === undefined ? undefined : { limit }),
-      ...(remaining === undefined ? undefined : { remaining }),
-      ...(reset === undefined || reset.at === Infinity ? undefined : { resetAt: reset.at }),
-      ...(window === undefined ? undefined : { window }),
-      ...(unit ? { unit: unit.slice(0, longestName) } : undefined),
-    };
-    return { bucket, reset, windowField };
+  /** Finds the policy of a quota: that of its name and partition, that of its limit, or for one without either the only one. */
+  #join(draft: QuotaDraft): void {
+    const { policies } = this;
+    const { policyName, partition, limit, unit, window } = draft;
+    const policy =
+      policies.find(
+        (one) =>
+          policyName !== undefined &&
+          one.policyName === policyName &&
+          (one.partition ?? partition) === (partition ?? one.partition),
+      ) ??
+      policies.find((one) => one.limit === limit) ??
+      ((policyName ?? unit ?? limit) === undefined && policies.length === 1 ? policies[0] : undefined);
+    if (policy === undefined) return;
+    policy.isJoined = true;
+    draft.limit = policy.limit;
+    draft.policyName ??= policy.policyName;
+    draft.unit ??= policy.unit;
+    draft.window ??= policy.window;
+    if (window === undefined) draft.windowField = policy.windowField;
   }
 
-  #resetOf(draft: QuotaDraft, arrival: Arrival, hints: Readonly<Record<string, TimeHint>>): Quota['reset'] {
-    for (const reset of draft.resets) {
-      if (reset === undefined) continue;
-      const hint = Object.hasOwn(hints, reset.field) ? hints[reset.field] : undefined;
-      const time = readTime(reset.text, arrival, { hint, window: draft.window });
-      if (time !== undefined) return { ...time, field: reset.field };
-      this.ignored.add(reset.field);
-    }
-    return undefined;
+  #finish(draft: QuotaDraft, arrival: Arrival, refills: boolean | undefined): Quota | undefined {
+    const { policyName, unit, used, windowField, binds } = draft;
+    if (draft.isUnknown) return undefined;
+    let { limit, remaining, window } = draft;
+    let reset: RetryTime | undefined;
+    for (const one of draft.resets) if (one) reset ??= readTime(one.field, one.text, arrival, undefined, window);
+    if (used !== undefined)
+      if (limit !== undefined) remaining ??= Math.max(0, limit - used);
+      else if (remaining !== undefined) limit = used + remaining;
+    if ((limit ?? remaining ?? reset) === undefined) return undefined;
+    const resetAt = reset?.at === Infinity ? undefined : reset?.at;
+    const missing = (limit ?? 0) - (remaining ?? limit ?? 0);
+    if (refills && limit !== undefined && missing > 0 && resetAt)
+      window ??= ((resetAt - arrival.now) * limit) / missing;
+    const bucket = known({
+      policyName: policyName?.slice(0, longestName),
+      limit,
+      remaining,
+      resetAt,
+      window,
+      unit: unit?.slice(0, longestName),
+    });
+    return { bucket, reset, windowField, binds };
   }
+}
+
+/** Leaves out what the server did not say. */
+function known(bucket: { readonly [Name in keyof SignalBucket]: SignalBucket[Name] | undefined }): SignalBucket {
+  return Object.fromEntries(Object.entries(bucket).filter(([, value]) => value !== undefined && value !== ''));
 }
 
 /**
  * Picks the quota that binds: of those that are used up the one that takes longest, else the one with the least left of its
  * limit, requests before other units, and of equals the one that says when more will be there.
- * @param favourite the one that binds unless another is used up
  */
-export function bindingOf(quotas: readonly Quota[], favourite: Quota | undefined): Quota | undefined {
-  const usedUp = quotas.filter(({ bucket }) => bucket.remaining === 0);
-  if (usedUp.length > 0) return best(usedUp, resetRank);
-  if (favourite !== undefined) return favourite;
-  const ofRequests = quotas.filter(({ bucket }) => bucket.unit === undefined);
-  return best(ofRequests.length > 0 ? ofRequests : quotas, leastLeft);
-}
-
-type Rank = (quota: Quota) => readonly number[];
-
-/** The latest reset that is known, else the longest window. */
-const resetRank: Rank = ({ bucket, reset }) => [reset?.at ?? -1, bucket.window ?? -1];
-
-const leastLeft: Rank = ({ bucket: { limit, remaining }, reset }) => {
-  const isKnown = reset === undefined ? 0 : 1;
-  if (remaining === undefined) return [0, 0, isKnown];
-  return limit === undefined ? [1, 0, isKnown] : [2, -remaining / limit, isKnown];
-};
-
-/** The first of those with the highest rank. */
-function best(quotas: readonly Quota[], rank: Rank): Quota | undefined {
-  let [best] = quotas;
-  for (const quota of quotas) if (best !== undefined && isHigher(rank(quota), rank(best))) best = quota;
-  return best;
-}
-
-function isHigher(a: readonly number[], b: readonly number[]): boolean {
-  const index = a.findIndex((value, place) => value !== b[place]);
-  return index !== -1 && (a[index] as number) > (b[index] as number);
+export function bindingOf(quotas: readonly Quota[]): Quota | undefined {
+  const rankOf = ({ bucket, reset, binds }: Quota): readonly number[] => {
+    const { limit, remaining, unit, window = -1 } = bucket;
+    if (remaining === 0) return [3, reset?.at ?? -1, window];
+    return [
+      binds ? 2 : unit ? 0 : 1,
+      remaining === undefined ? 0 : limit ? 2 : 1,
+      remaining && limit ? -remaining / limit : 0,
+      reset ? 1 : 0,
+    ];
+  };
+  const order = (a: readonly number[], b: readonly number[]) =>
+    a.reduce((order, value, place) => order || value - (b[place] as number), 0);
+  return [...quotas].sort((a, b) => order(rankOf(b), rankOf(a)))[0];
 }

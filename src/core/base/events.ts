@@ -18,6 +18,8 @@ export interface ThrottleEvents {
   signal: { readonly key: string; readonly signal: ServerSignal };
   /** The store failed; `fallback` tells whether a local bucket took over. */
   'store-error': { readonly key: string; readonly error: unknown; readonly fallback: boolean };
+  /** Something is not used as it could be, such as an answer that only a preset can read. Each is told once per throttle. */
+  warning: { readonly key: string; readonly message: string };
   /** The wall clock was set by `by` ms, forward or back. */
   'clock-jump': { readonly by: number };
 }
@@ -33,6 +35,7 @@ const names: readonly ThrottleEvent[] = [
   'resumed',
   'signal',
   'store-error',
+  'warning',
   'clock-jump',
 ];
 

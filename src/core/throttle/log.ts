@@ -12,8 +12,8 @@ export interface Logger {
 }
 
 /**
- * Writes what a throttle does to a log: waits and grants at `debug`, the end of a pause at `info`, pauses, refused calls and clock jumps at
- * `warn`, failures of the store at `error`.
+ * Writes what a throttle does to a log: waits and grants at `debug`, the end of a pause at `info`, pauses, refused calls, warnings and clock
+ * jumps at `warn`, failures of the store at `error`.
  * @returns a function that stops it
  * @throws TypeError if `logger` lacks one of the levels
  * @example
@@ -29,6 +29,7 @@ export function logTo(throttle: Throttle, logger: Logger): () => void {
       logger.warn(`sluice: ${shown(key)} is paused until ${isoInstant(until)}`),
     ),
     throttle.on('resumed', ({ key }) => logger.info(`sluice: ${shown(key)} goes on`)),
+    throttle.on('warning', ({ key, message }) => logger.warn(`sluice: ${shown(key)}: ${message}`)),
     throttle.on('clock-jump', ({ by }) => logger.warn(`sluice: the wall clock was set by ${by} ms`)),
     throttle.on('store-error', ({ key, error, fallback }) => {
       logger.error(

@@ -91,3 +91,9 @@ const latestDate = 8.64e15;
 
 /** Writes an instant (ms since the epoch) as people and logs do: 2026-01-01T00:00:00.000Z. */
 export const isoInstant = (ms: number): string => new Date(Math.min(ms, latestDate)).toISOString();
+
+/** Reads a date in a form that all platforms read alike, in ms since the epoch; undefined if it is none. */
+export function parsedDate(text: string): number | undefined {
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : at;
+}

@@ -1,4 +1,5 @@
 import { memoryStore, type ThrottleOptions } from 'sluice';
+import { completeDialect } from 'sluice/presets';
 import { faultyStore } from 'sluice/testing';
 import { expect, it } from 'vitest';
 import { watch } from '../fake-fetch.ts';
@@ -164,7 +165,7 @@ export function itEndsOnAbort(subject: Subject, stage: Stage): void {
     }
     stage.handle = open;
     const plain = await abortAt(subject.make());
-    const dialect = { refusals: [{ body: ['error.code', 'maxlag'] }] } as const;
+    const dialect = completeDialect({ refusals: [{ body: ['error.code', 'maxlag'] }] });
     const { call, status } = start({ dialect }, { concurrency: 1 });
     expect(await abortAt(call)).toEqual(plain);
     expect((await status()).inFlight).toBe(0);

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { gzipSync } from 'node:zlib';
+import { completeDialect } from 'sluice/presets';
 import { describe, expect, it } from 'vitest';
 import { arrived, outcomeOf, pass, refuse, refuseFirst, type Stage, type Subject, setUp, T } from './subject.ts';
 
@@ -25,7 +26,7 @@ export function itSendsRefusedCallsAgain(subject: Subject, stage: Stage): void {
     expect(stage.arrivals.map(({ body }) => body)).toEqual(Array(2).fill(post.body ?? ''));
   });
 
-  const refusals = [{ status: [200], body: ['errors.*.type', 'THROTTLED'] }] as const;
+  const dialect = completeDialect({ refusals: [{ status: [200], body: ['errors.*.type', 'THROTTLED'] }] });
   const throttledBody = JSON.stringify({ errors: [{ type: 'THROTTLED', message: 'x'.repeat(100_000) }] });
 
   itRepeats(
@@ -37,7 +38,7 @@ export function itSendsRefusedCallsAgain(subject: Subject, stage: Stage): void {
         response.end(index === 0 ? throttledBody : '{}');
       };
       const { clock, call } = setUp(subject, {
-        dialect: { refusals },
+        dialect,
         onSignal: ({ throttled }, { url }) => seen.push([throttled, url.pathname]),
       });
       const reply = call({ url: stage.url, ...post });
@@ -69,7 +70,7 @@ export function itSendsRefusedCallsAgain(subject: Subject, stage: Stage): void {
       else response.write(body, () => request.socket.destroy());
     };
     const bare = await outcomeOf(subject.make()({ url: stage.url, ...post }));
-    const { call, throttle } = setUp(subject, { dialect: { refusals }, retry: 0 });
+    const { call, throttle } = setUp(subject, { dialect, retry: 0 });
     expect(await outcomeOf(call({ url: stage.url, ...post }))).toEqual(bare);
     expect((await throttle.status(stage.origin)).pausedUntil !== undefined).toBe(isRefused);
   });

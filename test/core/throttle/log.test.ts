@@ -1,4 +1,12 @@
-import { createThrottle, type Logger, logTo, memoryStore, type Throttle, type ThrottleOptions } from 'sluice';
+import {
+  createThrottle,
+  type Logger,
+  logTo,
+  memoryStore,
+  type Throttle,
+  type ThrottleOptions,
+  throttleFetch,
+} from 'sluice';
 import { faultyStore, ManualClock } from 'sluice/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { outcomeOf } from '../line/outcome.ts';
@@ -48,6 +56,20 @@ describe('logTo', () => {
       'info  sluice: "api" goes on',
       'debug  sluice: "api" goes after 500 ms',
     ]);
+  });
+
+  test('writes a warning at warn', async () => {
+    const { lines, throttle, clock } = setup();
+    const fetch = throttleFetch(throttle, {
+      fetch: async () => new Response('', { headers: { 'sforce-limit-info': 'api-usage=18/5000' } }),
+      key: 'api',
+    });
+    const call = fetch('https://a.example');
+    await clock.advance(0);
+    await call;
+    expect(lines.at(-1)).toBe(
+      'warn  sluice: "api": `sforce-limit-info` is not read: pass `dialect: salesforce().dialect`, from sluice/presets',
+    );
   });
 
   test.each([
