@@ -1,23 +1,17 @@
-import type { Events } from '../core/base/events.ts';
 import type { Grant } from '../core/base/grant.ts';
 import type { ServerSignal } from '../core/base/server-signal.ts';
-import type { Receipt, StoreOperations } from '../core/base/store.ts';
-import type { Bucket } from '../core/bucket/bucket.ts';
-import type { Ceiling } from '../core/bucket/pool.ts';
-import type { Limit, Plan } from '../core/limits/limit.ts';
-import type { Gates } from '../core/line/gate.ts';
-import { type EarHost, ServerEar } from '../core/listening/ear.ts';
+import { ServerEar } from '../core/listening/ear.ts';
 import { type EnterOptions, type Linked, linkedOf } from '../core/throttle/adapter-link.ts';
 import type { Lanes } from '../core/throttle/lanes.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import type { Clock } from '../core/time/clock.ts';
 
 /**
- * What adapters see of a throttle beyond its public methods, and what the ear that they bring sees of it.
+ * What adapters see of a throttle beyond its public methods.
  *
  * Invariant: without an ear nothing that a server says is acted on, and a closed throttle hears nothing.
  */
-export class AdapterLink implements EarHost {
+export class AdapterLink {
   readonly #throttle: Linked;
   #ear: ServerEar | undefined;
 
@@ -33,29 +27,13 @@ export class AdapterLink implements EarHost {
     return this.#lanes.clock;
   }
 
-  get events(): Events {
-    return this.#lanes.events;
-  }
-
-  get gates(): Gates {
-    return this.#lanes.gates;
-  }
-
-  get store(): StoreOperations {
-    return this.#lanes.store;
-  }
-
   get maxPause(): number {
     return this.#throttle.maxPause;
   }
 
-  get isLearning(): boolean {
-    return this.#lanes.plans.areLearned;
-  }
-
   /** Brings the ear: calls go over a network from now on, and what servers say is acted on. */
   attach(): void {
-    this.#ear ??= new ServerEar(this);
+    this.#ear ??= new ServerEar(this.#throttle);
   }
 
   /** Grants a call of cost 1 that may go at once, and takes its place; undefined if it has to go the long way of `enter`. */
@@ -96,55 +74,7 @@ export class AdapterLink implements EarHost {
 
   /** Tells the listeners of `warning`. */
   warn(key: string, message: string): void {
-    this.events.emit('warning', { key, message });
-  }
-
-  setMargin(ms: number): void {
-    this.#lanes.plans.follow(ms);
-  }
-
-  setLearned(limitsOf: (key: string) => Limit | readonly Limit[] | undefined): void {
-    this.#lanes.plans.learnFrom(limitsOf);
-  }
-
-  plan(key: string): Plan {
-    return this.#lanes.plan(key);
-  }
-
-  inFlight(key: string): number {
-    return this.#lanes.inFlight(key);
-  }
-
-  bucketOf(key: string, now: number): Bucket | undefined {
-    return this.#lanes.bucketIn(key, now);
-  }
-
-  pause(key: string, ms: number): Promise<void> {
-    return this.#throttle.pause(key, ms);
-  }
-
-  sync(key: string, said: Ceiling): Promise<void> {
-    return this.#throttle.sync(key, said);
-  }
-
-  renew(key: string): Promise<void> {
-    return this.#lanes.move(key, () => undefined);
-  }
-
-  advance(key: string): void {
-    this.#lanes.find(key)?.advance();
-  }
-
-  look(key: string): void {
-    this.#lanes.find(key)?.look();
-  }
-
-  receiptOf(grant: Grant): Receipt | undefined {
-    return this.#throttle.reservations.receiptOf(grant);
-  }
-
-  correct(grant: Grant, receipt: Receipt): void {
-    this.#throttle.reservations.correct(grant, receipt);
+    this.#lanes.events.emit('warning', { key, message });
   }
 }
 

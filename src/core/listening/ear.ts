@@ -14,38 +14,44 @@ import { EarGate } from './ear-gate.ts';
 import { LearnedLimits } from './learned-limits.ts';
 import { Spread } from './spread.ts';
 
-/** What the ear needs of its throttle. */
-export interface EarHost {
+/** The lanes that the ear acts on. */
+export interface EarLanes {
   readonly clock: Clock;
   readonly events: Events;
   readonly gates: Gates;
   readonly store: StoreOperations;
-  /** The longest that a server may stop a key, in ms. */
-  readonly maxPause: number;
-  /** Takes what limits without one keep in hand from now on, unless the user said how much. */
-  setMargin(ms: number): void;
-  /** Takes who knows the limits of keys that were left to their servers. */
-  setLearned(limitsOf: (key: string) => Limit | readonly Limit[] | undefined): void;
-  /** Whether the limits are left to servers. */
-  readonly isLearning: boolean;
+  readonly plans: {
+    /** Whether the limits are left to servers. */
+    readonly areLearned: boolean;
+    /** Takes what limits without one keep in hand from now on, unless the user said how much. */
+    follow(margin: number): void;
+    /** Takes who knows the limits of keys that were left to their servers. */
+    learnFrom(limitsOf: (key: string) => readonly Limit[] | undefined): void;
+  };
   plan(key: string): Plan;
   /** Calls of this process that are on their way. */
   inFlight(key: string): number;
-  /** The bucket of the key, if the store hands its buckets out. */
-  bucketOf(key: string, now: number): Bucket | undefined;
+  /** The bucket of a key, if the store hands its buckets out. */
+  bucketIn(key: string, now: number): Bucket | undefined;
+  /** Does what moves a bucket, so that the calls that wait for it ask anew. */
+  move(key: string, move: () => undefined): Promise<void>;
+  find(key: string): { advance(): void; look(): void } | undefined;
+}
+
+/** What the ear needs of its throttle. */
+export interface EarHost {
+  readonly lanes: EarLanes;
+  readonly reservations: {
+    receiptOf(grant: Grant): Receipt | undefined;
+    /** Notes that a grant counts otherwise by now than when it was granted. */
+    correct(grant: Grant, receipt: Receipt): void;
+  };
+  /** The longest that a server may stop a key, in ms. */
+  readonly maxPause: number;
   /** Stops a key for everyone. */
   pause(key: string, ms: number): Promise<void>;
   /** Lets no more go than the server says is left. */
   sync(key: string, said: Ceiling): Promise<void>;
-  /** Has the waiting calls of a key ask anew, because its limits have changed. */
-  renew(key: string): Promise<void>;
-  /** Has the waiting calls of a key go on as far as they may. */
-  advance(key: string): void;
-  /** Has the waiting calls of a key look where the bucket stands, because it has moved. */
-  look(key: string): void;
-  receiptOf(grant: Grant): Receipt | undefined;
-  /** Notes that a grant counts otherwise by now than when it was granted. */
-  correct(grant: Grant, receipt: Receipt): void;
 }
 
 /** Connections that were idle for longer than this are likely closed, in ms: Node's fetch keeps them for 4 seconds. */
@@ -73,14 +79,19 @@ export class ServerEar {
 
   constructor(host: EarHost) {
     this.#host = host;
-    host.gates.upgrade(EarGate);
-    host.setMargin(this.#spread.margin);
-    host.setLearned((key) => this.#learned.of(key));
+    const { gates, plans } = host.lanes;
+    gates.upgrade(EarGate);
+    plans.follow(this.#spread.margin);
+    plans.learnFrom((key) => this.#learned.of(key));
+  }
+
+  get #lanes(): EarLanes {
+    return this.#host.lanes;
   }
 
   /** Acts on what an answer said about the quota. See `AdapterLink.listen`. */
   listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void {
-    const { events, clock, gates } = this.#host;
+    const { events, clock, gates } = this.#lanes;
     if (events.wants('signal')) events.emit('signal', { key, signal });
     const { remaining, retryAt, throttled } = signal;
     const saysNothing = !throttled && remaining === undefined && retryAt === undefined;
@@ -97,7 +108,7 @@ export class ServerEar {
     this.#noteRemaining(gate, left, now, signal);
     if (throttled) return;
     gate.end(grant as CallGrant);
-    this.#host.advance(key);
+    this.#lanes.find(key)?.advance();
   }
 
   /** Stops a key for everyone. One call goes first afterwards, for whose answer the others wait `patience` ms. */
@@ -110,16 +121,18 @@ export class ServerEar {
 
   /** Takes the limits that a server tells of for those of the key, if they were left to it. */
   #learn(key: string, signal: ServerSignal): void {
-    const { clock, isLearning } = this.#host;
+    const { clock, plans } = this.#lanes;
     // What was used stays used. A line that waits asks by the new limits.
-    if (isLearning && this.#learned.learn(key, signal, clock.now())) void quietly(() => this.#host.renew(key));
+    if (plans.areLearned && this.#learned.learn(key, signal, clock.now()))
+      void quietly(() => this.#lanes.move(key, () => undefined));
   }
 
   #noteRemaining(gate: EarGate, left: number, now: number, signal: ServerSignal): void {
-    const { clock, maxPause } = this.#host;
+    const { clock } = this.#lanes;
     const { key } = gate;
-    const inFlight = Math.max(0, this.#host.inFlight(key) - 1);
-    const plan = this.#host.plan(key);
+    const { maxPause } = this.#host;
+    const inFlight = Math.max(0, this.#lanes.inFlight(key) - 1);
+    const plan = this.#lanes.plan(key);
     const said = gate.remaining.note({ signal, left, now, wall: clock.now(), inFlight, plan, maxPause });
     if (said === undefined) return;
     gate.learnAgain(now);
@@ -129,19 +142,19 @@ export class ServerEar {
   /** Notes that a call leaves. */
   noteDeparture(grant: Grant): void {
     if (!(grant instanceof HeldGrant)) return;
-    const { clock, gates } = this.#host;
+    const { clock, gates } = this.#lanes;
     const left = clock.monotonic();
     (gates.find(grant.key) as EarGate | undefined)?.remaining.noteDeparture(costInPool(grant.cost));
     grant.departedAt = left;
     // Nobody knows how long the way over a new connection takes.
     grant.isCold = left - this.#answeredAt > connectionsLast;
-    const bucket = grant.isCold ? this.#host.bucketOf(grant.key, left) : undefined;
-    if (bucket !== undefined) this.#host.correct(grant, { ...grant.receipt, moved: bucket.moved });
+    const bucket = grant.isCold ? this.#lanes.bucketIn(grant.key, left) : undefined;
+    if (bucket !== undefined) this.#host.reservations.correct(grant, { ...grant.receipt, moved: bucket.moved });
   }
 
   /** Notes that the first of the answer to a call that was seen to leave has come. */
   noteArrival(grant: Grant): void {
-    this.#answeredAt = this.#host.clock.monotonic();
+    this.#answeredAt = this.#lanes.clock.monotonic();
     if (!(grant instanceof HeldGrant)) return;
     // From its slot on: a call that left late collides with later ones as one does that was long on its way.
     const { monotonic, departedAt = monotonic, isCold } = grant;
@@ -149,23 +162,23 @@ export class ServerEar {
     else {
       // What a user's hook does before the call leaves is no business of the network's.
       const since = Math.max(monotonic, departedAt - grant.plan.lateness);
-      this.#host.setMargin(this.#spread.note(this.#answeredAt - since));
+      this.#lanes.plans.follow(this.#spread.note(this.#answeredAt - since));
     }
   }
 
   /** Counts a call so many ms later: it reached the server no later than that. Others whose slots were built on it are told. */
   #countLater(grant: Grant, ms: number): void {
-    const { store, clock } = this.#host;
+    const { store, clock } = this.#lanes;
     const { key } = grant;
-    const receipt = this.#host.receiptOf(grant);
+    const receipt = this.#host.reservations.receiptOf(grant);
     if (ms <= 0 || receipt === undefined) return;
-    this.#host.correct(grant, goneLater(plainReceipt(receipt), ms));
+    this.#host.reservations.correct(grant, goneLater(plainReceipt(receipt), ms));
     void quietly(async () => {
       const now = clock.monotonic();
-      const bucket = this.#host.bucketOf(key, now);
+      const bucket = this.#lanes.bucketIn(key, now);
       if (bucket === undefined) await store.postpone(key, receipt, ms);
       else postpone(bucket, receipt, ms, wholeTicks(now));
-      this.#host.look(key);
+      this.#lanes.find(key)?.look();
     });
   }
 }

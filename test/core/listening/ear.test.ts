@@ -5,7 +5,7 @@ import { HeldGrant } from '../../../src/core/base/grant.ts';
 import type { ServerSignal } from '../../../src/core/base/server-signal.ts';
 import type { Receipt } from '../../../src/core/base/store.ts';
 import type { Ceiling } from '../../../src/core/bucket/pool.ts';
-import { planOf, slidingWindow } from '../../../src/core/limits/limit.ts';
+import { type Plan, planOf, slidingWindow } from '../../../src/core/limits/limit.ts';
 import { type GateHost, Gates } from '../../../src/core/line/gate.ts';
 import { type EarHost, ServerEar } from '../../../src/core/listening/ear.ts';
 import type { EarGate } from '../../../src/core/listening/ear-gate.ts';
@@ -17,7 +17,7 @@ const receipt: Receipt = { slot: 0, cost: 1, plan: planOf({ rate: 1, interval: 1
 const refused: ServerSignal = { throttled: true, clamped: false, buckets: [], ignored: [] } as never;
 
 /** A key whose server tells what is left; its limits let one call go every 10 ms. */
-function told(options: Partial<EarHost> = {}) {
+function told(options: { plan?: () => Plan; maxPause?: number } = {}) {
   const clock = new ManualClock();
   const events = new Events();
   const ceilings: Ceiling[] = [];
@@ -25,24 +25,24 @@ function told(options: Partial<EarHost> = {}) {
   let inFlight = 0;
   const plan = options.plan ?? (() => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0));
   const gates = new Gates({ clock, events, plan } as GateHost);
-  const host = {
+  const lanes = {
     clock,
     events,
     gates,
-    maxPause: Infinity,
     plan,
+    plans: { areLearned: false, follow: () => {}, learnFrom: () => {} },
     inFlight: () => inFlight,
+    bucketIn: () => undefined,
+    find: () => undefined,
+  } as Partial<EarHost['lanes']> as EarHost['lanes'];
+  const host = {
+    lanes,
+    maxPause: options.maxPause ?? Infinity,
     pause: async (...stop: [string, number]) => void stops.push(stop),
     sync: async (_key: string, said: Ceiling) => void ceilings.push(said),
-    setMargin: () => {},
-    setLearned: () => {},
-    isLearning: false,
-    bucketOf: () => undefined,
-    advance: () => {},
-    ...options,
   } as Partial<EarHost> as EarHost;
   const ear = new ServerEar(host);
-  const grant = (key: string) => new HeldGrant(key, host, clock.monotonic(), receipt);
+  const grant = (key: string) => new HeldGrant(key, lanes, clock.monotonic(), receipt);
   const gate = () => gates.of('key') as EarGate;
   const listen = (key: string, left: number, signal: ServerSignal, leastPause?: number) => {
     const call = grant(key);
