@@ -3,11 +3,9 @@ import { once } from 'node:events';
 import axios from 'axios';
 import ky1 from 'ky';
 import ky2 from 'ky-2';
-import { createThrottle, throttleCalls, throttleFetch } from 'sluice';
-import { throttleAxios } from 'sluice/axios';
-import { kyHooks, throttleKy } from 'sluice/ky';
-import { throttleInterceptor } from 'sluice/undici';
+import type { Throttle } from 'sluice';
 import { Agent, DecoratorHandler, type Dispatcher, request } from 'undici';
+import { type Build, buildsOf } from './builds.ts';
 import { median, sideBySide } from './side-by-side.ts';
 
 // What an adapter costs where nothing has to wait: 10,000 calls over loopback to a server in a process of its own, an unlimited
@@ -15,20 +13,33 @@ import { median, sideBySide } from './side-by-side.ts';
 
 type Send = (url: string) => Promise<unknown>;
 
-const throttle = createThrottle({ limits: { rate: 32, interval: 1, burst: 1_000_000 } });
+/** Makes a client wait for its turn. */
+type ThrottledBy = (build: Build, throttle: Throttle) => Send;
 
-function instance(adapter: 'http' | 'fetch', throttled: boolean): Send {
-  const instance = axios.create({ adapter });
-  if (throttled) throttleAxios(instance, throttle);
-  return (url) => instance.get(url);
-}
+const bareAxios = (adapter: 'http' | 'fetch') => axios.create({ adapter });
+
+const got =
+  (instance: Pick<typeof axios, 'get'>): Send =>
+  (url) =>
+    instance.get(url);
+
+const throttledAxios =
+  (adapter: 'http' | 'fetch'): ThrottledBy =>
+  ({ throttleAxios }, throttle) => {
+    const instance = bareAxios(adapter);
+    throttleAxios(instance, throttle);
+    return got(instance);
+  };
 
 const text =
   (ky: Pick<typeof ky1, 'get'>): Send =>
   (url) =>
     ky.get(url).text();
 
-const load = async (url: string) => (await fetch(url)).text();
+const load =
+  (send: typeof fetch): Send =>
+  async (url) =>
+    (await send(url)).text();
 
 type Interceptor = Dispatcher.DispatcherComposeInterceptor;
 
@@ -37,9 +48,9 @@ function dispatched(...interceptors: Interceptor[]): Send {
   return async (url) => (await request(url, { dispatcher })).body.text();
 }
 
-interface Contenders {
+interface Client {
   readonly bare: Send;
-  readonly throttled: Send;
+  readonly throttled: ThrottledBy;
   /** The client with hooks of its own kind that do nothing, where the adapter is made of them. */
   readonly idle?: Send;
 }
@@ -48,35 +59,32 @@ const idleHooks = { beforeRequest: [async () => {}], afterResponse: [async () =>
 const idleInterceptor: Interceptor = (dispatch) => (options, handler) =>
   dispatch(options, new DecoratorHandler(handler));
 
-const clients: Record<string, Contenders> = {
-  fetch: {
-    bare: async (url) => (await fetch(url)).text(),
-    throttled: (
-      (throttled) => async (url: string) =>
-        (await throttled(url)).text()
-    )(throttleFetch(throttle)),
+const clients: Record<string, Client> = {
+  fetch: { bare: load(fetch), throttled: ({ throttleFetch }, throttle) => load(throttleFetch(throttle)) },
+  throttleCalls: {
+    bare: load(fetch),
+    throttled: ({ throttleCalls }, throttle) => throttleCalls(load(fetch), throttle),
   },
-  throttleCalls: { bare: load, throttled: throttleCalls(load, throttle) },
   undici: {
     bare: dispatched(),
-    throttled: dispatched(throttleInterceptor(throttle)),
+    throttled: ({ throttleInterceptor }, throttle) => dispatched(throttleInterceptor(throttle)),
     idle: dispatched(idleInterceptor),
   },
-  'axios, http': { bare: instance('http', false), throttled: instance('http', true) },
-  'axios, fetch': { bare: instance('fetch', false), throttled: instance('fetch', true) },
+  'axios, http': { bare: got(bareAxios('http')), throttled: throttledAxios('http') },
+  'axios, fetch': { bare: got(bareAxios('fetch')), throttled: throttledAxios('fetch') },
   'ky 1': {
     bare: text(ky1),
-    throttled: text(throttleKy(ky1, throttle)),
+    throttled: ({ throttleKy }, throttle) => text(throttleKy(ky1, throttle)),
     idle: text(ky1.extend({ hooks: idleHooks })),
   },
   'ky 2': {
     bare: text(ky2 as never),
-    throttled: text(throttleKy(ky2, throttle) as never),
+    throttled: ({ throttleKy }, throttle) => text(throttleKy(ky2, throttle) as never),
     idle: text(ky2.extend({ hooks: idleHooks }) as never),
   },
   'kyHooks, ky 2': {
     bare: text(ky2 as never),
-    throttled: text(ky2.extend({ hooks: kyHooks(throttle) }) as never),
+    throttled: ({ kyHooks }, throttle) => text(ky2.extend({ hooks: kyHooks(throttle) }) as never),
     idle: text(ky2.extend({ hooks: idleHooks }) as never),
   },
 };
@@ -101,31 +109,38 @@ const serve = `
   process.once('disconnect', () => process.exit());
 `;
 
-/** Measures a client. @returns the time of a bare call in µs, and what each of the others takes on top, in percent */
-async function compare(contenders: Contenders, url: string, atOnce: number, rounds: number) {
-  // The bare client twice: what it differs from itself is what the figures may be off.
-  const inTurn = { ...contenders, itself: contenders.bare };
-  await sideBySide(inTurn, rounds / 10, (send) => measure(send, url, atOnce));
-  const times = await sideBySide(inTurn, rounds, (send) => measure(send, url, atOnce));
-  const bare = times.bare as number[];
-  const over = (name: keyof typeof inTurn) => {
-    const ratios = times[name]?.map((time, round) => time / (bare[round] as number));
-    return ratios === undefined ? '–' : `${((median(ratios) - 1) * 100).toFixed(1)} %`;
-  };
-  return [`${median(bare).toFixed(0)} µs`, over('throttled'), over('idle'), over('itself')];
+/** Measures contenders. @returns the time of a bare call in µs, and what each of the others takes on top, in percent */
+async function compare(contenders: Readonly<Record<string, Send>>, url: string, atOnce: number, rounds: number) {
+  await sideBySide(contenders, rounds / 10, (send) => measure(send, url, atOnce));
+  const { bare = [], ...others } = await sideBySide(contenders, rounds, (send) => measure(send, url, atOnce));
+  const over = Object.entries(others).map(([name, times]) => {
+    const ratio = median(times.map((time, round) => time / (bare[round] ?? time)));
+    return [name, `${((ratio - 1) * 100).toFixed(1)} %`];
+  });
+  return { bare: `${median(bare).toFixed(0)} µs`, ...Object.fromEntries(over) };
 }
 
-export async function adapters(): Promise<void> {
+export async function adapters(against?: string): Promise<void> {
   const calls = Number(process.env.SLUICE_CALLS ?? 10_000);
+  const builds = Object.entries(await buildsOf(against)).map(([label, build]) => {
+    const throttle = build.createThrottle({ limits: { rate: 32, interval: 1, burst: 1_000_000 } });
+    return { column: `on top${label}`, build, throttle };
+  });
   const server = spawn(process.execPath, ['-e', serve], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const [port] = (await once(server, 'message')) as [number];
   const url = `http://127.0.0.1:${port}/`;
+  const hooks = 'hooks that do nothing';
+  // What the bare client differs from itself is what the figures may be off.
+  const itself = 'the bare client again';
+  const columns = ['bare', ...builds.map(({ column }) => column), hooks, itself];
   console.log(`adapters: ${calls} calls over loopback in rounds of ${roundSize}, all at once / one after the other\n`);
-  console.log('| | bare | on top | hooks that do nothing | the bare client again |\n|---|---|---|---|---|');
-  for (const [name, contenders] of Object.entries(clients)) {
+  console.log(`| | ${columns.join(' | ')} |\n|${'---|'.repeat(columns.length + 1)}`);
+  for (const [name, { bare, throttled, idle }] of Object.entries(clients)) {
+    const ours = builds.map(({ column, build, throttle }) => [column, throttled(build, throttle)]);
+    const contenders = { bare, ...Object.fromEntries(ours), ...(idle && { [hooks]: idle }), [itself]: bare };
     const atOnce = await compare(contenders, url, roundSize, calls / roundSize);
     const inTurn = await compare(contenders, url, 1, calls / roundSize);
-    const cells = atOnce.map((cell, column) => (cell === '–' ? cell : `${cell} / ${inTurn[column]}`));
+    const cells = columns.map((column) => (column in atOnce ? `${atOnce[column]} / ${inTurn[column]}` : '–'));
     console.log(`| ${[name, ...cells].join(' | ')} |`);
   }
   server.disconnect();

@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { createThrottle, type Limit } from 'sluice';
 import { redisStore, type ScriptRunner } from 'sluice/redis';
+import { buildsOf } from './builds.ts';
 import { median, sideBySide } from './side-by-side.ts';
 
 // Decisions per second in one Redis: ours beside those of others, all with ioredis, and beside the very script calls that ours
@@ -54,7 +55,7 @@ async function bareScript(redis: Redis, size: number): Promise<Contender> {
   // The cost, how many calls, and what they do to the limit; but not what was known of another key, which comes last.
   const [operation, numbers, limits] = args as [string, string, string];
   const [[cost, , ...terms]] = JSON.parse(numbers) as [number[]];
-  const request = JSON.stringify([[cost, size, ...terms.slice(0, 5)]]);
+  const request = JSON.stringify([[cost, size, ...terms.slice(0, 7)]]);
   const send = async (key: string) =>
     void JSON.parse(String(await redis.evalsha(hash, 1, `bare:${key}`, operation, request, limits)));
   if (size === 1) return { decide: send };
@@ -141,16 +142,22 @@ function report(title: string, rates: Record<string, number[]>, references: read
   for (const name of references) if (rates[name] === undefined) throw new Error(`${name} was not measured.`);
 }
 
-export async function redis(): Promise<void> {
+export async function redis(against?: string): Promise<void> {
   const server = await startServer();
   const client = new Redis(server.port);
-  const throttle = createThrottle({ limits: wide, store: redisStore(client) });
-  const sluice: Contender = { decide: (key) => throttle.wait(key) };
+  const builds = Object.entries(await buildsOf(against));
+  const throttles = builds.map(([label, { createThrottle, redisStore }]) => ({
+    name: `sluice${label}`,
+    throttle: createThrottle({ limits: wide, store: redisStore(client, { prefix: `sluice${label}:` }) }),
+  }));
+  const ours = Object.fromEntries(
+    throttles.map(({ name, throttle }): [string, Contender] => [name, { decide: (key) => throttle.wait(key) }]),
+  );
   try {
     console.log(`redis: decisions per second, ${rounds} rounds of ${ms} ms, side by side, medians`);
     for (const callers of [64, 1_000]) {
       const contenders = {
-        sluice,
+        ...ours,
         'the bare script': await bareScript(client, callers),
         ...others(client, server.port),
       };
@@ -158,11 +165,11 @@ export async function redis(): Promise<void> {
       report(`1 key, ${callers.toLocaleString('en')} callers`, rates, Object.keys(contenders));
     }
     const keys = Array.from({ length: 1_000 }, (_, index) => `key-${index}`);
-    const contenders = { sluice, 'the bare script': await bareScript(client, 1) };
+    const contenders = { ...ours, 'the bare script': await bareScript(client, 1) };
     const rates = await sideBySide(contenders, rounds, (contender) => rate(contender, 64, keys));
     report('1,000 keys, 64 callers', rates, Object.keys(contenders));
   } finally {
-    await throttle.close();
+    for (const { throttle } of throttles) await throttle.close();
     for (const bottleneck of bottlenecks) await bottleneck.disconnect(false);
     client.disconnect();
     server.stop();

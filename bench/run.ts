@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { adapters } from './adapters.ts';
 import { decide } from './decide.ts';
 import { fleet } from './fleet.ts';
@@ -7,7 +8,8 @@ import { scaling } from './scaling.ts';
 import { signals } from './signals.ts';
 import { tabs } from './tabs.ts';
 
-const benches: Record<string, () => Promise<void>> = {
+/** Each may be given a checkout of an earlier version, built, to measure it too. */
+const benches: Record<string, (against?: string) => Promise<void>> = {
   adapters,
   decide,
   fleet,
@@ -18,10 +20,10 @@ const benches: Record<string, () => Promise<void>> = {
   tabs,
 };
 
-const names = process.argv.slice(2);
+const { positionals: names, values } = parseArgs({ allowPositionals: true, options: { against: { type: 'string' } } });
 const unknown = names.filter((name) => benches[name] === undefined);
 if (unknown.length > 0) {
   console.error(`No bench named ${unknown.join(', ')}. There are: ${Object.keys(benches).join(', ')}.`);
   process.exit(2);
 }
-for (const name of names.length > 0 ? names : Object.keys(benches)) await benches[name]?.();
+for (const name of names.length > 0 ? names : Object.keys(benches)) await benches[name]?.(values.against);

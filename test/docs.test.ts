@@ -105,7 +105,10 @@ describe('examples', () => {
 
 describe('the README', () => {
   const readme = read('README.md');
-  const manifest = JSON.parse(read('package.json')) as { 'size-limit': { name: string; limit: string }[] };
+  const manifest = JSON.parse(read('package.json')) as {
+    scripts: Record<string, string>;
+    'size-limit': { name: string; limit: string }[];
+  };
 
   it('names exactly two commands on its first screen', () => {
     const [, commands = ''] = /```sh\n([\s\S]*?)```/.exec(readme) ?? [];
@@ -118,8 +121,16 @@ describe('the README', () => {
   });
 
   it('states the size limits that are enforced', () => {
-    const stated = [...readme.matchAll(/^\| (.+?) \| ([\d.]+ kB) \|$/gm)].map((match) => match[2]);
-    expect(stated).toEqual(manifest['size-limit'].map(({ limit }) => limit));
+    const stated = [...readme.matchAll(/^\| (.+?) \| ([\d.]+ kB) \|$/gm)].map(([, row = '', limit]) => ({
+      name: row.replaceAll('`', '').replace(/ from sluice.*$/, ''),
+      limit,
+    }));
+    expect(stated).toEqual(manifest['size-limit'].map(({ name, limit }) => ({ name, limit })));
+  });
+
+  it('says how the sizes are measured', () => {
+    expect(readme).toContain('bundled with esbuild, and with Rollup');
+    expect(manifest.scripts['check:size']).toMatch(/size-limit && tsx scripts\/check-size\.ts$/);
   });
 
   it('states the defaults of the options', () => {

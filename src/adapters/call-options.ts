@@ -1,8 +1,8 @@
-import { checkNumber, checkOptions, wrongType } from '../core/base/check.ts';
+import { checkFunction, checkNumber, checkOptions, wrongType } from '../core/base/check.ts';
 import { isThrottleError } from '../core/base/errors.ts';
 import { report } from '../core/base/events.ts';
 import type { Grant } from '../core/base/grant.ts';
-import type { Cost } from '../core/limits/cost.ts';
+import { type Cost, checkCost } from '../core/limits/cost.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { type AnswerOptions, checkAnswerOptions } from './answer.ts';
 
@@ -51,26 +51,34 @@ export interface CallOptions<Call, Answer = unknown> extends AnswerOptions<Call>
 
 const defaultRetry = 2;
 
+type Check = (name: string, value: unknown) => unknown;
+
+/** The options that may be functions of a call, and what checks those that are none. */
+const optionsOfCalls: Readonly<Record<string, Check>> = {
+  key: (name, value) => typeof value === 'string' || wrongType(name, 'a string or a function', value),
+  cost: (_, value) => checkCost(value as Cost),
+  priority: (name, value) => checkNumber(name, value, {}),
+  maxWait: (name, value) => checkNumber(name, value, { from: 0, infinite: true }),
+  match: checkFunction,
+  settle: checkFunction,
+  onSignal: checkFunction,
+};
+
 /** Checks what was given to an adapter, once, when it is attached. */
-export function checkCallOptions<Call, Answer>(options: CallOptions<Call, Answer>): void {
+export function checkCallOptions(options: CallOptions<never, never>): void {
   checkOptions('options', options);
   checkAnswerOptions(options);
-  const { key = '', cost = 1, priority = 0, match, maxWait = 0, retry = 0, settle } = options;
-  if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
-  if (typeof key !== 'function' && typeof key !== 'string') wrongType('key', 'a string or a function', key);
-  if (typeof cost === 'object' && cost !== null)
-    for (const [name, calls] of Object.entries(cost)) checkNumber(`cost.${name}`, calls, { from: 0 });
-  else if (typeof cost !== 'function') checkNumber('cost', cost, { from: 0 });
-  if (typeof priority !== 'function') checkNumber('priority', priority, {});
-  if (match !== undefined && typeof match !== 'function') wrongType('match', 'a function', match);
-  if (typeof maxWait !== 'function') checkNumber('maxWait', maxWait, { from: 0, infinite: true });
+  for (const [name, check] of Object.entries(optionsOfCalls)) {
+    const value = options[name as keyof typeof options];
+    if (value !== undefined && typeof value !== 'function') check(name, value);
+  }
+  const { retry = 0 } = options;
   checkNumber('retry', retry, { from: 0, whole: true, infinite: true });
 }
 
 /** Whether an option is to see calls. Where none is, nobody needs what an adapter knows of one. */
 export function looksAtCalls(options: CallOptions<never, never>): boolean {
-  const { key, cost, priority, maxWait, match, settle, onSignal } = options;
-  return [key, cost, priority, maxWait, match, settle, onSignal].some((option) => typeof option === 'function');
+  return Object.keys(optionsOfCalls).some((name) => typeof options[name as keyof typeof options] === 'function');
 }
 
 /** What one call asks of the throttle, and how often it may be sent again. */
@@ -103,44 +111,34 @@ export function termsBy<Call, Answer>(
 
 /** Reads the options for one call. What a function of the user's throws passes through. */
 export function termsOf<Call, Answer>(
-  options: CallOptions<Call, Answer>,
+  { key, cost, priority, maxWait, retry = defaultRetry, settle }: CallOptions<Call, Answer>,
   call: Call,
   defaultKey: string,
 ): CallTerms<Answer> {
   return {
-    key: ofCall(options.key, call) ?? defaultKey,
-    cost: ofCall(options.cost, call),
-    priority: ofCall(options.priority, call),
-    maxWait: ofCall(options.maxWait, call),
-    retry: options.retry ?? defaultRetry,
-    settle: options.settle && settlementBy(options.settle, call),
+    key: ofCall(key, call) ?? defaultKey,
+    cost: ofCall(cost, call),
+    priority: ofCall(priority, call),
+    maxWait: ofCall(maxWait, call),
+    retry,
+    settle:
+      settle &&
+      (async (throttle, grant, makeAnswer, free) => {
+        try {
+          const answer = makeAnswer();
+          let cost: Cost | undefined;
+          try {
+            cost = await settle(answer, call);
+          } finally {
+            free?.(answer);
+          }
+          if (cost !== undefined) await throttle.settle(grant, { cost });
+        } catch (error) {
+          // What the store does not take is told by its own event, and a closed throttle settles nothing.
+          if (!isThrottleError(error)) report(error);
+        }
+      }),
   };
-}
-
-function settlementBy<Call, Answer>(
-  settle: Exclude<CallOptions<Call, Answer>['settle'], undefined>,
-  call: Call,
-): CallTerms<Answer>['settle'] {
-  return (throttle, grant, makeAnswer, free) => {
-    settleInTime(throttle, grant, async () => {
-      const answer = makeAnswer();
-      try {
-        return await settle(answer, call);
-      } finally {
-        free?.(answer);
-      }
-    });
-  };
-}
-
-async function settleInTime(throttle: Throttle, grant: Grant, read: () => Promise<Cost | undefined>): Promise<void> {
-  try {
-    const cost = await read();
-    if (cost !== undefined) await throttle.settle(grant, { cost });
-  } catch (error) {
-    // What the store does not take is told by its own event, and a closed throttle settles nothing.
-    if (!isThrottleError(error)) report(error);
-  }
 }
 
 function ofCall<Call, Value>(option: Value | ((call: Call) => Value), call: Call): Value {

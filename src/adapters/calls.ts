@@ -1,4 +1,4 @@
-import { wrongType } from '../core/base/check.ts';
+import { checkFunction, wrongType } from '../core/base/check.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import { hear, looksIntoBody } from './answer.ts';
 import { callInTurn, signalIn, streamsIn } from './call-in-turn.ts';
@@ -61,13 +61,11 @@ export function throttleCalls<Target extends object>(
   options: ThrottleCallsOptions<Target> = {},
 ): Target {
   const link = linkOf(throttle);
-  if ((typeof target !== 'object' && typeof target !== 'function') || target === null)
-    wrongType('target', 'a function or an object', target);
+  if (Object(target) !== target) wrongType('target', 'a function or an object', target);
   checkCallOptions(options);
   checkMethodNames('methods', options.methods);
   checkMethodNames('lazy', options.lazy);
-  if (options.signal !== undefined && typeof options.signal !== 'function')
-    wrongType('signal', 'a function', options.signal);
+  if (options.signal !== undefined) checkFunction('signal', options.signal);
   const methods = methodsNamed(options.methods);
   const lazy = methodsNamed(options.lazy);
   if (typeof target !== 'function' && options.methods === undefined && options.lazy === undefined)

@@ -1,10 +1,9 @@
-import { wrongType } from '../core/base/check.ts';
-import type { Grant } from '../core/base/grant.ts';
+import { checkFunction } from '../core/base/check.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
-import { type CallOptions, type CallTerms, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
-import { isSignal, type Line, type Sendable, sendInTurn } from './in-turn.ts';
+import { type CallOptions, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
+import { isSignal, sendInTurn } from './in-turn.ts';
 import { linkOf } from './link.ts';
-import { type Place, placeOf } from './place.ts';
+import { placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest, membersOf, snapshot } from './request-snapshot.ts';
 import { discardResponse, hearResponse } from './response.ts';
 
@@ -43,117 +42,51 @@ export interface ThrottleFetchOptions extends CallOptions<FetchCall, Response> {
 export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions = {}): typeof fetch {
   const link = linkOf(throttle);
   checkCallOptions(options);
+  const { match } = options;
   const send = options.fetch ?? globalThis.fetch;
-  if (typeof send !== 'function') wrongType('fetch', 'a function', send);
+  checkFunction('fetch', send);
   link.attach();
-  const sender = { throttle, link, options, send };
+  const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
   const termsOf = termsBy(options);
 
-  const sendOne = (args: FetchArguments): Promise<Response> => {
-    const [input, init = undefined] = args;
-    // What fetch will refuse is for fetch to refuse.
-    if ((args.length as number) === 0 || !isDictionary(init)) return send(...args);
-    const members = init ? membersOf(init) : undefined;
-    const place = placeOfInput(input);
-    if (place === undefined) return send(...args);
-    const { origin, href } = place;
-    const method = members?.method ?? (isRequest(input) ? input.method : 'GET');
-    const call: FetchCall = isLookedAt
-      ? { url: new URL(href), method: String(method).toUpperCase(), input, init: init ?? undefined }
-      : unseen;
-    if (options.match !== undefined && !options.match(call)) return send(...args);
-    const signal = members?.signal === undefined && isRequest(input) ? input.signal : members?.signal;
-    if (signal !== undefined && signal !== null && (!isSignal(signal) || signal.aborted)) return send(...args);
-    const terms = termsOf(call, origin);
-    const kept = snapshot(args, href, members);
-    return sendInTurn(sender, terms, new SentFetch(sender, terms, call, kept, signal ?? undefined));
-  };
   // Not async: that would make another promise of each.
   const throttled = (...args: FetchArguments): Promise<Response> => {
     try {
-      return sendOne(args);
+      const [input, given] = args;
+      const init = given ?? undefined;
+      // What fetch will refuse is for fetch to refuse.
+      if ((args.length as number) === 0 || (init !== undefined && Object(init) !== init)) return send(...args);
+      const members = init && membersOf(init);
+      const request = isRequest(input) ? input : undefined;
+      const place = placeOf(request?.url ?? input);
+      if (place === undefined) return send(...args);
+      const method = members?.method ?? request?.method ?? 'GET';
+      const call: FetchCall = isLookedAt
+        ? { url: new URL(place.href), method: String(method).toUpperCase(), input, init }
+        : unseen;
+      if (match && !match(call)) return send(...args);
+      const signal = (members?.signal === undefined ? request?.signal : members.signal) ?? undefined;
+      if (signal !== undefined && (!isSignal(signal) || signal.aborted)) return send(...args);
+      const terms = termsOf(call, place.origin);
+      const { settle } = terms;
+      const kept = snapshot(args, request ?? place.href, members);
+      return sendInTurn(line, terms, {
+        signal,
+        endsAborted: true,
+        bodies: [kept[1]?.body],
+        send: () => send(...kept),
+        hear: (grant, response) => hearResponse(link, terms.key, grant, options, call, response),
+        canBeSentAgain: () => canBeSentAgain(kept),
+        discard: discardResponse,
+        settle: settle && ((grant, response) => settle(throttle, grant, () => response.clone(), discardResponse)),
+      });
     } catch (error) {
       return Promise.reject(error);
     }
   };
-  return Object.defineProperties(throttled, {
-    name: { value: send.name, configurable: true },
-    length: { value: send.length, configurable: true },
-  });
-}
-
-/** What all calls of one throttled fetch have in common. */
-interface Sender extends Line {
-  readonly options: ThrottleFetchOptions;
-  readonly send: typeof fetch;
-}
-
-/** One call of it. */
-class SentFetch implements Sendable<Response> {
-  readonly signal: AbortSignal | undefined;
-  readonly endsAborted = true;
-  readonly #sender: Sender;
-  readonly #terms: CallTerms<Response>;
-  readonly #call: FetchCall;
-  readonly #args: FetchArguments;
-
-  constructor(
-    sender: Sender,
-    terms: CallTerms<Response>,
-    call: FetchCall,
-    args: FetchArguments,
-    signal: AbortSignal | undefined,
-  ) {
-    this.signal = signal;
-    this.#sender = sender;
-    this.#terms = terms;
-    this.#call = call;
-    this.#args = args;
-  }
-
-  send(): Promise<Response> {
-    // Not as a method.
-    const { send } = this.#sender;
-    return send(...this.#args);
-  }
-
-  get bodies(): readonly unknown[] | undefined {
-    const body = this.#args[1]?.body;
-    return typeof body === 'object' ? [body] : undefined;
-  }
-
-  hear(grant: Grant, response: Response): boolean | Promise<boolean> {
-    const { link, options } = this.#sender;
-    return hearResponse(link, this.#terms.key, grant, options, this.#call, response);
-  }
-
-  canBeSentAgain(): boolean {
-    return canBeSentAgain(this.#args);
-  }
-
-  discard(response: Response): void {
-    void discardResponse(response);
-  }
-
-  settle(grant: Grant, response: Response): void {
-    this.#terms.settle?.(this.#sender.throttle, grant, () => response.clone(), discardResponse);
-  }
+  return Object.defineProperties(throttled, { name: { value: send.name }, length: { value: send.length } });
 }
 
 /** What stands for a call that no option looks at. */
 const unseen = {} as FetchCall;
-
-/** Reads where a call goes; undefined if it is not ours to hold back. */
-function placeOfInput(input: RequestInfo | URL): Place | undefined {
-  try {
-    return placeOf(isRequest(input) ? input.url : `${input}`);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether fetch takes a value for an init. */
-function isDictionary(init: unknown): boolean {
-  return init === undefined || init === null || typeof init === 'object' || typeof init === 'function';
-}

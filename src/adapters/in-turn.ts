@@ -1,3 +1,4 @@
+import { hasMethods } from '../core/base/check.ts';
 import { isThrottleError } from '../core/base/errors.ts';
 import type { Grant } from '../core/base/grant.ts';
 import { isPromise } from '../core/base/store.ts';
@@ -49,19 +50,23 @@ export interface Sendable<Answer> extends Waiting {
 type Terms = Omit<CallTerms<never>, 'settle'>;
 
 /**
- * Waits for a call's turn as `enter` does.
+ * Waits for a call's turn and takes its place. One that asks for nothing but its turn and may go at once takes few steps.
  * @param leave has the client end the call before: in the event of an abort, when fetch lays hold of a Request's body
  * @returns undefined if the client ended it
+ * @throws what `wait` rejects with
  */
 export function turnOf(
   link: AdapterLink,
-  terms: Terms,
-  { signal, endsAborted, bodies }: Waiting,
+  { key, cost, priority, maxWait }: Terms,
+  { signal, endsAborted, bodies = [] }: Waiting,
   leave: () => void,
 ): Grant | Promise<Grant | undefined> {
-  const streams = signal?.aborted ? undefined : bodies?.filter(isNodeStream);
-  const withdrawal = streams?.length ? new AbortController() : undefined;
-  const entered = enter(link, terms, withdrawal?.signal ?? signal);
+  const isPlain = cost === undefined && priority === undefined && maxWait === undefined && !signal?.aborted;
+  const grant = isPlain && link.enterNow(key);
+  if (grant) return grant;
+  const streams = signal?.aborted ? [] : bodies.filter(isNodeStream);
+  const withdrawal = streams.length > 0 ? new AbortController() : undefined;
+  const entered = link.enter(key, { cost, priority, maxWait, signal: withdrawal?.signal ?? signal });
   if (!isPromise(entered) || !(withdrawal ?? (endsAborted && signal))) return entered;
   return new Promise((resolve, reject) => {
     let isOver = false;
@@ -69,45 +74,29 @@ export function turnOf(
       withdrawal?.abort(signal?.reason);
       // Then the line rejects the call.
       if (isOver || (signal?.aborted && !endsAborted)) return;
-      finish(true);
+      finish(undefined);
       leave();
-      resolve(undefined);
     };
-    const releases = streams?.map((stream) => holdStream(stream, end));
-    /** Streams of a call that is not sent stay watched: nobody else may do it. */
-    const finish = (isSent: boolean) => {
+    const releases = streams.flatMap((stream) => holdStream(stream, end));
+    const stop = () => {
       isOver = true;
       if (signal) ignoreAbort(signal, end);
-      if (isSent) for (const release of releases ?? []) release();
+    };
+    const finish = (grant: Grant | undefined) => {
+      stop();
+      for (const release of releases) release();
+      resolve(grant);
     };
     if (signal) onAbort(signal, end);
     entered.then(
-      (grant) => {
-        if (isOver) return link.leave(grant);
-        finish(true);
-        resolve(grant);
-      },
+      (grant) => (isOver ? link.leave(grant) : finish(grant)),
       (error: unknown) => {
-        if (isOver) return;
-        finish(false);
+        // The streams of a call that is not sent stay watched: nobody else may do it.
+        stop();
         reject(error);
       },
     );
   });
-}
-
-/**
- * Waits for a call's turn and takes its place. One that asks for nothing but its turn and may go at once takes few steps.
- * @throws what `wait` rejects with
- */
-function enter(
-  link: AdapterLink,
-  { key, cost, priority, maxWait }: Terms,
-  signal: AbortSignal | undefined,
-): Grant | Promise<Grant> {
-  const isPlain = cost === undefined && priority === undefined && maxWait === undefined;
-  const grant = isPlain && (signal === undefined || signal.aborted === false) ? link.enterNow(key) : undefined;
-  return grant ?? link.enter(key, { cost, priority, maxWait, signal });
 }
 
 /** Sends a call when its turn comes, and again as often as it may be when the server refuses it for its quota. */
@@ -119,29 +108,31 @@ export async function sendInTurn<Answer>(
   const { signal } = call;
   let refused: Answer | undefined;
   let left: Promise<Answer> | undefined;
+  const discard = () => {
+    if (refused) call.discard(refused);
+  };
   const leave = () => {
-    if (refused !== undefined) call.discard(refused);
+    discard();
     left = (async () => call.send())();
     return left;
   };
   for (let attempt = 0; ; attempt++) {
-    let grant: Grant;
+    let grant: Grant | undefined;
     try {
       const entered = turnOf(link, terms, call, leave);
-      const turn = isPromise(entered) ? await entered : entered;
-      if (turn === undefined) return left as Promise<Answer>;
-      grant = turn;
+      grant = isPromise(entered) ? await entered : entered;
     } catch (error) {
-      if (signal?.aborted) {
-        if (call.endsAborted) return leave();
-        if (refused !== undefined) call.discard(refused);
-        throw reasonOf(signal);
+      if (!signal?.aborted) {
+        if (refused && isThrottleError(error)) return refused;
+        throw error;
       }
-      if (refused !== undefined && isThrottleError(error)) return refused;
-      throw error;
+      if (call.endsAborted) return leave();
+      discard();
+      throw reasonOf(signal);
     }
+    if (!grant) return left as Promise<Answer>;
     try {
-      if (refused !== undefined) call.discard(refused);
+      discard();
       if (tellsOfNetwork) link.noteDeparture(grant);
       const answer = await call.send();
       if (tellsOfNetwork) link.noteArrival(grant);
@@ -160,8 +151,6 @@ export async function sendInTurn<Answer>(
 
 /** Whether a value can be listened to as a signal, of this window or of another. */
 export function isSignal(signal: unknown): signal is AbortSignal {
-  const { aborted, addEventListener, removeEventListener } = signal as Partial<AbortSignal>;
-  return (
-    typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function'
-  );
+  const isLikeOne = typeof (signal as Partial<AbortSignal>).aborted === 'boolean';
+  return isLikeOne && hasMethods(signal, 'addEventListener', 'removeEventListener');
 }

@@ -1,3 +1,5 @@
+import { hasMethods } from '../core/base/check.ts';
+
 /** What `fetch` was called with. */
 export type FetchArguments = Parameters<typeof fetch>;
 
@@ -27,7 +29,7 @@ const members = [
 export function membersOf(init: RequestInit): RequestInit {
   const read: Record<string, unknown> = { ...init };
   for (const member of members) {
-    if (Object.hasOwn(read, member)) continue;
+    if (member in read) continue;
     const value = (init as Record<string, unknown>)[member];
     if (value !== undefined) read[member] = value;
   }
@@ -37,26 +39,29 @@ export function membersOf(init: RequestInit): RequestInit {
 /**
  * Copies what the caller may change while the call waits: fetch would have read it at once. Requests, streams and Blobs are
  * left as they are.
- * @param target what to send instead of an input that is no Request
- * @param init the init's members
+ * @param input what to send instead of the first argument
+ * @param init the init's members, which become those of the copy
  */
-export function snapshot(args: FetchArguments, target: string, init: RequestInit | undefined): FetchArguments {
-  if (init === undefined && args[0] === target) return args;
+export function snapshot(
+  args: FetchArguments,
+  input: FetchArguments[0],
+  init: RequestInit | undefined,
+): FetchArguments {
   const copy: FetchArguments = [...args];
-  if (!isRequest(args[0])) copy[0] = target;
+  copy[0] = input;
   if (init !== undefined) {
     const { headers, body } = init;
-    copy[1] = { ...init };
-    if (typeof headers === 'object' && headers !== null) copy[1].headers = copyOfHeaders(headers);
-    if (body !== undefined) copy[1].body = copyOfBody(body);
+    if (Object(headers) === headers) init.headers = copyOfHeaders(headers as HeadersInit);
+    if (body !== undefined) init.body = copyOfBody(body);
+    copy[1] = init;
   }
   return copy;
 }
 
-function copyOfHeaders(headers: Exclude<RequestInit['headers'], undefined>): HeadersInit {
-  if (isA('Headers', headers)) return new (ownClass('Headers', headers))(headers);
+function copyOfHeaders(headers: HeadersInit): HeadersInit {
+  if (isA('Headers', headers)) return copyByClass('Headers', headers);
   // Fetch takes anything that can be iterated for a list of pairs, and all else for a record.
-  if (!isIterable(headers)) return { ...headers };
+  if (!hasMethods(headers, Symbol.iterator)) return { ...headers } as HeadersInit;
   return Array.from(headers as Iterable<[string, string]>, (pair): [string, string] =>
     Array.isArray(pair) ? [...pair] : pair,
   );
@@ -64,39 +69,23 @@ function copyOfHeaders(headers: Exclude<RequestInit['headers'], undefined>): Hea
 
 function copyOfBody<Body extends BodyInit | null>(body: Body): Body;
 function copyOfBody(body: BodyInit | null): BodyInit | null {
-  if (typeof body !== 'object' || body === null) return body;
   if (isA('ArrayBuffer', body)) return body.slice(0);
-  if (ArrayBuffer.isView(body))
-    return isA('ArrayBuffer', body.buffer)
-      ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice()
-      : body;
-  if (isA('URLSearchParams', body)) return new (ownClass('URLSearchParams', body))(body);
-  return isA('FormData', body) ? copyOfForm(body) : body;
-}
-
-function copyOfForm(form: FormData): FormData {
+  if (ArrayBuffer.isView(body) && isA('ArrayBuffer', body.buffer))
+    return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
+  if (isA('URLSearchParams', body)) return copyByClass('URLSearchParams', body);
   // A form of another make is more than its entries.
-  if (!(form instanceof FormData) || !isIterable(form)) return form;
+  if (!isOurs('FormData', body) || !hasMethods(body, Symbol.iterator)) return body;
   const copy = new FormData();
-  for (const [name, value] of form) copy.append(name, value);
+  for (const [name, value] of body) copy.append(name, value);
   return copy;
-}
-
-function isIterable(value: object): boolean {
-  return typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function';
 }
 
 /** Whether a call can be sent a second time: not if its body is a stream, or belongs to a Request. */
 export function canBeSentAgain([input, init]: FetchArguments): boolean {
-  const body = init?.body;
-  if (body !== undefined && body !== null) return isRepeatable(body);
-  if (!isRequest(input)) return true;
+  const body = init?.body ?? (isRequest(input) ? input.body : null);
   // Firefox does not show the body of a Request.
-  return input.body === null || (input.body === undefined && (input.method === 'GET' || input.method === 'HEAD'));
-}
-
-function isRepeatable(body: BodyInit): boolean {
-  if (typeof body !== 'object' || ArrayBuffer.isView(body)) return true;
+  if (body === undefined) return /^(GET|HEAD)$/.test((input as Request).method);
+  if (typeof body !== 'object' || body === null || ArrayBuffer.isView(body)) return true;
   // There are forms that are streams.
   if ('pipe' in body) return false;
   return (['ArrayBuffer', 'Blob', 'File', 'FormData', 'URLSearchParams'] as const).some((name) => isA(name, body));
@@ -119,16 +108,18 @@ export function isRequest(input: unknown): input is Request {
 
 /** Whether a value is of a class of the platform, of this window's, of another's, or of another make. */
 function isA<Name extends keyof Classes>(name: Name, value: unknown): value is Classes[Name] {
-  if (typeof value !== 'object' || value === null) return false;
-  const ours = (globalThis as Record<string, unknown>)[name];
-  return (
-    (typeof ours === 'function' && value instanceof ours) ||
-    Object.prototype.toString.call(value) === `[object ${name}]`
-  );
+  if (typeof value !== 'object') return false;
+  return isOurs(name, value) || Object.prototype.toString.call(value) === `[object ${name}]`;
 }
 
-/** The class to copy a value with: ours, if it is one of ours. */
-function ownClass<Name extends 'Headers' | 'URLSearchParams'>(name: Name, value: object): (typeof globalThis)[Name] {
-  const ours = globalThis[name];
-  return typeof ours === 'function' && value instanceof ours ? ours : (value.constructor as typeof ours);
+/** Whether a value is of a class of this window. */
+function isOurs<Name extends keyof Classes>(name: Name, value: unknown): value is Classes[Name] {
+  const ours = (globalThis as Record<string, unknown>)[name];
+  return typeof ours === 'function' && value instanceof ours;
+}
+
+/** Copies with our class if a value is one of ours, else with its own. */
+function copyByClass<Name extends 'Headers' | 'URLSearchParams'>(name: Name, value: Classes[Name]): Classes[Name] {
+  const Class = (isOurs(name, value) ? globalThis[name] : value.constructor) as new (of: unknown) => Classes[Name];
+  return new Class(value);
 }

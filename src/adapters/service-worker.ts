@@ -1,4 +1,4 @@
-import { checkMethods, checkOptions, wrongType } from '../core/base/check.ts';
+import { checkFunction, checkMethods, checkOptions } from '../core/base/check.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import type { CallOptions } from './call-options.ts';
 import { type FetchCall, throttleFetch } from './fetch.ts';
@@ -53,7 +53,7 @@ export function throttleServiceWorker(
   checkMethods('scope', scope, ['fetch', 'addEventListener', 'removeEventListener']);
   checkOptions('options', options);
   const { match = isCallElsewhere(scope), ...others } = options;
-  if (typeof match !== 'function') wrongType('match', 'a function', match);
+  checkFunction('match', match);
   const pages = new WaitingPages(scope.clients);
   const send = throttleFetch(throttle, {
     ...others,

@@ -55,15 +55,21 @@ function rule({ above, from, to, whole, infinite }: Range): string {
   return `${[kind, bounds.join(' and ')].filter(Boolean).join(' ')}${infinite ? ' (Infinity is allowed)' : ''}`;
 }
 
+/** @throws TypeError if `value` is no function. */
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') wrongType(name, 'a function', value);
+}
+
 /** @throws TypeError if `value` is not an object with at least the named methods. */
 export function checkMethods(name: string, value: unknown, methods: readonly string[]): void {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null)
-    wrongType(name, `an object with ${methods.join(', ')}`, value);
-  for (const method of methods) {
-    if (typeof (value as Record<string, unknown>)[method] !== 'function') {
-      wrongType(`${name}.${method}`, 'a function', (value as Record<string, unknown>)[method]);
-    }
-  }
+  if (Object(value) !== value) wrongType(name, `an object with ${methods.join(', ')}`, value);
+  for (const method of methods) checkFunction(`${name}.${method}`, (value as Record<string, unknown>)[method]);
+}
+
+/** Whether a value has all the named methods. */
+export function hasMethods(value: unknown, ...methods: readonly PropertyKey[]): boolean {
+  const of = value as Readonly<Record<PropertyKey, unknown>> | null | undefined;
+  return methods.every((method) => typeof of?.[method] === 'function');
 }
 
 /** @throws TypeError if `value` is not a plain options object or undefined. */
