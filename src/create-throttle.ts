@@ -5,7 +5,7 @@ import { systemClock } from './core/time/clock.ts';
 import { memoryStore } from './storage/memory.ts';
 
 const clockMethods = ['now', 'monotonic', 'setTimeout', 'clearTimeout'];
-const storeMethods = ['take', 'giveBack', 'settle', 'postpone', 'pause', 'sync', 'peek', 'override', 'reset'];
+const storeMethods = ['take', 'giveBack', 'settle', 'pause', 'sync', 'peek', 'override', 'reset'];
 
 /**
  * Makes a throttle: it holds calls back just long enough that every key keeps its limits.
@@ -18,7 +18,8 @@ export function createThrottle(options: ThrottleOptions): Throttle {
   checkOptions('options', options);
   const { clock = systemClock, store = memoryStore() } = options;
   checkMethods('clock', clock, clockMethods);
-  checkMethods('store', store, storeMethods);
+  // Whoever postpones calls of a store that hands its buckets out does so on the bucket.
+  checkMethods('store', store, store?.bucket === undefined ? [...storeMethods, 'postpone'] : storeMethods);
   store.useClock?.(clock);
   return new ThrottleCore(options, clock, store, memoryStore({ clock }));
 }

@@ -1,21 +1,11 @@
 import { checkMethods, checkOptions } from '../core/base/check.ts';
 import type { BucketStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/base/store.ts';
-import { adapt, atRest, type Bucket, newBucket } from '../core/bucket/bucket.ts';
-import {
-  bucketLeftBy,
-  copyOf,
-  giveBack,
-  pause,
-  peek,
-  postpone,
-  reset,
-  settle,
-  sync,
-  take,
-} from '../core/bucket/operations.ts';
+import { adapt, atRest, type Bucket, copyOf, newBucket, note } from '../core/bucket/bucket.ts';
+import { bucketLeftBy, giveBack, pause, peek, reset, settle, sync, take } from '../core/bucket/operations.ts';
 import type { Ceiling } from '../core/bucket/pool.ts';
 import type { Cost } from '../core/limits/cost.ts';
-import { type Limit, type Plan, planOf, samePlan } from '../core/limits/limit.ts';
+import type { Limit } from '../core/limits/limit.ts';
+import { type Plan, planOf, samePlan } from '../core/limits/plan.ts';
 import { type Clock, checkInstant, systemClock, wholeTicks } from '../core/time/clock.ts';
 
 /** What `memoryStore` takes. */
@@ -89,11 +79,6 @@ class MemoryStore implements BucketStore {
     if (known === undefined && !atRest(bucket, now)) this.#buckets.set(key, bucket);
   }
 
-  postpone(key: string, receipt: Receipt, ms: number): void {
-    const bucket = this.#buckets.get(key);
-    if (bucket !== undefined) postpone(bucket, receipt, ms, this.#now());
-  }
-
   pause(key: string, ms: number, plan: Plan): void {
     const now = this.#now();
     pause(this.bucket(key, plan, now), ms, now);
@@ -130,7 +115,7 @@ class MemoryStore implements BucketStore {
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): void {
     const now = this.#now();
     const bucket = this.bucket(key, plan, now);
-    bucket.own = limits === undefined ? undefined : planOf(limits, plan.margin);
+    note(bucket, { own: limits === undefined ? undefined : planOf(limits, plan.margin) });
     adapt(bucket, plan, now);
   }
 
@@ -148,7 +133,7 @@ class MemoryStore implements BucketStore {
   /** Forgets the buckets that have been at rest for long. */
   #forget(now: number): void {
     for (const [key, bucket] of this.#buckets)
-      if (bucket.own === undefined && atRest(bucket, now - restBeforeForgetting)) this.#buckets.delete(key);
+      if (bucket.extras.own === undefined && atRest(bucket, now - restBeforeForgetting)) this.#buckets.delete(key);
     this.#forgetAt = now + restBeforeForgetting + restPerBucket * this.#buckets.size;
   }
 }

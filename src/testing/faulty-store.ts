@@ -1,4 +1,5 @@
 import type { Answer, BucketStore } from '../core/base/store.ts';
+import { wholeStore } from './whole-store.ts';
 
 /** The operations of a store that can be made to fail. */
 export type StoreOperation =
@@ -36,12 +37,15 @@ const operations: readonly StoreOperation[] = [
  * const store = faultyStore(memoryStore(), () => (down ? { error: new Error('gone') } : undefined));
  */
 export function faultyStore(store: BucketStore, fault: (operation: StoreOperation, key: string) => Fault): BucketStore {
+  const whole = wholeStore(store) as unknown as Record<
+    StoreOperation,
+    (key: string, ...rest: unknown[]) => Answer<unknown>
+  >;
   const wrapped: Record<string, unknown> = { name: store.name, shared: store.shared };
   for (const operation of operations) {
     wrapped[operation] = (key: string, ...rest: unknown[]): Answer<unknown> => {
       const now = fault(operation, key);
-      const go = () =>
-        (store[operation] as (key: string, ...rest: unknown[]) => Answer<unknown>).call(store, key, ...rest);
+      const go = () => whole[operation](key, ...rest);
       if (now === undefined) return go();
       if ('error' in now) throw now.error;
       return now.after.then(go);

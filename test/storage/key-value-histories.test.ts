@@ -13,7 +13,8 @@ import {
 import { ManualClock } from 'sluice/testing';
 import { describe, it } from 'vitest';
 import { costIn } from '../../src/core/limits/cost.ts';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
+import { wholeStore } from '../../src/testing/whole-store.ts';
 import { asText, onMap, type Values, withRehearsal } from './storages.ts';
 
 const settings = { numRuns: Number(process.env.SLUICE_RUNS ?? 400), includeErrorInReport: true };
@@ -106,7 +107,10 @@ class History {
   /** @param handles stores that are used in turns and must together answer as a memory store does */
   constructor(open: (history: History) => BucketStore, handles: number, margin: number) {
     this.#margin = margin;
-    this.#stores = [memoryStore({ clock: this.clock }), ...Array.from({ length: handles }, () => open(this))];
+    this.#stores = [
+      wholeStore(memoryStore({ clock: this.clock })),
+      ...Array.from({ length: handles }, () => open(this)),
+    ];
   }
 
   async run(history: readonly Step[]): Promise<void> {
@@ -137,7 +141,7 @@ class History {
     }
     if (step.do === 'postpone') {
       const call = this.#recent(this.#granted, step.which);
-      return call && store.postpone(call.key, call.receipts[side] as Receipt, step.ms);
+      return call && store.postpone?.(call.key, call.receipts[side] as Receipt, step.ms);
     }
     const name = `key ${step.key}`;
     const asked = planOf(limits[step.plan] as Limit[], this.#margin);

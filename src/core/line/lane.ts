@@ -5,16 +5,16 @@ import {
   type Answer,
   type BucketStore,
   isPromise,
-  type LimitStatus,
   type Receipt,
   type Standing,
   type TakeAnswer,
 } from '../base/store.ts';
-import type { Bucket } from '../bucket/bucket.ts';
-import { asMoved, spacingOf } from '../bucket/operations.ts';
+import { type Bucket, tatsOf } from '../bucket/bucket.ts';
+import { asMoved, spacingOf } from '../bucket/moves.ts';
 import { costInPool } from '../bucket/pool.ts';
 import { type Cost, costIn, sameCost } from '../limits/cost.ts';
-import { type Plan, type Rule, samePlan } from '../limits/limit.ts';
+import type { Rule } from '../limits/kind.ts';
+import { type Plan, samePlan } from '../limits/plan.ts';
 import { storePatience } from '../sharing/guarded-store.ts';
 import { joined } from '../throttle/settlement.ts';
 import { type Clock, tick } from '../time/clock.ts';
@@ -836,7 +836,7 @@ export class Lane {
     const here = receipt === undefined ? this.#host.bucketOf(this.key, this.#host.clock.monotonic()) : undefined;
     const plan = receipt?.plan ?? here?.plan;
     if (plan === undefined) return paused;
-    const { slot = due, before = receipt?.after ?? here?.tats ?? [] } = receipt ?? {};
+    const { slot = due, before = receipt?.after ?? (here && tatsOf(here)) ?? [] } = receipt ?? {};
     const tats = before.map((tat) => due + tat - slot);
     const calls = this.#loadOf(plan).map((waiting, index) => waiting + costIn(plan.rules[index] as Rule, cost));
     return lineEndsAt(plan, tats, Math.max(paused, due), calls);
@@ -864,7 +864,7 @@ export class Lane {
    */
   lastDue(first: number, { plan, limits }: Standing, now: number): number | undefined {
     if (this.#waiters.size === 0) return undefined;
-    const tats = plan.rules.map((rule, index) => now + (limits[index] as LimitStatus).resetAfter - rule.window);
+    const tats = limits.map(({ resetAfter }) => now + resetAfter);
     return lineEndsAt(plan, tats, first, this.#loadOf(plan));
   }
 

@@ -1,6 +1,7 @@
 import { putLatest } from '../base/latest.ts';
 import { type ServerSignal, type SignalBucket, sameInstant } from '../base/server-signal.ts';
-import { type Limit, quota } from '../limits/limit.ts';
+import type { Limit } from '../limits/limit.ts';
+import { quota } from '../limits/quota.ts';
 
 /** What a key keeps before its server has said anything: one call a second. */
 const careful: Limit = { rate: 1, interval: 1_000 };

@@ -1,7 +1,7 @@
 import type { Events } from '../base/events.ts';
 import { type ServerSignal, sameInstant } from '../base/server-signal.ts';
 import type { Ceiling } from '../bucket/pool.ts';
-import type { Plan, Rule } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import { type Clock, tick } from '../time/clock.ts';
 import { type Paces, spacing } from './pace.ts';
 
@@ -151,7 +151,7 @@ export class Listening {
     const left = Math.max(0, (counts ? remaining : heard.remaining) - inFlight);
     // Far from the end of it the limits are what counts, and so are small differences.
     const plan = this.#host.plan(key);
-    if (!holds && left >= mostUntil(plan, ms)) return;
+    if (!holds && left >= Math.min(...plan.rules.map((rule) => rule.kind.mostWithin(rule, ms)))) return;
     if (counts) {
       // Of two ends that are the same the earlier may be the one in the store.
       const until = isSame ? Math.min(heard.until, now + ms) : now + ms;
@@ -202,11 +202,4 @@ function backOff(refusals: number, least: number): number {
   const first = Math.max(firstBackOff, least);
   const doubled = first * 2 ** Math.min(refusals - 1, 16);
   return Math.min(doubled, Math.max(first, longestBackOff)) * (1 + Math.random() / 10);
-}
-
-/** The most calls of cost 1 that limits could let go within `ms`. */
-function mostUntil({ rules }: Plan, ms: number): number {
-  const most = ({ window, burst, emissionInterval }: Rule) =>
-    window === 0 ? burst + ms / emissionInterval : burst * (1 + Math.ceil(ms / window));
-  return Math.min(...rules.map(most));
 }

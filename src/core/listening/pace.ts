@@ -1,5 +1,5 @@
 import { putLatest } from '../base/latest.ts';
-import type { Plan, Rule } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 
 /** How a key that was refused goes on. */
 interface Pace {
@@ -70,6 +70,5 @@ export class Paces {
 
 /** The time between calls of cost 1 on an even schedule, in ms. */
 export function spacing({ rules }: Plan): number {
-  const between = ({ window, burst, emissionInterval }: Rule) => (window === 0 ? emissionInterval : window / burst);
-  return Math.max(...rules.map(between));
+  return Math.max(...rules.map(({ emissionInterval }) => emissionInterval));
 }

@@ -10,10 +10,11 @@ import {
   type TakeAnswer,
   type TakeRequest,
 } from '../base/store.ts';
-import { grantAt } from '../bucket/bucket.ts';
+import { noteGranted, postpone, takeOnSlot } from '../bucket/moves.ts';
 import type { Ceiling } from '../bucket/pool.ts';
 import type { Cost } from '../limits/cost.ts';
-import type { Limit, Plan } from '../limits/limit.ts';
+import type { Limit } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import { joined } from '../throttle/settlement.ts';
 import { type Clock, wholeTicks } from '../time/clock.ts';
 import { Deadlines } from './deadlines.ts';
@@ -69,7 +70,7 @@ export class GuardedStore implements BucketStore {
     const theirs = instead !== undefined && !instead.standIn ? rest : request;
     return this.#do(
       key,
-      (store) => store.take(key, store === this.#local ? theirs : ours),
+      (store) => (store === this.#local ? this.#takeHere(key, theirs) : store.take(key, ours)),
       (answer) => this.#remember(key, request.plan, answer),
       (answer) => void this.#returnLate(key, answer),
       markStandIn,
@@ -91,10 +92,19 @@ export class GuardedStore implements BucketStore {
   }
 
   postpone(key: string, receipt: Receipt, ms: number): Answer<void> {
-    if (receipt.standIn) return this.#local.postpone(key, receipt, ms);
-    return this.#away
+    const now = wholeTicks(this.#clock.monotonic());
+    const bucket = receipt.standIn ? this.#local.bucket?.(key, receipt.plan, now) : undefined;
+    if (bucket !== undefined) return postpone(bucket, receipt, ms, now);
+    return this.#away || receipt.standIn
       ? undefined
-      : this.#do(key, (store) => (store === this.#local ? undefined : store.postpone(key, receipt, ms)));
+      : this.#do(key, (store) => (store === this.#local ? undefined : store.postpone?.(key, receipt, ms)));
+  }
+
+  /** Takes from the local bucket, a slot of its own that has come included. */
+  #takeHere(key: string, request: TakeRequest): TakeAnswer {
+    const now = wholeTicks(this.#clock.monotonic());
+    const bucket = this.#local.bucket?.(key, request.plan, now);
+    return bucket === undefined ? (this.#local.take(key, request) as TakeAnswer) : takeOnSlot(bucket, request, now);
   }
 
   pause(key: string, ms: number, plan: Plan): Answer<void> {
@@ -250,16 +260,9 @@ export class GuardedStore implements BucketStore {
       const first = index;
       while (typeof cost === 'number' && isAlike(receipts[index + 1], slot, cost)) index++;
       const { after } = receipts[index] as Receipt;
-      let at = monotonic + wholeTicks(slot - now);
-      for (let limit = 0; limit < bucket.tats.length; limit++) {
-        // Slots that were given back are still remembered, and a window takes no mark before its latest.
-        if (bucket.plan.rules[limit]?.window !== 0) at = Math.max(at, bucket.tats[limit] as number);
-      }
-      grantAt(bucket, typeof cost === 'number' ? cost * (index - first + 1) : cost, at, monotonic);
-      for (let limit = 0; limit < bucket.tats.length; limit++) {
-        const tat = monotonic + wholeTicks((after[limit] ?? now) - now);
-        if (bucket.plan.rules[limit]?.window === 0 && tat > (bucket.tats[limit] as number)) bucket.tats[limit] = tat;
-      }
+      const here = (instant: number) => monotonic + wholeTicks(instant - now);
+      const calls = typeof cost === 'number' ? cost * (index - first + 1) : cost;
+      noteGranted(bucket, calls, here(slot), after.map(here), monotonic);
     }
   }
 

@@ -1,5 +1,4 @@
 import type { Receipt } from '../base/store.ts';
-import { charge, sum } from '../bucket/bucket.ts';
 import { type Cost, costIn } from '../limits/cost.ts';
 
 /** The correction of the cost of one call. */
@@ -22,7 +21,7 @@ export function settlementOf(receipt: Receipt, cost: Cost): Settlement {
     const tat = after[index] as number;
     const more = costIn(rule, settled) - costIn(rule, from.cost);
     // What comes back is taken off by the store, which counts its refunds.
-    return more > 0 && rule.window === 0 ? sum(Math.max(tat, slot), charge(rule, more)) : tat;
+    return more > 0 ? rule.kind.tatCharged(rule, tat, slot, more) : tat;
   });
   const lower = plan.rules.map((rule) => Math.min(costIn(rule, settled), costIn(rule, from.cost)));
   return {

@@ -4,11 +4,13 @@ import { Events, type ThrottleEvent, type ThrottleListener } from '../base/event
 import { CallGrant, type Grant, HeldGrant } from '../base/grant.ts';
 import type { ServerSignal } from '../base/server-signal.ts';
 import type { Answer, BucketStore, Receipt, StoreNews, TakeAnswer, TakeRequest } from '../base/store.ts';
-import { type Bucket, grantNow } from '../bucket/bucket.ts';
-import { goneLater, takeBeside } from '../bucket/operations.ts';
+import { type Bucket, grantNow, tatsOf } from '../bucket/bucket.ts';
+import { goneLater, postpone } from '../bucket/moves.ts';
+import { takeBeside } from '../bucket/operations.ts';
 import { type Ceiling, costInPool } from '../bucket/pool.ts';
 import { type Cost, checkCost, checkNames, isStrange } from '../limits/cost.ts';
-import { callsMargin, checkMargin, type Limit, type Plan, planOf } from '../limits/limit.ts';
+import { checkMargin, type Limit } from '../limits/limit.ts';
+import { callsMargin, type Plan, planOf } from '../limits/plan.ts';
 import { reasonOf } from '../line/abort-signals.ts';
 import { Lane, type LaneHost, type WaitRequest } from '../line/lane.ts';
 import { Listening, type ListeningHost } from '../listening/listening.ts';
@@ -401,7 +403,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     // Nobody knows how long the way over a new connection takes.
     grant.isCold = left - this.#answeredAt > connectionsLast;
     const bucket = grant.isCold ? this.bucketOf(grant.key, left) : undefined;
-    if (bucket !== undefined) this.#receipts.set(grant, { ...grant.receipt, moved: bucket.moved });
+    if (bucket !== undefined) this.#receipts.set(grant, { ...grant.receipt, moved: bucket.extras.moved });
   }
 
   #noteArrival(grant: Grant): void {
@@ -423,7 +425,10 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     if (later <= 0 || receipt === undefined || this.#closed !== undefined) return;
     this.#receipts.set(grant, goneLater(plainReceipt(receipt), later));
     void this.#quietly(async () => {
-      await this.store.postpone(grant.key, receipt, later);
+      const now = wholeTicks(this.clock.monotonic());
+      const bucket = this.bucketOf(grant.key, now);
+      if (bucket === undefined) await this.store.postpone?.(grant.key, receipt, later);
+      else postpone(bucket, receipt, later, now);
       this.#lanes.get(grant.key)?.look();
     });
   }
@@ -504,9 +509,9 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     if (this.pacedUntil(key) !== undefined) return undefined;
     const now = wholeTicks(clock.monotonic());
     const bucket = store.bucket(key, this.#plans.of(key), now);
-    if (bucket.refunds !== undefined || !grantNow(bucket, now)) return undefined;
+    if (bucket.extras.refunds !== undefined || !grantNow(bucket, now)) return undefined;
     const { plan } = bucket;
-    const tats = bucket.tats.length === 1 ? (bucket.tats[0] as number) : bucket.tats.slice();
+    const tats = plan.only === undefined ? tatsOf(bucket) : (bucket.states[0] as number);
     const grant = holdsPlace ? new HeldGrant(key, this, now, plan, tats) : new CallGrant(key, this, now, plan, tats);
     if (holdsPlace) this.#lane(key).holdPlace();
     // Last: who hears of it may make another call.

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Receipt } from '../../../src/core/base/store.ts';
-import { planOf } from '../../../src/core/limits/limit.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
 import { joined } from '../../../src/core/throttle/settlement.ts';
 
 const plan = planOf({ rate: 1, interval: 100, burst: 20, name: 'calls' }, 0);

@@ -1,0 +1,39 @@
+import type { BucketStore, TakeAnswer } from '../core/base/store.ts';
+import { postpone, takeOnSlot } from '../core/bucket/moves.ts';
+import type { Plan } from '../core/limits/plan.ts';
+
+/**
+ * The operations of a store, all of the contract: of one that hands its buckets out also those that it leaves to whoever works on
+ * them.
+ */
+export function wholeStore(store: BucketStore): BucketStore {
+  if (store.bucket === undefined) return store;
+  const plans = new Map<string, Plan>();
+  const open = (key: string, plan: Plan) => {
+    const { now } = store.take(key, { plan, costs: [], ahead: 0 }) as TakeAnswer;
+    return { bucket: store.bucket?.(key, plan, now), now };
+  };
+  const whole: BucketStore = {
+    name: store.name,
+    shared: store.shared,
+    take(key, request) {
+      plans.set(key, request.plan);
+      const { bucket, now } = open(key, request.plan);
+      return bucket === undefined ? store.take(key, request) : takeOnSlot(bucket, request, now);
+    },
+    postpone(key, receipt, ms) {
+      const plan = plans.get(key);
+      if (plan === undefined) return;
+      const { bucket, now } = open(key, plan);
+      if (bucket !== undefined) postpone(bucket, receipt, ms, now);
+    },
+    giveBack: (...asked) => store.giveBack(...asked),
+    settle: (...asked) => store.settle(...asked),
+    pause: (...asked) => store.pause(...asked),
+    sync: (...asked) => store.sync(...asked),
+    peek: (...asked) => store.peek(...asked),
+    override: (...asked) => store.override(...asked),
+    reset: (...asked) => store.reset(...asked),
+  };
+  return whole;
+}
