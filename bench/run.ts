@@ -1,6 +1,7 @@
 import { adapters } from './adapters.ts';
 import { decide } from './decide.ts';
 import { fleet } from './fleet.ts';
+import { memory } from './memory.ts';
 import { network } from './network.ts';
 import { redis } from './redis.ts';
 import { scaling } from './scaling.ts';
@@ -11,6 +12,7 @@ const benches: Record<string, () => Promise<void>> = {
   adapters,
   decide,
   fleet,
+  memory,
   network,
   redis,
   scaling,
