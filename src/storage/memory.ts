@@ -91,10 +91,8 @@ class MemoryStore implements BucketStore {
 
   peek(key: string, plan: Plan, without?: Receipt): Standing {
     const now = this.#now();
-    const bucket = this.#buckets.get(key);
-    if (bucket === undefined) return peek(newBucket(plan), now);
     // Who only looks changes no limits, and gives nothing back.
-    const copy = copyOf(bucket);
+    const copy = copyOf(this.#buckets.get(key) ?? newBucket(plan));
     adapt(copy, plan, now);
     if (without !== undefined) giveBack(copy, without);
     return peek(copy, now);

@@ -8,6 +8,7 @@ import type { Plan } from '../core/limits/plan.ts';
  */
 export function wholeStore(store: BucketStore): BucketStore {
   if (store.bucket === undefined) return store;
+  /** The limits that buckets stand under: whoever postpones does not name them. */
   const plans = new Map<string, Plan>();
   const open = (key: string, plan: Plan) => {
     const { now } = store.take(key, { plan, costs: [], ahead: 0 }) as TakeAnswer;
@@ -29,10 +30,19 @@ export function wholeStore(store: BucketStore): BucketStore {
     },
     giveBack: (...asked) => store.giveBack(...asked),
     settle: (...asked) => store.settle(...asked),
-    pause: (...asked) => store.pause(...asked),
-    sync: (...asked) => store.sync(...asked),
+    pause(key, ms, plan) {
+      plans.set(key, plan);
+      return store.pause(key, ms, plan);
+    },
+    sync(key, said, plan) {
+      plans.set(key, plan);
+      return store.sync(key, said, plan);
+    },
     peek: (...asked) => store.peek(...asked),
-    override: (...asked) => store.override(...asked),
+    override(key, limits, plan) {
+      plans.set(key, plan);
+      return store.override(key, limits, plan);
+    },
     reset: (...asked) => store.reset(...asked),
   };
   return whole;

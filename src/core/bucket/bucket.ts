@@ -3,6 +3,7 @@ import { type Cost, costIn } from '../limits/cost.ts';
 import type { LimitState, Rule } from '../limits/kind.ts';
 import { longAgo } from '../limits/limit.ts';
 import { type Plan, planOf, samePlan } from '../limits/plan.ts';
+import { sum } from '../limits/rounding.ts';
 import { change, grantInPast, type Past, pastAllowsAt } from './change.ts';
 import { grantInPools, type Pool, poolsAllowAt } from './pool.ts';
 
@@ -26,13 +27,13 @@ export interface Bucket {
 /** What most keys never need. It is never changed: `note` puts another in its place. */
 export interface Extras {
   /** Limits that were put on this key alone; undefined if it keeps those it is asked with. */
-  readonly own: Plan | undefined;
+  readonly own?: Plan | undefined;
   /** Before this instant nothing may go, because the server said so. */
   readonly gate: number;
   /** Per limit the calls from before and since it changed, as long as they matter to the limits before. Undefined if none changed. */
-  readonly past: readonly (Past | undefined)[] | undefined;
+  readonly past?: readonly (Past | undefined)[] | undefined;
   /** What the server says is left, in the order in which it ends; undefined if it said nothing that still holds. */
-  readonly pools: readonly Pool[] | undefined;
+  readonly pools?: readonly Pool[] | undefined;
   /** The latest instant that was reserved ahead of its time. */
   readonly latest: number;
   /** The latest slot that was reserved by a caller who goes then, whatever becomes later; long ago if there is none. */
@@ -41,28 +42,17 @@ export interface Extras {
    * Per limit how much its tat went down, in ms, all refunds together; undefined if it never did. A receipt that has seen less
    * is older than the refund. What ends the worth of all receipts raises this past them.
    */
-  readonly refunds: readonly number[] | undefined;
+  readonly refunds?: readonly number[] | undefined;
   /** How much later reserved slots have become, in ms, all moves together. A receipt that has seen less is of a slot before them. */
   readonly moved: number;
   /** The latest of those moves, the oldest first; undefined if there was none of late. */
-  readonly moves: readonly SlotMove[] | undefined;
+  readonly moves?: readonly SlotMove[] | undefined;
   /** Finds a reservation where it is by now, undefined if nobody knows; whoever moves slots puts it here. */
-  readonly follow: ((receipt: Receipt, extras: Extras) => Receipt | undefined) | undefined;
+  readonly follow?: ((receipt: Receipt, extras: Extras) => Receipt | undefined) | undefined;
 }
 
 /** The extras of most keys. */
-export const noExtras: Extras = {
-  own: undefined,
-  gate: longAgo,
-  past: undefined,
-  pools: undefined,
-  latest: longAgo,
-  fixed: longAgo,
-  refunds: undefined,
-  moved: 0,
-  moves: undefined,
-  follow: undefined,
-};
+export const noExtras: Extras = { gate: longAgo, latest: longAgo, fixed: longAgo, moved: 0 };
 
 /** Notes what is other than before in the extras of a bucket. */
 export function note(bucket: Bucket, news: Partial<Extras>): void {
@@ -135,8 +125,8 @@ export function grantNow(bucket: Bucket, now: number): boolean {
   }
   const tat = states[0] as number;
   // In this sense, so that a clock without a number grants nothing.
-  if (!(extras.gate <= now && tat - only.tolerance <= now)) return false;
-  states[0] = (tat > now ? tat : now) + only.emissionInterval;
+  if (!(extras.gate <= now && sum(tat, -only.tolerance) <= now)) return false;
+  states[0] = sum(tat > now ? tat : now, only.emissionInterval);
   return true;
 }
 
@@ -145,6 +135,12 @@ export function tatsOf({ plan, states }: Bucket): readonly number[] {
   return plan.leaky
     ? (states.slice() as number[])
     : states.map((state, index) => (plan.rules[index] as Rule).kind.tatOf(state));
+}
+
+/** The same in fewer steps where there is one limit: a lone number. */
+export function tatOrTatsOf(bucket: Bucket): number | readonly number[] {
+  const { plan, states } = bucket;
+  return plan.rules.length > 1 ? tatsOf(bucket) : (plan.rules[0] as Rule).kind.tatOf(states[0] as LimitState);
 }
 
 /** Whether the bucket is as good as new, so that it may be forgotten. */

@@ -8,7 +8,7 @@ import { wholeTicksUp } from '../limits/rounding.ts';
 import { wholeTicks } from '../time/clock.ts';
 import { type Bucket, conformsAt, copyOf, grantAt, newBucket, noExtras, note, tatsOf } from './bucket.ts';
 import { notedIn, pastLeaves, voidedRefunds } from './change.ts';
-import { type Ceiling, poolsAfter, returnToPools } from './pool.ts';
+import { type Ceiling, type Pool, poolsAfter, returnToPools } from './pool.ts';
 
 // The operations of the store contract, as functions of a bucket and the instant. No clock, no await, no throw.
 
@@ -53,10 +53,13 @@ export function take(bucket: Bucket, request: TakeRequest, now: number): TakeAns
 export function takeBeside(bucket: Bucket, request: TakeRequest, head: Cost, now: number): TakeAnswer {
   const headGoesAt = conformsAt(bucket, head, now);
   const after = copyOf(bucket);
-  const { granted, wait } = take(after, request, now);
-  const isDelaying = conformsAt(after, head, now) > headGoesAt;
-  if (headGoesAt <= now || (granted.length > 0 ? !isDelaying : now + wait < headGoesAt))
-    return take(bucket, request, now);
+  const answer = take(after, request, now);
+  const isDelaying =
+    answer.granted.length > 0 ? conformsAt(after, head, now) > headGoesAt : now + answer.wait >= headGoesAt;
+  if (headGoesAt <= now || !isDelaying) {
+    Object.assign(bucket, after);
+    return answer;
+  }
   const behind = copyOf(bucket);
   grantAt(behind, head, headGoesAt, now);
   return { ...take(behind, request, now), limits: limitsOf(bucket, now) };
@@ -179,9 +182,8 @@ export function sync(bucket: Bucket, said: Ceiling, now: number): void {
 
 /** See `BucketStore.peek`. */
 export function peek(bucket: Bucket, now: number): Standing {
-  const { gate, moved, moves = [], pools } = bucket.extras;
-  // Of what the server says is left, what leaves the least: it binds first.
-  const pool = pools?.find(({ until }) => until > now);
+  const { gate, moved, moves = [] } = bucket.extras;
+  const pool = poolOf(bucket, now);
   return {
     limits: limitsOf(bucket, now),
     wait: conformsAt(bucket, 1, now) - now,
@@ -192,8 +194,11 @@ export function peek(bucket: Bucket, now: number): Standing {
   };
 }
 
-function limitsOf({ plan, states, extras }: Bucket, now: number): LimitStatus[] {
-  const pool = extras.pools?.find(({ until }) => until > now);
+/** Of what the server says is left, what leaves the least: it binds first. */
+const poolOf = ({ extras }: Bucket, now: number): Pool | undefined => extras.pools?.find(({ until }) => until > now);
+
+function limitsOf(bucket: Bucket, now: number): LimitStatus[] {
+  const { plan, states, extras } = bucket;
   return plan.rules.map((rule, index) => {
     const { kind, burst, name } = rule;
     const state = states[index] as LimitState;
@@ -201,7 +206,7 @@ function limitsOf({ plan, states, extras }: Bucket, now: number): LimitStatus[] 
     const calls = Math.min(
       kind.remaining(rule, state, now),
       past === undefined ? Infinity : pastLeaves(past, now),
-      pool?.left ?? Infinity,
+      poolOf(bucket, now)?.left ?? Infinity,
       burst,
     );
     return {

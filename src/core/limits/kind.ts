@@ -81,7 +81,7 @@ export interface Kind<State extends LimitState = LimitState> {
   /** Counts so many calls more for one that went. `emissionInterval` is the longer one of now and then. */
   charge(rule: Rule, state: State, call: TakenCall, more: number, emissionInterval: number, now: number): State;
   /** The tat that a receipt says, once so many calls more are counted. */
-  tatCharged(rule: Rule, tat: number, slot: number, more: number): number;
+  tatCharged(tat: number, slot: number, more: number, emissionInterval: number): number;
   /**
    * Takes so many calls off one that went, as far as they still count, and tells by how many ms the tat has to go down.
    * `emissionInterval` is the shorter one of now and then; nothing that leaks before `latest` comes back.
@@ -134,7 +134,7 @@ export interface SlotMoves<State extends LimitState = LimitState> {
 }
 
 /** Where a limit carries its kind, if that is none of those that all throttles know. */
-const carriedKind: unique symbol = Symbol.for('sluice.kind') as never;
+export const carriedKind: unique symbol = Symbol.for('sluice.kind') as never;
 
 /** The limit with its kind, which copies of it keep. */
 export const carrying = (limit: Limit, kind: Kind): Limit => ({ ...limit, [carriedKind]: kind }) as Limit;

@@ -26,6 +26,9 @@ export function charge(emissionInterval: number, calls: number): number {
   return Number.isInteger(calls) ? exact : Math.min(wholeTicksUp(exact), Math.ceil(calls) * emissionInterval);
 }
 
+const tatCharged = (tat: number, slot: number, more: number, emissionInterval: number): number =>
+  sum(Math.max(tat, slot), charge(emissionInterval, more));
+
 /** The arithmetic of leaky buckets. */
 export const leakyBucket: Kind<number> = {
   name: 'leaky-bucket',
@@ -56,8 +59,8 @@ export const leakyBucket: Kind<number> = {
     Math.max(tat, first) + (calls - 1) * emissionInterval - tolerance,
 
   giveBack: (_, tat, { before, after, refunded }) => (tat + refunded === after ? before - refunded : undefined),
-  charge: (_, tat, { slot }, more, emissionInterval) => sum(Math.max(tat, slot), charge(emissionInterval, more)),
-  tatCharged: ({ emissionInterval }, tat, slot, more) => sum(Math.max(tat, slot), charge(emissionInterval, more)),
+  charge: (_, tat, { slot }, more, emissionInterval) => tatCharged(tat, slot, more, emissionInterval),
+  tatCharged,
   // No more can come back than is left of the level that the call found, earlier refunds taken off: the rest has leaked, and
   // others may have gone in its place. Nor can what will leak before a call that is reserved.
   refund: (_, _tat, { after, refunded }, fewer, emissionInterval, latest, now) =>

@@ -13,7 +13,7 @@ export const mostMarks = 32;
 export const areTooMany = (marks: Marks): boolean => marks.length > 2 * mostMarks + 1;
 
 /** The instant of the latest mark; long ago if there is none. */
-export const latestOf = (marks: Marks): number => (marks.length > 1 ? (marks.at(-2) as number) : longAgo);
+export const latestOf = (marks: Marks): number => (marks.length > 1 ? (marks[marks.length - 2] as number) : longAgo);
 
 /** Where the first mark stands that is later than an instant. */
 export function placeAfter(marks: Marks, instant: number): number {

@@ -1,6 +1,5 @@
 import { outOfRange, wrongType } from '../base/check.ts';
-import { tick } from '../time/clock.ts';
-import { carriedBy, carrying, type Kind, type LimitState, type Rule } from './kind.ts';
+import { carriedBy, carriedKind, type Kind, type LimitState, type Rule } from './kind.ts';
 import { leakyBucket } from './leaky-bucket.ts';
 import { checkLimit, type Limit } from './limit.ts';
 import { quotaKind } from './quota.ts';
@@ -27,7 +26,7 @@ export interface Plan {
   readonly since?: number;
   /** Where the limits of a bucket at rest stand. */
   readonly atRest: readonly LimitState[];
-  /** The rule of a plan that is one leaky bucket, in whole ticks. */
+  /** The rule of a plan that is one leaky bucket. */
   readonly only: Rule | undefined;
   /** Whether every rule is a leaky bucket. */
   readonly leaky: boolean;
@@ -52,13 +51,12 @@ export function planOf(limits: Limit | readonly Limit[], margin: Margin): Plan {
   const atRest = rules.map(({ kind }) => kind.atRest);
   const leaky = atRest.every((state) => typeof state === 'number');
   const [first] = rules as [Rule];
-  const inTicks = first.emissionInterval % tick === 0 && first.tolerance % tick === 0;
   return {
     rules,
     limits: rules.map(({ limit }) => limit),
     margin,
     lateness: Math.min(...rules.map((rule) => rule.margin)) / 2,
-    only: leaky && rules.length === 1 && inTicks ? first : undefined,
+    only: leaky && rules.length === 1 ? first : undefined,
     atRest,
     leaky,
     mostAtOnce: Math.floor(Math.min(...rules.map(({ burst }) => burst))),
@@ -70,25 +68,33 @@ const kinds: readonly Kind[] = [leakyBucket, quotaKind];
 
 function ruleOf(given: Limit, byDefault: Margin, path: string): Rule {
   if (typeof given !== 'object' || given === null) wrongType(path, 'a limit', given);
-  const carried = carriedBy(given);
   const { kind: kindName = 'leaky-bucket', margin = 'auto', interval, name } = given;
   const kind =
-    carried ??
+    carriedBy(given) ??
     kinds.find((known) => known.name === kindName) ??
     outOfRange(`${path}.kind`, "'leaky-bucket' or 'quota', or made by slidingWindow()", kindName);
   checkLimit(given, kind, `${path}.`);
   const own = margin === 'auto' ? byDefault : margin;
   const kept = own === 'calls' ? Math.min(callsMargin, kind.mostKept(given)) : wholeTicksUp(own);
-  const limit = carried === undefined ? plain(given) : carrying(plain(given), carried);
-  return { kind, limit, name, burst: kind.burstOf(given), interval, margin: kept, ...kind.numbersOf(given, kept) };
+  return {
+    kind,
+    limit: copyOf(given),
+    name,
+    burst: kind.burstOf(given),
+    interval,
+    margin: kept,
+    ...kind.numbersOf(given, kept),
+  };
 }
 
 const fields = ['kind', 'rate', 'interval', 'burst', 'margin', 'name'] as const;
 
 /** Only what we know of a limit: the user's object may hold what cannot be stored, and may change. */
-function plain(limit: Limit): Limit {
-  const entries = fields.map((field) => [field, limit[field]]);
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as unknown as Limit;
+function copyOf(limit: Limit): Limit {
+  const copy: Record<PropertyKey, unknown> = {};
+  for (const field of [...fields, carriedKind] as readonly (keyof Limit)[])
+    if (limit[field] !== undefined) copy[field] = limit[field];
+  return copy as unknown as Limit;
 }
 
 /** Whether two plans are made of the same limits, margins aside. */

@@ -88,7 +88,7 @@ export const slidingWindowKind: Kind<Marks> = {
     if (slot > now - interval && slot > (marks[0] as number) - interval) insert(marks, burst, span, more, slot);
     return marks;
   },
-  tatCharged: (_, tat) => tat,
+  tatCharged: (tat) => tat,
   refund({ interval }, marks, { slot, refunded }, fewer, _emissionInterval, _latest, now) {
     if (refunded === 0 && slot > now - interval) takeBack(marks, interval, slot, fewer, false);
     return 0;

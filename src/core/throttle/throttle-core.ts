@@ -4,7 +4,7 @@ import { Events, type ThrottleEvent, type ThrottleListener } from '../base/event
 import { CallGrant, type Grant, HeldGrant } from '../base/grant.ts';
 import type { ServerSignal } from '../base/server-signal.ts';
 import type { Answer, BucketStore, Receipt, StoreNews, TakeAnswer, TakeRequest } from '../base/store.ts';
-import { type Bucket, grantNow, tatsOf } from '../bucket/bucket.ts';
+import { type Bucket, grantNow, tatOrTatsOf } from '../bucket/bucket.ts';
 import { goneLater, postpone } from '../bucket/moves.ts';
 import { takeBeside } from '../bucket/operations.ts';
 import { type Ceiling, costInPool } from '../bucket/pool.ts';
@@ -511,7 +511,7 @@ export class ThrottleCore implements Throttle, LaneHost, ListeningHost {
     const bucket = store.bucket(key, this.#plans.of(key), now);
     if (bucket.extras.refunds !== undefined || !grantNow(bucket, now)) return undefined;
     const { plan } = bucket;
-    const tats = plan.only === undefined ? tatsOf(bucket) : (bucket.states[0] as number);
+    const tats = tatOrTatsOf(bucket);
     const grant = holdsPlace ? new HeldGrant(key, this, now, plan, tats) : new CallGrant(key, this, now, plan, tats);
     if (holdsPlace) this.#lane(key).holdPlace();
     // Last: who hears of it may make another call.
