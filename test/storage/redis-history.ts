@@ -2,9 +2,9 @@ import type { BucketStore, Limit } from 'sluice';
 import { slidingWindow } from 'sluice';
 import { expect } from 'vitest';
 import type { Receipt, Standing, TakeAnswer } from '../../src/core/base/store.ts';
-import { adapt, type Bucket, newBucket, note } from '../../src/core/bucket/bucket.ts';
-import { postpone } from '../../src/core/bucket/moves.ts';
-import { giveBack, pause, peek, reset, settle, sync, take } from '../../src/core/bucket/operations.ts';
+import { adapt, type Bucket, copyOf, newBucket, note } from '../../src/core/bucket/bucket.ts';
+import { postpone, takeOnSlot } from '../../src/core/bucket/moves.ts';
+import { giveBack, pause, peek, reset, settle, sync } from '../../src/core/bucket/operations.ts';
 import type { Cost } from '../../src/core/limits/cost.ts';
 import { type Margin, type Plan, planOf } from '../../src/core/limits/plan.ts';
 import { settlementOf } from '../../src/core/throttle/settlement.ts';
@@ -133,7 +133,7 @@ export async function playBeside(
       const request = { plan, costs, ahead, report: draws.below(2) === 0, instead, late, fixed };
       const isNew = bucket === undefined;
       const limits = bucket?.plan.limits;
-      const expected = take(open(), request, now);
+      const expected = takeOnSlot(open(), request, now);
       const actual = await store.take(key, request);
       compare(step, actual, expected);
       const changed =
@@ -194,7 +194,7 @@ export async function playBeside(
       await store.reset(key);
       seen = now;
     } else {
-      const copy = bucket === undefined ? newBucket(plan) : structuredClone({ ...bucket });
+      const copy = bucket === undefined ? newBucket(plan) : copyOf(bucket);
       adapt(copy, plan, now, since());
       const without = receipt !== undefined && draws.below(3) === 0 ? receipt : undefined;
       if (without !== undefined) giveBack(copy, without);
