@@ -92,7 +92,7 @@ export function callIn({ plan, extras }: Bucket, index: number, receipt: Receipt
   return {
     slot: receipt.slot,
     calls: costIn(plan.rules[index] as Rule, receipt.cost),
-    before: receipt.before?.[index] ?? longAgo,
+    before: receipt.before?.[index],
     after: receipt.after[index] ?? longAgo,
     refunded: Math.max(0, (extras.refunds?.[index] ?? 0) - (receipt.refunds?.[index] ?? 0)),
   };
@@ -113,14 +113,15 @@ export function giveBack(bucket: Bucket, reservation: Receipt): void {
   const receipt = extras.follow === undefined ? reservation : extras.follow(reservation, extras);
   // A bucket that was forgotten at rest, or reset, knows of no slot.
   if (receipt === undefined || !samePlan(plan, receipt.plan) || receipt.slot > extras.latest) return;
-  const { slot, before, cost, pools, latest = slot } = receipt;
-  let wasLatest = extras.latest === slot && before !== undefined;
+  const { slot, cost, pools, latest = slot } = receipt;
+  let wasLatest = extras.latest === slot;
   for (const [index, rule] of plan.rules.entries()) {
     const call = callIn(bucket, index, receipt);
-    const state =
-      call.calls > 0 && before !== undefined ? rule.kind.giveBack(rule, states[index] as LimitState, call) : undefined;
-    if (state === undefined) wasLatest = false;
-    else states[index] = state;
+    // Only a reservation can be given back, and of the limits that it passed by it knows nothing.
+    const state = call.before === undefined || call.calls === 0 ? undefined : states[index];
+    const next = state === undefined ? undefined : rule.kind.giveBack(rule, state, call);
+    if (next === undefined) wasLatest = false;
+    else states[index] = next;
   }
   if (!wasLatest) return;
   note(bucket, {

@@ -39,8 +39,8 @@ export interface Rule extends Allowance, RuleNumbers {
 export interface TakenCall {
   readonly slot: number;
   readonly calls: number;
-  /** The tat before, of a reservation. */
-  readonly before: number;
+  /** The tat before; undefined if the call was no reservation. */
+  readonly before: number | undefined;
   readonly after: number;
   /** How much the tat went down since, in ms. Of a window it only tells whether the receipt is void. */
   readonly refunded: number;

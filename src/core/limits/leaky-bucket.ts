@@ -58,7 +58,8 @@ export const leakyBucket: Kind<number> = {
   lineEndsAt: ({ emissionInterval, tolerance }, tat, first, calls) =>
     Math.max(tat, first) + (calls - 1) * emissionInterval - tolerance,
 
-  giveBack: (_, tat, { before, after, refunded }) => (tat + refunded === after ? before - refunded : undefined),
+  giveBack: (_, tat, { before, after, refunded }) =>
+    tat + refunded === after ? (before as number) - refunded : undefined,
   charge: (_, tat, { slot }, more, emissionInterval) => tatCharged(tat, slot, more, emissionInterval),
   tatCharged,
   // No more can come back than is left of the level that the call found, earlier refunds taken off: the rest has leaked, and
