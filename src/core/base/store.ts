@@ -13,8 +13,8 @@ export type Answer<T> = T | Promise<T>;
  * has a clock or a scripting language of its own. `bucketStoreContract` in `sluice/testing` proves it.
  *
  * Every method is one whole operation: it sees the bucket as no other operation is changing it, and either all of it
- * happens or nothing. `docs/algorithm.md` gives the arithmetic; `src/core/bucket/operations.ts` is that arithmetic as functions of a
- * bucket, for stores that can run JavaScript inside their critical section.
+ * happens or nothing. `docs/algorithm.md` gives the arithmetic; `operations.ts` and `moves.ts` in `src/core/bucket` are that arithmetic as
+ * functions of a bucket, for stores that can run JavaScript inside their critical section.
  *
  * A store owns its clock. Instants in receipts are on that clock and mean nothing elsewhere; what a caller waits for is always
  * a duration, counted from the moment the answer is given.

@@ -12,7 +12,7 @@ export interface Limit {
    * How the calls are counted.
    * - `'leaky-bucket'`: the virtual scheduling form of the generic cell rate algorithm.
    * - `'quota'`: the same bucket, with its margin added to the window that it was made for.
-   * - `'sliding-window'`: at most `rate` calls in any window of `interval`.
+   * - `'sliding-window'`: at most `rate` calls in any window of `interval`. Only `slidingWindow()` makes one: a literal is refused.
    * @default 'leaky-bucket'
    */
   readonly kind?: LimitKind;
