@@ -146,7 +146,7 @@ export interface Receipt {
   readonly latest?: number | undefined;
   /** Which of the server's statements it was taken from, by the instants when they end. Kept only for reservations. */
   readonly pools?: readonly number[];
-  /** How much later the slots of the bucket had become until then, in ms, all together; absent if they never had. */
+  /** How much later the slots of the bucket had become until then, in ms, all together. 0 if absent. */
   readonly moved?: number;
   /** Whether it was taken from the throttle's own bucket while the store was away. */
   readonly standIn?: boolean;

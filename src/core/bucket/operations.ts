@@ -78,7 +78,7 @@ export function receiptOf(bucket: Bucket, cost: Cost, slot: number): Receipt {
   const { refunds, moved } = extras;
   // The tat of a limit that the call passed by is none of its own: it may go down again without telling.
   const after = tatsOf(bucket).map((tat, index) => (costIn(plan.rules[index] as Rule, cost) > 0 ? tat : longAgo));
-  return { slot, cost, plan, after, refunds, ...(moved === 0 ? undefined : { moved }) };
+  return { slot, cost, plan, after, refunds, moved };
 }
 
 export function exceededBy(bucket: Bucket, cost: Cost): NonNullable<TakeAnswer['exceeded']> {
@@ -167,7 +167,8 @@ export function reset(bucket: Bucket, now: number): void {
 /** The bucket that a call left behind, for one that was forgotten at rest since then: a debt counts from there on. */
 export function bucketLeftBy({ plan, after }: Receipt): Bucket {
   const bucket = newBucket(plan);
-  bucket.states = bucket.states.map((state, index) => (typeof state === 'number' ? (after[index] ?? state) : state));
+  for (const [index, state] of bucket.states.entries())
+    if (typeof state === 'number') bucket.states[index] = after[index] as number;
   return bucket;
 }
 

@@ -11,6 +11,7 @@ const receipt = (slot: number, cost: Receipt['cost'], tat: number): Receipt => (
   plan,
   after: [tat],
   refunds: [7],
+  moved: 0,
   standIn: true,
 });
 
