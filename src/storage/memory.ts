@@ -5,6 +5,8 @@ import { bucketLeftBy, giveBack, pause, peek, reset, settle, sync, take } from '
 import { type Plan, planOf, samePlan } from '../core/limits/plan.ts';
 import { type Clock, checkInstant, systemClock, wholeTicks } from '../core/time/clock.ts';
 
+// Buckets of this process in a Map. Every operation answers on the spot; whoever needs slots that move works on the bucket itself.
+
 /** What `memoryStore` takes. */
 export interface MemoryStoreOptions {
   /**

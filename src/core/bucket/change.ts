@@ -29,12 +29,12 @@ const mostLimits = 8;
 export function change(bucket: Bucket, next: Plan, now: number): void {
   const places = placesBefore(bucket.plan.rules, next.rules);
   const shares = next.rules.map((rule, index) => shareOf(bucket, rule, places[index], now));
-  const past = shares.map((share) => share.past);
+  const past = shares.map(([, one]) => one);
   note(bucket, {
     refunds: voidedRefunds(bucket, now, next.rules.length),
     past: past.some((one) => one !== undefined) ? past : undefined,
   });
-  bucket.states = shares.map(({ state }) => state);
+  bucket.states = shares.map(([state]) => state);
 }
 
 /** Refunds that make all receipts so far worth nothing, for a bucket of `count` limits: what they could take back is no longer there. */
@@ -62,26 +62,24 @@ function shareOf(
   rule: Rule,
   place: number | undefined,
   now: number,
-): { readonly state: LimitState; readonly past: Past | undefined } {
-  const rest = { state: copyOfState(rule.kind.atRest), past: undefined };
+): readonly [state: LimitState, past?: Past | undefined] {
+  const rest = [copyOfState(rule.kind.atRest)] as const;
   if (place === undefined) return rest;
   const old = plan.rules[place] as Rule;
   // A copy, as more than one limit may come from this one.
   const state = copyOfState(states[place] as LimitState);
   const { latest, past } = extras;
   const known = past?.[place];
-  if (isSame(old, rule)) return { state, past: known };
+  if (isSame(old, rule)) return [state, known];
   const marks =
     known === undefined
       ? old.kind.marksOf(old, state, latest, now)
       : younger(known.marks, now - longestOf([...known.limits, old]));
   if (marks.length === 1) return rest;
   const limits = withLimit(withLimit(known?.limits ?? [], old), rule);
-  return {
-    state: rule.kind.carryOver(rule, marks, { rule: old, state, latest }, now),
-    // What is reserved goes under the limits from before yet.
-    past: { marks, limits, until: Math.max(now, latestOf(marks)) + longestOf(limits) },
-  };
+  // What is reserved goes under the limits from before yet.
+  const until = Math.max(now, latestOf(marks)) + longestOf(limits);
+  return [rule.kind.carryOver(rule, marks, { rule: old, state, latest }, now), { marks, limits, until }];
 }
 
 /** How long a call matters to any of the limits, in ms. */

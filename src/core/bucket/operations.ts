@@ -118,10 +118,10 @@ export function giveBack(bucket: Bucket, reservation: Receipt): void {
   for (const [index, rule] of plan.rules.entries()) {
     const call = callIn(bucket, index, receipt);
     // Only a reservation can be given back, and of the limits that it passed by it knows nothing.
-    const state = call.before === undefined || call.calls === 0 ? undefined : states[index];
-    const next = state === undefined ? undefined : rule.kind.giveBack(rule, state, call);
-    if (next === undefined) wasLatest = false;
-    else states[index] = next;
+    const isReserved = call.before !== undefined && call.calls > 0;
+    const state = isReserved ? rule.kind.giveBack(rule, states[index] as LimitState, call) : undefined;
+    if (state === undefined) wasLatest = false;
+    else states[index] = state;
   }
   if (!wasLatest) return;
   note(bucket, {
