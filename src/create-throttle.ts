@@ -19,7 +19,8 @@ export function createThrottle(options: ThrottleOptions): Throttle {
   checkOptions('options', options);
   const { clock = systemClock, store = memoryStore() } = options;
   checkMethods('clock', clock, clockMethods);
-  checkMethods('store', store, storeMethods);
+  // Whoever postpones calls of a store that hands its buckets out does so on the bucket.
+  checkMethods('store', store, store?.bucket === undefined ? [...storeMethods, 'postpone'] : storeMethods);
   if (store.bucket === undefined && sharingOf(store) === undefined)
     wrongType('store', 'a store of this package, or one that went through `sharedStore`', store);
   store.useClock?.(clock);

@@ -39,20 +39,18 @@ export type {
 } from './core/base/store.ts';
 export type { Ceiling } from './core/bucket/pool.ts';
 export type { Cost } from './core/limits/cost.ts';
+export type { Limit, LimitKind } from './core/limits/limit.ts';
+export type { Plan } from './core/limits/plan.ts';
 export {
-  type Limit,
-  type LimitKind,
   type PerOptions,
-  type Plan,
   perDay,
   perHour,
   perMinute,
   perSecond,
   type QuotaOptions,
   quota,
-  type SlidingWindowOptions,
-  slidingWindow,
-} from './core/limits/limit.ts';
+} from './core/limits/quota.ts';
+export { type SlidingWindowOptions, slidingWindow } from './core/limits/sliding-window.ts';
 export { sharedStore } from './core/sharing/shared-store.ts';
 export { type Logger, logTo } from './core/throttle/log.ts';
 export type { Limits } from './core/throttle/plans.ts';

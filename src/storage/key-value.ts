@@ -11,11 +11,13 @@ import type {
   TakeRequest,
 } from '../core/base/store.ts';
 import { isPromise } from '../core/base/store.ts';
-import { adapt, type Bucket, newBucket, restsAt } from '../core/bucket/bucket.ts';
-import { bucketLeftBy, giveBack, pause, peek, postpone, reset, settle, sync, take } from '../core/bucket/operations.ts';
+import { adapt, type Bucket, newBucket, note, restsAt } from '../core/bucket/bucket.ts';
+import { postpone, takeOnSlot } from '../core/bucket/moves.ts';
+import { bucketLeftBy, giveBack, pause, peek, reset, settle, sync } from '../core/bucket/operations.ts';
 import type { Ceiling } from '../core/bucket/pool.ts';
 import type { Cost } from '../core/limits/cost.ts';
-import { type Limit, longAgo, type Plan, planOf } from '../core/limits/limit.ts';
+import { type Limit, longAgo } from '../core/limits/limit.ts';
+import { type Plan, planOf } from '../core/limits/plan.ts';
 import { sharedStore } from '../core/sharing/shared-store.ts';
 import { type Clock, systemClock, wholeTicks } from '../core/time/clock.ts';
 import { fill, isSameWrite, type Reconciled, reconcile } from './reconcile.ts';
@@ -164,7 +166,7 @@ class KeyValueStore implements StoreOperations {
 
   take(key: string, request: TakeRequest): Answer<TakeAnswer> {
     const { plan } = request;
-    return this.#update(key, { plan }, (bucket, now) => take(bucket, request, now)) as Answer<TakeAnswer>;
+    return this.#update(key, { plan }, (bucket, now) => takeOnSlot(bucket, request, now)) as Answer<TakeAnswer>;
   }
 
   giveBack(key: string, receipt: Receipt): Answer<void> {
@@ -199,7 +201,7 @@ class KeyValueStore implements StoreOperations {
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Answer<void> {
     const own = limits === undefined ? undefined : planOf(limits, plan.margin);
     return this.#update(key, { plan, announces: true }, (bucket, now) => {
-      bucket.own = own;
+      note(bucket, { own });
       adapt(bucket, plan, now);
     });
   }
@@ -233,10 +235,10 @@ class KeyValueStore implements StoreOperations {
       writes = false;
       const bucket = this.#open(held, terms, now, time);
       if (bucket === undefined) return stored;
-      const movedBefore = bucket.moved;
+      const movedBefore = bucket.extras.moved;
       const fresh = held === undefined ? textOf(bucket) : '';
       answer = operation(bucket, now, decidedAt - askedAt);
-      moves = bucket.moved > movedBefore && bucket.latest > now;
+      moves = bucket.extras.moved > movedBefore && bucket.extras.latest > now;
       if (terms.looks) return stored;
       if (!held?.differs && !hasTaken(answer) && textOf(bucket) === (held ? textOfRecord(held.record) : fresh))
         return stored;

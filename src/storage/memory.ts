@@ -1,22 +1,11 @@
 import { checkMethods, checkOptions } from '../core/base/check.ts';
-import type { LocalStore, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/base/store.ts';
-import { adapt, atRest, type Bucket, newBucket } from '../core/bucket/bucket.ts';
-import {
-  bucketLeftBy,
-  copyOf,
-  giveBack,
-  pause,
-  peek,
-  postpone,
-  reset,
-  settle,
-  sync,
-  take,
-} from '../core/bucket/operations.ts';
-import type { Ceiling } from '../core/bucket/pool.ts';
-import type { Cost } from '../core/limits/cost.ts';
-import { type Limit, type Plan, planOf, samePlan } from '../core/limits/limit.ts';
+import type { LocalStore } from '../core/base/store.ts';
+import { adapt, atRest, type Bucket, copyOf, newBucket, note } from '../core/bucket/bucket.ts';
+import { bucketLeftBy, giveBack, pause, peek, reset, settle, sync, take } from '../core/bucket/operations.ts';
+import { type Plan, planOf, samePlan } from '../core/limits/plan.ts';
 import { type Clock, checkInstant, systemClock, wholeTicks } from '../core/time/clock.ts';
+
+// Buckets of this process in a Map. Every operation answers on the spot; whoever needs slots that move works on the bucket itself.
 
 /** What `memoryStore` takes. */
 export interface MemoryStoreOptions {
@@ -27,6 +16,11 @@ export interface MemoryStoreOptions {
   readonly clock?: Clock;
 }
 
+/** A bucket is forgotten when it has been at rest for so long, in ms: keys that are used again and again stay. */
+const restBeforeForgetting = 10_000;
+/** To look through all buckets costs time, so it waits for so many ms more per bucket. */
+const restPerBucket = 0.1;
+
 /**
  * Makes a store that keeps its buckets in a Map of this process, on the monotonic clock. It answers on the spot and never
  * fails. It is for one throttle: several on one store keep the limits together, but their waiting calls do not take turns.
@@ -35,120 +29,103 @@ export interface MemoryStoreOptions {
 export function memoryStore(options: MemoryStoreOptions = {}): LocalStore {
   checkOptions('options', options);
   if (options.clock !== undefined) checkMethods('clock', options.clock, ['monotonic']);
-  return new MemoryStore(options.clock);
-}
-
-/** A bucket is forgotten when it has been at rest for so long, in ms: keys that are used again and again stay. */
-const restBeforeForgetting = 10_000;
-/** To look through all buckets costs time, so it waits for so many ms more per bucket. */
-const restPerBucket = 0.1;
-
-class MemoryStore implements LocalStore {
-  readonly name = 'memory';
-  readonly shared = false;
-  readonly #buckets = new Map<string, Bucket>();
-  #clock: Clock | undefined;
+  const buckets = new Map<string, Bucket>();
+  let { clock } = options;
   /** When to look for buckets to forget, at the next use of any. */
-  #forgetAt = restBeforeForgetting;
+  let forgetAt = restBeforeForgetting;
 
-  constructor(clock: Clock | undefined) {
-    this.#clock = clock;
-  }
+  const instant = (): number => {
+    clock ??= systemClock;
+    return wholeTicks(checkInstant('monotonic', clock.monotonic()));
+  };
 
-  useClock(clock: Clock): void {
-    this.#clock ??= clock;
-  }
+  /** Forgets the buckets that have been at rest for long. */
+  const forget = (now: number): void => {
+    for (const [key, bucket] of buckets)
+      if (bucket.extras.own === undefined && atRest(bucket, now - restBeforeForgetting)) buckets.delete(key);
+    forgetAt = now + restBeforeForgetting + restPerBucket * buckets.size;
+  };
 
-  bucket(key: string, plan: Plan, now: number): Bucket {
-    if (now >= this.#forgetAt) this.#forget(now);
-    let bucket = this.#buckets.get(key);
+  const bucketOf = (key: string, plan: Plan, now: number): Bucket => {
+    if (now >= forgetAt) forget(now);
+    let bucket = buckets.get(key);
     if (bucket === undefined) {
       bucket = newBucket(plan);
-      this.#buckets.set(key, bucket);
+      buckets.set(key, bucket);
     } else if (bucket.plan !== plan) {
       adapt(bucket, plan, now);
     }
     return bucket;
-  }
+  };
 
-  take(key: string, request: TakeRequest): TakeAnswer {
-    const now = this.#now();
-    return take(this.bucket(key, request.plan, now), request, now);
-  }
+  return {
+    name: 'memory',
+    shared: false,
+    bucket: bucketOf,
 
-  giveBack(key: string, receipt: Receipt): void {
-    const bucket = this.#buckets.get(key);
-    if (bucket !== undefined) giveBack(bucket, receipt);
-  }
+    useClock(given) {
+      clock ??= given;
+    },
 
-  settle(key: string, receipt: Receipt, cost: Cost): void {
-    const now = this.#now();
-    const known = this.#buckets.get(key);
-    const bucket = known ?? bucketLeftBy(receipt);
-    settle(bucket, receipt, cost, now);
-    if (known === undefined && !atRest(bucket, now)) this.#buckets.set(key, bucket);
-  }
+    take(key, request) {
+      const now = instant();
+      return take(bucketOf(key, request.plan, now), request, now);
+    },
 
-  postpone(key: string, receipt: Receipt, ms: number): void {
-    const bucket = this.#buckets.get(key);
-    if (bucket !== undefined) postpone(bucket, receipt, ms, this.#now());
-  }
+    giveBack(key, receipt) {
+      const bucket = buckets.get(key);
+      if (bucket !== undefined) giveBack(bucket, receipt);
+    },
 
-  pause(key: string, ms: number, plan: Plan): void {
-    const now = this.#now();
-    pause(this.bucket(key, plan, now), ms, now);
-  }
+    settle(key, receipt, cost) {
+      const now = instant();
+      const known = buckets.get(key);
+      const bucket = known ?? bucketLeftBy(receipt);
+      settle(bucket, receipt, cost, now);
+      if (known === undefined && !atRest(bucket, now)) buckets.set(key, bucket);
+    },
 
-  sync(key: string, said: Ceiling, plan: Plan): void {
-    const now = this.#now();
-    sync(this.bucket(key, plan, now), said, now);
-  }
+    pause(key, ms, plan) {
+      const now = instant();
+      pause(bucketOf(key, plan, now), ms, now);
+    },
 
-  peek(key: string, plan: Plan, without?: Receipt): Standing {
-    const now = this.#now();
-    const bucket = this.#buckets.get(key);
-    if (bucket === undefined) return peek(newBucket(plan), now);
-    // Who only looks changes no limits, and gives nothing back.
-    const copy = copyOf(bucket);
-    adapt(copy, plan, now);
-    if (without !== undefined) giveBack(copy, without);
-    return peek(copy, now);
-  }
+    sync(key, said, plan) {
+      const now = instant();
+      sync(bucketOf(key, plan, now), said, now);
+    },
 
-  adapt(before: (key: string) => Plan, after: (key: string) => Plan): void {
-    const now = this.#now();
-    for (const [key, bucket] of this.#buckets) {
-      try {
-        // Another throttle on this store may have limits of its own.
-        if (samePlan(bucket.plan, before(key))) adapt(bucket, after(key), now);
-      } catch {
-        // The user's limits function threw. Whoever uses the key next is told.
+    peek(key, plan, without) {
+      const now = instant();
+      // Who only looks changes no limits, and gives nothing back.
+      const copy = copyOf(buckets.get(key) ?? newBucket(plan));
+      adapt(copy, plan, now);
+      if (without !== undefined) giveBack(copy, without);
+      return peek(copy, now);
+    },
+
+    adapt(before, after) {
+      const now = instant();
+      for (const [key, bucket] of buckets) {
+        try {
+          // Another throttle on this store may have limits of its own.
+          if (samePlan(bucket.plan, before(key))) adapt(bucket, after(key), now);
+        } catch {
+          // The user's limits function threw. Whoever uses the key next is told.
+        }
       }
-    }
-  }
+    },
 
-  override(key: string, limits: readonly Limit[] | undefined, plan: Plan): void {
-    const now = this.#now();
-    const bucket = this.bucket(key, plan, now);
-    bucket.own = limits === undefined ? undefined : planOf(limits, plan.margin);
-    adapt(bucket, plan, now);
-  }
+    override(key, limits, plan) {
+      const now = instant();
+      const bucket = bucketOf(key, plan, now);
+      note(bucket, { own: limits && planOf(limits, plan.margin) });
+      adapt(bucket, plan, now);
+    },
 
-  reset(key: string): void {
-    const bucket = this.#buckets.get(key);
-    if (bucket === undefined) return;
-    reset(bucket, this.#now());
-  }
-
-  #now(): number {
-    this.#clock ??= systemClock;
-    return wholeTicks(checkInstant('monotonic', this.#clock.monotonic()));
-  }
-
-  /** Forgets the buckets that have been at rest for long. */
-  #forget(now: number): void {
-    for (const [key, bucket] of this.#buckets)
-      if (bucket.own === undefined && atRest(bucket, now - restBeforeForgetting)) this.#buckets.delete(key);
-    this.#forgetAt = now + restBeforeForgetting + restPerBucket * this.#buckets.size;
-  }
+    reset(key) {
+      const bucket = buckets.get(key);
+      if (bucket !== undefined) reset(bucket, instant());
+    },
+  };
 }

@@ -1,8 +1,8 @@
-import type { Bucket } from '../core/bucket/bucket.ts';
+import { type Bucket, type Extras, note } from '../core/bucket/bucket.ts';
 import type { Past } from '../core/bucket/change.ts';
 import { joinedPools } from '../core/bucket/pool.ts';
-import type { Rule } from '../core/limits/limit.ts';
-import { addMark, emptyWindow, type Window } from '../core/limits/window.ts';
+import type { LimitState, Rule } from '../core/limits/kind.ts';
+import type { Marks } from '../core/limits/marks.ts';
 import type { BucketRecord } from './record.ts';
 
 /** What the record in the storage and the one that this process saw last amount to. */
@@ -50,40 +50,44 @@ function withOwn({ own: _, ...record }: BucketRecord, own: BucketRecord['own']):
 
 /** Makes a bucket as full as another under the same limits, where that one is fuller. */
 export function fill(bucket: Bucket, other: Bucket, now: number): void {
-  bucket.gate = Math.max(bucket.gate, other.gate);
-  bucket.tats = bucket.tats.map((tat, index) => Math.max(tat, other.tats[index] ?? tat));
-  bucket.windows = bucket.windows?.map((window, index) => {
-    const more = other.windows?.[index];
-    return window && more && joined(window, more, bucket.plan.rules[index] as Rule, now);
+  const [ours, theirs] = [bucket.extras, other.extras];
+  bucket.states = bucket.states.map((state, index) => {
+    const more = other.states[index];
+    if (more === undefined) return state;
+    if (typeof state !== 'number') return joined(state, more as Marks, bucket.plan.rules[index] as Rule, now);
+    return Math.max(state, more as number);
   });
-  bucket.past = joinedPast(bucket.past, other.past);
-  bucket.pools = joinedPools([...(bucket.pools ?? []), ...(other.pools ?? [])].filter(({ until }) => until > now));
-  bucket.fixed = Math.max(bucket.fixed, other.fixed);
-  if (other.moved > bucket.moved) {
-    bucket.moved = other.moved;
-    bucket.moves = other.moves;
-  }
-  bucket.latest = Math.max(bucket.latest, other.latest);
-  if (other.refunds !== undefined)
-    bucket.refunds = other.refunds.map((ms, index) => Math.max(ms, bucket.refunds?.[index] ?? 0));
+  const { moved, moves } = theirs.moved > ours.moved ? theirs : ours;
+  note(bucket, {
+    gate: Math.max(ours.gate, theirs.gate),
+    past: joinedPast(ours.past, theirs.past),
+    pools: joinedPools([...(ours.pools ?? []), ...(theirs.pools ?? [])].filter(({ until }) => until > now)),
+    latest: Math.max(ours.latest, theirs.latest),
+    fixed: Math.max(ours.fixed, theirs.fixed),
+    refunds: theirs.refunds?.map((ms, index) => Math.max(ms, ours.refunds?.[index] ?? 0)) ?? ours.refunds,
+    moved,
+    moves,
+  });
 }
 
 /** Per limit the past of which more is known: that which holds for longer. */
-function joinedPast(a: Bucket['past'], b: Bucket['past']): Bucket['past'] {
+function joinedPast(a: Extras['past'], b: Extras['past']): Extras['past'] {
   if (a === undefined || b === undefined) return a ?? b;
   const longer = (one: Past | undefined, other: Past | undefined) =>
     one !== undefined && other !== undefined && other.until > one.until ? other : (one ?? other);
   return a.map((one, index) => longer(one, b[index]));
 }
 
-/** A window that holds the calls of both; those of one instant count as the same. */
-function joined(a: Window, b: Window, rule: Rule, now: number): Window {
-  const marks = new Map<number, number>();
-  for (const { times, costs } of [a, b]) {
-    for (const [index, at] of times.entries()) marks.set(at, Math.max(marks.get(at) ?? 0, costs[index] as number));
-  }
-  const window = { ...emptyWindow(), free: Math.max(a.free, b.free) };
-  for (const [at, cost] of [...marks].sort((first, second) => first[0] - second[0]))
-    addMark(window, rule.window, rule.burst, cost, at, now);
-  return window;
+/** The marks of both; calls of one instant count as the same. */
+function joined(a: Marks, b: Marks, rule: Rule, now: number): LimitState {
+  const calls = new Map<number, number>();
+  for (const marks of [a, b])
+    for (let place = 1; place < marks.length; place += 2) {
+      const at = marks[place] as number;
+      calls.set(at, Math.max(calls.get(at) ?? 0, marks[place + 1] as number));
+    }
+  let state: LimitState = [Math.max(a[0] as number, b[0] as number)];
+  for (const [at, cost] of [...calls].sort((first, second) => first[0] - second[0]))
+    state = rule.kind.grant(rule, state, cost, at, now);
+  return state;
 }

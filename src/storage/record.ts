@@ -1,8 +1,19 @@
-import type { Bucket, SlotMove } from '../core/bucket/bucket.ts';
-import type { Past } from '../core/bucket/change.ts';
+import { type Bucket, type SlotMove, tatsOf } from '../core/bucket/bucket.ts';
+import { asMoved } from '../core/bucket/moves.ts';
 import { mostPools, type Pool } from '../core/bucket/pool.ts';
-import { type Allowance, isMadeOf, type Limit, longAgo, type Margin, type Plan, planOf } from '../core/limits/limit.ts';
-import { mostMarks, type Window } from '../core/limits/window.ts';
+import type { Allowance } from '../core/limits/kind.ts';
+import { type Limit, longAgo } from '../core/limits/limit.ts';
+import { mostMarks } from '../core/limits/marks.ts';
+import { isMadeOf, type Margin, type Plan } from '../core/limits/plan.ts';
+import {
+  dataOf,
+  marksOfStored,
+  planOfData,
+  type StoredWindow,
+  statesOf,
+  storedWindow,
+  storedWindows,
+} from './stored-limits.ts';
 
 /** Which write a record comes from. */
 export interface Stamp {
@@ -39,12 +50,6 @@ interface Content {
 type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 /** What may be anything, but has the fields of something. */
 type Unchecked<T> = { readonly [Field in keyof T]?: unknown };
-
-interface StoredWindow {
-  readonly times: readonly number[];
-  readonly costs: readonly number[];
-  readonly free: number;
-}
 
 interface StoredPast {
   readonly marks: StoredWindow;
@@ -84,19 +89,26 @@ export function textOfRecord(content: Content): string {
 
 /** @param end no instant of it is later */
 function contentOf(bucket: Bucket, end: number): Content {
-  const { gate, plan, tats, windows, past, pools, latest, fixed, moved, moves, refunds, own } = bucket;
+  const { plan, states } = bucket;
+  const { gate, past, pools, latest, fixed, moved, moves, refunds, own } = bucket.extras;
   const bounded = (instant: number) => Math.min(instant, end);
-  const content: Writable<Content> = { gate: bounded(gate), limits: plan.limits, tats: tats.map(bounded), latest };
+  const windows = storedWindows(plan, states);
+  const content: Writable<Content> = {
+    gate: bounded(gate),
+    limits: dataOf(plan),
+    tats: tatsOf(bucket).map(bounded),
+    latest,
+  };
   // What is not there is left out: JSON would do so, a structured clone would not.
-  if (windows !== undefined) content.windows = windows.map((window) => window ?? null);
-  if (past !== undefined) content.past = past.map((one) => one ?? null);
+  if (windows !== undefined) content.windows = windows;
+  if (past !== undefined) content.past = past.map((one) => (one ? { ...one, marks: storedWindow(one.marks) } : null));
   if (pools !== undefined)
     content.pools = pools.map(({ left, until }) => ({ left: bounded(left), until: bounded(until) }));
   if (fixed !== longAgo) content.fixed = bounded(fixed);
   if (moved !== 0) content.moved = moved;
   if (moves !== undefined) content.moves = moves;
-  if (refunds !== undefined) content.refunds = refunds.slice();
-  if (own !== undefined) content.own = own.limits;
+  if (refunds !== undefined) content.refunds = refunds;
+  if (own !== undefined) content.own = dataOf(own);
   return content;
 }
 
@@ -104,10 +116,10 @@ function contentOf(bucket: Bucket, end: number): Content {
 const plans: Plan[] = [];
 const mostPlans = 100;
 
-/** The same as `planOf`. */
+/** The same as `planOfData`. */
 function planOfStored(limits: readonly Limit[], margin: Margin): Plan {
   for (const plan of plans) if (plan.margin === margin && isMadeOf(plan, limits)) return plan;
-  const plan = planOf(limits, margin);
+  const plan = planOfData(limits, margin);
   if (plans.length >= mostPlans) plans.length = 0;
   plans.push(plan);
   return plan;
@@ -117,31 +129,24 @@ function planOfStored(limits: readonly Limit[], margin: Margin): Plan {
 export function bucketOf(record: BucketRecord, margin: Margin): Bucket {
   const { limits, own, gate, tats, windows, past, pools, latest, refunds } = record;
   const { fixed = longAgo, moved = 0, moves } = record;
+  const plan = planOfStored(limits, margin);
   return {
-    // In the order of a new bucket, which makes them alike to the engine.
-    plan: planOfStored(limits, margin),
-    gate,
-    tats: tats.slice(),
-    past: past?.map(pastOf),
-    pools: pools?.slice(),
-    refunds: refunds?.slice(),
-    own: own && planOfStored(own, margin),
-    windows: windows?.map((window) => (window ? windowOf(window) : undefined)),
-    latest,
-    fixed,
-    moved,
-    moves: moves?.slice(),
+    plan,
+    states: statesOf(plan, tats, windows),
+    extras: {
+      own: own && planOfStored(own, margin),
+      gate,
+      past: past?.map((one) => (one ? { ...one, marks: marksOfStored(one.marks) } : undefined)),
+      pools,
+      latest,
+      fixed,
+      refunds,
+      moved,
+      moves,
+      follow: moved === 0 ? undefined : asMoved,
+    },
   };
 }
-
-const windowOf = ({ times, costs, free }: StoredWindow): Window => ({
-  times: times.slice(),
-  costs: costs.slice(),
-  free,
-});
-
-const pastOf = (past: StoredPast | null): Past | undefined =>
-  past ? { ...past, marks: windowOf(past.marks) } : undefined;
 
 /** The limits that a record says its key keeps. */
 export function planOfRecord({ limits, own }: BucketRecord, margin: Margin): Plan {
@@ -198,7 +203,9 @@ export function isRecord(stored: unknown): stored is BucketRecord {
   return (
     Array.isArray(windows) &&
     windows.length === count &&
-    plan.rules.every(({ window }, index) => (window > 0 ? isWindow(windows[index], end) : windows[index] === null))
+    plan.atRest.every((rest, index) =>
+      typeof rest === 'number' ? windows[index] === null : isWindow(windows[index], end),
+    )
   );
 }
 

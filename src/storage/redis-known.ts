@@ -1,13 +1,17 @@
+import { copyOfState } from '../core/bucket/bucket.ts';
 import { type Cost, costIn } from '../core/limits/cost.ts';
-import { longAgo, type Plan, type Rule, samePlan } from '../core/limits/limit.ts';
-import { emptyWindow, insertMark, type Window } from '../core/limits/window.ts';
+import type { LimitState } from '../core/limits/kind.ts';
+import { longAgo } from '../core/limits/limit.ts';
+import { type Plan, samePlan } from '../core/limits/plan.ts';
 import { limitsText, pairsOf, type Told } from './redis-message.ts';
+import { storedWindows } from './stored-limits.ts';
 
 /** What this process saw of a bucket last, and of its windows what it was granted itself. Instants are on the server's clock. */
 interface Known {
   readonly told: Told;
   readonly plan: Plan;
-  readonly windows: readonly (Window | undefined)[] | undefined;
+  /** Of each limit; a tat where it has no window. */
+  readonly states: readonly LimitState[];
   /** When it was seen, on the monotonic clock of this process. */
   readonly at: number;
 }
@@ -34,13 +38,13 @@ export class KnownBuckets {
   record(key: string, now: number, monotonic: number): string | undefined {
     const known = this.#known.get(key);
     if (known === undefined) return undefined;
-    const { told, plan, windows, at } = known;
+    const { told, plan, states, at } = known;
     const back = now - (told.now + monotonic - at);
     const ms = back < -jump ? back : 0;
     const later = (instant: number) => (instant === longAgo ? longAgo : instant + ms);
     const { birth, seq, rests, gate, latest, moved: slotsMoved, hasOwn, tats, refunds, pools } = told;
     const limits = limitsText(plan.limits);
-    const moved = windows?.map(
+    const windows = storedWindows(plan, states)?.map(
       (window) => window && { ...window, times: window.times.map(later), free: later(window.free) },
     );
     return JSON.stringify([
@@ -56,7 +60,7 @@ export class KnownBuckets {
       limits,
       hasOwn && limits,
       tats.map(later),
-      moved?.map((window) => window ?? false) ?? false,
+      windows?.map((window) => window ?? false) ?? false,
       false,
       refunds ?? false,
       pools !== 0 && pairsOf(pools).map(([left, until]) => [left, later(until)]),
@@ -78,10 +82,10 @@ export class KnownBuckets {
   ): void {
     if (told.seq === 0) return;
     const before = this.#known.get(key);
-    const windows = plan.leaky ? undefined : windowsOf(before, plan);
-    for (const { slot, cost } of windows === undefined ? [] : granted) note(windows ?? [], plan, slot, cost);
+    const states = plan.leaky ? [] : statesOf(before, plan);
+    for (const { slot, cost } of plan.leaky ? [] : granted) note(states, plan, slot, cost);
     if (before !== undefined && before.told.birth === told.birth && before.told.seq > told.seq) return;
-    this.#known.set(key, { told, plan, windows, at: monotonic });
+    this.#known.set(key, { told, plan, states, at: monotonic });
   }
 
   /** Looks at the next few buckets and forgets those long at rest. */
@@ -100,15 +104,17 @@ export class KnownBuckets {
 }
 
 /** The windows that were known under these limits, whatever their margin was, else none. */
-function windowsOf(before: Known | undefined, plan: Plan): (Window | undefined)[] {
-  if (before?.windows !== undefined && samePlan(before.plan, plan)) return [...before.windows];
-  return plan.rules.map((rule) => (rule.window === 0 ? undefined : emptyWindow()));
+function statesOf(before: Known | undefined, plan: Plan): LimitState[] {
+  const known = before !== undefined && samePlan(before.plan, plan) ? before.states : plan.atRest;
+  return known.map(copyOfState);
 }
 
-function note(windows: readonly (Window | undefined)[], plan: Plan, slot: number, cost: Cost): void {
-  for (const [index, window] of windows.entries()) {
-    const rule = plan.rules[index] as Rule;
-    const calls = costIn(rule, cost);
-    if (window !== undefined && calls > 0) insertMark(window, rule.window, rule.burst, calls, slot);
+/** Counts a call as one of nothing that turned out to cost something: answers may overtake each other. */
+function note(states: LimitState[], plan: Plan, slot: number, cost: Cost): void {
+  for (const [index, rule] of plan.rules.entries()) {
+    const call = { slot, calls: 0, before: longAgo, after: longAgo, refunded: 0 };
+    const more = costIn(rule, cost);
+    if (more > 0)
+      states[index] = rule.kind.charge(rule, states[index] as LimitState, call, more, rule.emissionInterval, slot);
   }
 }

@@ -1,8 +1,13 @@
 import type { LimitStatus, Receipt, Standing, TakeAnswer, TakeRequest } from '../core/base/store.ts';
-import { type Bucket, charge, grantAt, newBucket } from '../core/bucket/bucket.ts';
-import { exceededBy, goneLater, movedBy, receiptOf } from '../core/bucket/operations.ts';
+import { type Bucket, grantAt, noExtras, tatsOf } from '../core/bucket/bucket.ts';
+import { goneLater, movedBy } from '../core/bucket/moves.ts';
+import { exceededBy, receiptOf } from '../core/bucket/operations.ts';
 import { type Cost, sameCost } from '../core/limits/cost.ts';
-import { type Limit, type Margin, type Plan, planOf, type Rule } from '../core/limits/limit.ts';
+import type { Rule } from '../core/limits/kind.ts';
+import { charge } from '../core/limits/leaky-bucket.ts';
+import type { Limit } from '../core/limits/limit.ts';
+import type { Margin, Plan } from '../core/limits/plan.ts';
+import { planOfData, statesOf } from './stored-limits.ts';
 
 // What goes to the script and what comes back, as text.
 
@@ -35,7 +40,7 @@ function textsOf(plan: Plan): PlanTexts {
 /** What a call costs in a leaky bucket: what it adds to the tat, how early it may come, and what is left of it at rest. */
 function chargeText(rule: Rule, margin: Margin, calls: number): string {
   const { emissionInterval, tolerance, burst } = rule;
-  const charged = charge(rule, calls);
+  const charged = charge(emissionInterval, calls);
   return `${JSON.stringify(margin)},${charged},${charged - emissionInterval - tolerance},${(burst - 1) * emissionInterval - tolerance}`;
 }
 
@@ -161,7 +166,7 @@ export function planOfText(limits: string, margin: Margin): Plan {
   const known = theirPlans.get(id);
   if (known !== undefined) return known;
   if (theirPlans.size >= 1_000) theirPlans.clear();
-  const plan = planOf(JSON.parse(limits) as Limit[], margin);
+  const plan = planOfData(JSON.parse(limits) as Limit[], margin);
   theirPlans.set(id, plan);
   return plan;
 }
@@ -200,7 +205,7 @@ export function takeAnswerOf(told: Told, plan: Plan, { costs, instead }: TakeReq
         ? ours
         : slot === 0
           ? undefined
-          : reservedOf(after().tats, told, plan, next, slot),
+          : reservedOf(tatsOf(after()), told, plan, next, slot),
     wait: wait === -1 ? Infinity : wait,
     ...(told.gate > told.now ? { pausedFor: told.gate - told.now } : undefined),
     ...(wait === -1 ? { exceeded: exceededBy(after(), next) } : undefined),
@@ -299,13 +304,19 @@ class TakenReceipt implements Receipt {
 
 /** A bucket that stands where the script says, as far as receipts depend on it. */
 function bucketAt(plan: Plan, tats: readonly number[], { refunds, latest, moved }: Told): Bucket {
-  return { ...newBucket(plan), tats: tats.slice(), refunds: refunds?.slice(), latest, moved };
+  return { plan, states: statesOf(plan, tats), extras: { ...noExtras, refunds, latest, moved } };
 }
 
-function reservedOf(tats: number[], told: Told, plan: Plan, cost: Cost, [slot, latest, ...pools]: Slot): Receipt {
+function reservedOf(
+  tats: readonly number[],
+  told: Told,
+  plan: Plan,
+  cost: Cost,
+  [slot, latest, ...pools]: Slot,
+): Receipt {
   return {
     ...receiptOf(bucketAt(plan, told.tats, told), cost, slot),
-    before: tats.slice(),
+    before: tats,
     latest,
     ...(pools.length > 0 ? { pools } : undefined),
   };

@@ -1,4 +1,4 @@
-/** `core/limit.ts`, `core/cost.ts`, `core/window.ts`, `core/pool.ts` and `core/bucket.ts`, line by line in Lua. */
+/** The files of `core/limits`, and `bucket.ts` and `pool.ts` of `core/bucket`, line by line in Lua. */
 export const bucketScript = `
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local tick, mostMarks = 2 ^ -11, 32

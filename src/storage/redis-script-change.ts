@@ -200,7 +200,10 @@ local function shareOf(bucket, rule, place, now)
   local past = { marks = marks, limits = limits }
   local last = marks.times[#marks.times]
   past['until'] = max(now, last) + longestOf(limits)
-  if rule.window > 0 then return last, younger(marks, now - rule.window), past end
+  if rule.window > 0 then
+    local window = younger(marks, now - rule.window)
+    return window.times[#window.times] or longAgo, window, past
+  end
   local tat = old.window == 0 and levelled(bucket, old, place, rule, now) or replayed(marks, rule, now)
   return tat, false, past
 end

@@ -61,7 +61,10 @@ local function moveSlots(bucket, after, builtOn, now, ms)
     for index, time in ipairs(window and window.times or {}) do window.times[index] = later(time) end
   end
   for index, tat in ipairs(bucket.tats) do bucket.tats[index] = tat > builtOn and tat + ms or tat end
-  for _, window in ipairs(bucket.windows or {}) do moveMarks(window) end
+  for index, window in ipairs(bucket.windows or {}) do
+    moveMarks(window)
+    if window then bucket.tats[index] = window.times[#window.times] or longAgo end
+  end
   for _, past in ipairs(bucket.past or {}) do moveMarks(past and past.marks) end
   local before, moves = bucket.latest, {}
   bucket.latest = later(bucket.latest)

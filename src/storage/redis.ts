@@ -11,7 +11,8 @@ import type {
 } from '../core/base/store.ts';
 import type { Ceiling } from '../core/bucket/pool.ts';
 import type { Cost } from '../core/limits/cost.ts';
-import { type Limit, type Plan, planOf } from '../core/limits/limit.ts';
+import type { Limit } from '../core/limits/limit.ts';
+import { type Plan, planOf } from '../core/limits/plan.ts';
 import { sharedStore } from '../core/sharing/shared-store.ts';
 import { type Clock, systemClock } from '../core/time/clock.ts';
 import { canListen, checkPrefix, listenTo, type RedisClient, type Runner, runnerOf } from './redis-client.ts';

@@ -1,5 +1,6 @@
 import type { Answer, SharedStore, StoreOperations } from '../core/base/store.ts';
 import { sharedStore } from '../core/sharing/shared-store.ts';
+import { wholeStore } from './whole-store.ts';
 
 /** The operations of a store that can be made to fail. */
 export type StoreOperation =
@@ -40,12 +41,15 @@ export function faultyStore(
   store: StoreOperations,
   fault: (operation: StoreOperation, key: string) => Fault,
 ): SharedStore {
+  const whole = wholeStore(store) as unknown as Record<
+    StoreOperation,
+    (key: string, ...rest: unknown[]) => Answer<unknown>
+  >;
   const wrapped: Record<string, unknown> = { name: store.name, shared: store.shared };
   for (const operation of operations) {
     wrapped[operation] = (key: string, ...rest: unknown[]): Answer<unknown> => {
       const now = fault(operation, key);
-      const go = () =>
-        (store[operation] as (key: string, ...rest: unknown[]) => Answer<unknown>).call(store, key, ...rest);
+      const go = () => whole[operation](key, ...rest);
       if (now === undefined) return go();
       if ('error' in now) throw now.error;
       return now.after.then(go);

@@ -1,7 +1,7 @@
 import { type BucketStore, type Limit, type LocalStore, quota, slidingWindow } from 'sluice';
 import type { ManualClock } from 'sluice/testing';
 import { expect } from 'vitest';
-import { type Plan, planOf } from '../../src/core/limits/limit.ts';
+import { type Plan, planOf } from '../../src/core/limits/plan.ts';
 import { Dice } from '../core/bucket/history-model.ts';
 import { type Gone, overLimits } from '../core/bucket/limits-in-force.ts';
 

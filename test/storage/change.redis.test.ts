@@ -5,7 +5,7 @@ import { ManualClock } from 'sluice/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { adapt, newBucket } from '../../src/core/bucket/bucket.ts';
 import { take } from '../../src/core/bucket/operations.ts';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { patience, runs } from '../core/bucket/bucket-history.ts';
 import { playChanges } from './change-history.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';

@@ -1,7 +1,7 @@
 import { keyValueStore, memoryStore } from 'sluice';
 import { bucketStoreContract, ManualClock, type StoreContractOptions } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import {
   asClones,
   asText,

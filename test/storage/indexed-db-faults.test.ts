@@ -1,7 +1,7 @@
 import { type BucketStore, createThrottle, type TakeRequest, type ThrottleEvents } from 'sluice';
 import { indexedDbStore } from 'sluice/indexed-db';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { DatabaseClock, hang, newName, openBare, resultOf, turns, valuesIn, watchTransactions } from './databases.ts';
 
 const hour = 3_600_000;

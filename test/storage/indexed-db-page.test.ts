@@ -1,7 +1,7 @@
 import { createThrottle, type TakeRequest, type ThrottleEvents } from 'sluice';
 import { indexedDbStore } from 'sluice/indexed-db';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { DatabaseClock, hang, newName, resultOf, turns, watchTransactions } from './databases.ts';
 import { fakePage } from './fake-page.ts';
 

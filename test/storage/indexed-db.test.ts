@@ -2,7 +2,7 @@ import { createThrottle, type TakeRequest } from 'sluice';
 import { type IndexedDbStoreOptions, indexedDbStore } from 'sluice/indexed-db';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { DatabaseClock, newName, valuesIn, watchTransactions } from './databases.ts';
 
 const hour = 3_600_000;

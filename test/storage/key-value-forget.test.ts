@@ -9,7 +9,7 @@ import {
 } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import type { Values } from './storages.ts';
 
 const minute = 60_000;

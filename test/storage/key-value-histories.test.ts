@@ -7,13 +7,15 @@ import {
   memoryStore,
   type Receipt,
   type Standing,
+  type StoreOperations,
   slidingWindow,
   type TakeAnswer,
 } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, it } from 'vitest';
 import { costIn } from '../../src/core/limits/cost.ts';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
+import { wholeStore } from '../../src/testing/whole-store.ts';
 import { asText, onMap, type Values, withRehearsal } from './storages.ts';
 
 const settings = { numRuns: Number(process.env.SLUICE_RUNS ?? 400), includeErrorInReport: true };
@@ -97,7 +99,7 @@ class History {
   // Both kinds of clock begin at 0, so that both stores join marks of a window alike.
   readonly clock = new ManualClock({ now: 0 });
   readonly values: Values = new Map();
-  readonly #stores: readonly BucketStore[];
+  readonly #stores: readonly StoreOperations[];
   readonly #granted: Call[] = [];
   readonly #reserved: Call[] = [];
 
@@ -106,7 +108,10 @@ class History {
   /** @param handles stores that are used in turns and must together answer as a memory store does */
   constructor(open: (history: History) => BucketStore, handles: number, margin: number) {
     this.#margin = margin;
-    this.#stores = [memoryStore({ clock: this.clock }), ...Array.from({ length: handles }, () => open(this))];
+    this.#stores = [
+      wholeStore(memoryStore({ clock: this.clock })),
+      ...Array.from({ length: handles }, () => open(this)),
+    ];
   }
 
   async run(history: readonly Step[]): Promise<void> {
@@ -137,7 +142,7 @@ class History {
     }
     if (step.do === 'postpone') {
       const call = this.#recent(this.#granted, step.which);
-      return call && store.postpone(call.key, call.receipts[side] as Receipt, step.ms);
+      return call && store.postpone?.(call.key, call.receipts[side] as Receipt, step.ms);
     }
     const name = `key ${step.key}`;
     const asked = planOf(limits[step.plan] as Limit[], this.#margin);

@@ -8,7 +8,7 @@ import {
 } from 'sluice';
 import { indexedDbStore } from 'sluice/indexed-db';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { DatabaseClock, newName } from './databases.ts';
 import { fakePage } from './fake-page.ts';
 
@@ -34,7 +34,7 @@ describe('keyValueStore', () => {
     const { granted, reserved } = await store.take('key', { ...call, costs: [1, 1, 1], ahead: Infinity });
     await store.giveBack('key', reserved as NonNullable<typeof reserved>);
     await store.settle('key', granted[0] as (typeof granted)[0], 0);
-    await store.postpone('key', granted[1] as (typeof granted)[0], 0);
+    await store.postpone?.('key', granted[1] as (typeof granted)[0], 0);
     await store.peek('key', plan);
     expect(said.filter((word) => word !== 'kept')).toEqual([]);
   });
@@ -44,7 +44,7 @@ describe('keyValueStore', () => {
     const { granted, reserved } = await store.take('key', { ...evenly, costs: [1, 1], ahead: Infinity });
     const next = await store.take('key', { ...evenly, ahead: Infinity });
     said.length = 0;
-    await store.postpone('key', granted[0] as (typeof granted)[0], 50);
+    await store.postpone?.('key', granted[0] as (typeof granted)[0], 50);
     expect(said).toEqual(['kept', 'key']);
     await clock.advance(1500);
     said.length = 0;
@@ -63,7 +63,7 @@ describe('keyValueStore', () => {
   it('announces no call that is postponed while nobody has reserved a slot', async () => {
     const { store, said } = make();
     const { granted } = await store.take('key', evenly);
-    await store.postpone('key', granted[0] as (typeof granted)[0], 50);
+    await store.postpone?.('key', granted[0] as (typeof granted)[0], 50);
     expect(await store.peek('key', evenly.plan)).toMatchObject({ wait: 1050 });
     expect(said.filter((word) => word !== 'kept')).toEqual([]);
   });
@@ -176,7 +176,7 @@ describe('two tabs on IndexedDB', () => {
     theirs.wait('key').then(gone, () => {});
     await clock.advance(0);
     const before = (await theirs.status('key')).nextAt;
-    await mine.postpone('key', granted[0] as (typeof granted)[0], 300);
+    await mine.postpone?.('key', granted[0] as (typeof granted)[0], 300);
     await vi.waitFor(async () => expect((await theirs.status('key')).nextAt).toBe(before + 300), 500);
     await clock.advance(before + 299 - clock.now());
     expect(gone).not.toHaveBeenCalled();

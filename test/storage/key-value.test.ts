@@ -4,12 +4,13 @@ import {
   keyValueStore,
   type Limit,
   type StoreNews,
+  slidingWindow,
   type TakeRequest,
   type ThrottleEvents,
 } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
-import { type Plan, planOf } from '../../src/core/limits/limit.ts';
+import { type Plan, planOf } from '../../src/core/limits/plan.ts';
 import { asClones, onMap, type Values } from './storages.ts';
 
 const hour = 3_600_000;
@@ -85,7 +86,7 @@ describe('keyValueStore', () => {
       const { store, values } = make();
       const limits = [
         { ...limit, name: 'calls', note: () => {} },
-        { kind: 'sliding-window', rate: 5, interval: hour, burst: 5, margin: 'auto' } as const,
+        { ...slidingWindow({ limit: 5, interval: hour, margin: 'auto' }), note: () => {} },
       ];
       store.override('key', limits, plan);
       store.take('key', { plan: planOf(limits, 0), costs: [1, { calls: 0.5 }], ahead: 0 });

@@ -2,7 +2,7 @@ import { createThrottle, type Receipt, type StoreNews, slidingWindow, type TakeA
 import { localStorageStore, type WebStorage } from 'sluice/local-storage';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, vi } from 'vitest';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { outcomeOf } from '../core/line/outcome.ts';
 import { conflictsIn, even, openTabs, plan, storeIn, useTabGlobals } from './tab-stores.ts';
 

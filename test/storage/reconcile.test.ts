@@ -1,8 +1,10 @@
 import { type Limit, slidingWindow } from 'sluice';
 import { describe, expect, it } from 'vitest';
-import { type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
+import { type Bucket, type Extras, newBucket, note } from '../../src/core/bucket/bucket.ts';
 import type { Past } from '../../src/core/bucket/change.ts';
-import { longAgo, planOf } from '../../src/core/limits/limit.ts';
+import type { LimitState } from '../../src/core/limits/kind.ts';
+import { longAgo } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { fill, reconcile } from '../../src/storage/reconcile.ts';
 import { type BucketRecord, recordOf } from '../../src/storage/record.ts';
 
@@ -101,50 +103,49 @@ describe('reconcile', () => {
 });
 
 describe('fill', () => {
-  const bucketWith = (part: Partial<Bucket>): Bucket => ({ ...newBucket(plan), ...part });
-  const filled = (a: Partial<Bucket>, b: Partial<Bucket>, now = 0): Bucket => {
+  type Part = Partial<Extras> & { states?: LimitState[] };
+  const bucketWith = ({ states, ...extras }: Part): Bucket => {
+    const bucket = newBucket(plan);
+    note(bucket, extras);
+    return { ...bucket, states: states ?? bucket.states };
+  };
+  const filled = (a: Part, b: Part, now = 0): Extras & { states: LimitState[] } => {
     const bucket = bucketWith(a);
     fill(bucket, bucketWith(b), now);
-    return bucket;
+    return { ...bucket.extras, states: bucket.states };
   };
-  const window = (times: number[], costs: number[], free = longAgo) => ({
-    windows: [undefined, { times, costs, free }],
-  });
+  const window = (marks: number[], free = longAgo) => ({ states: [0, [free, ...marks]] });
   const past = (until: number, calls: number): Past => ({
-    marks: { times: [1], costs: [calls], free: longAgo },
+    marks: [longAgo, 1, calls],
     limits: [{ burst: 1, even: 1, interval: 1, span: 1 }],
     until,
   });
 
   it('takes the later of all instants', () => {
-    expect(filled({ gate: 5, tats: [1, 8], latest: 3 }, { gate: 6, tats: [2, 7], latest: 9 })).toMatchObject({
-      gate: 6,
-      tats: [2, 8],
-      latest: 9,
-    });
-    expect(filled({ gate: 6, tats: [2, 8], latest: 9 }, { gate: 5, tats: [1, 7], latest: 3 })).toMatchObject({
-      gate: 6,
-      tats: [2, 8],
-      latest: 9,
-    });
+    const states = (tat: number, mark: number): LimitState[] => [tat, [longAgo, mark, 1]];
+    const later = { gate: 6, latest: 9 };
+    const earlier = { gate: 5, latest: 3 };
+    for (const [one, other] of [
+      [later, earlier],
+      [earlier, later],
+    ] as const) {
+      const joined = filled({ ...one, states: states(1, 8) }, { ...other, states: states(2, 7) });
+      expect(joined).toMatchObject({ ...later, states: [2, [longAgo, 7, 1, 8, 1]] });
+    }
   });
 
   it('keeps the marks of both windows, those of one instant once', () => {
-    const bucket = filled(window([1, 5], [2, 3], 40), window([3, 5, 9], [1, 4, 1], 70));
-    expect(bucket.windows).toEqual([undefined, { times: [1, 3, 5, 9], costs: [2, 1, 4, 1], free: 70 }]);
-    expect(filled(window([], [], 80), window([], [], 70)).windows?.[1]?.free).toBe(80);
+    const { states } = filled(window([1, 2, 5, 3], 40), window([3, 1, 5, 4, 9, 1], 70));
+    expect(states[1]).toEqual([70, 1, 2, 3, 1, 5, 4, 9, 1]);
+    expect(filled(window([], 80), window([], 70)).states[1]).toEqual([80]);
   });
 
   it('drops marks that have left the window', () => {
-    expect(filled(window([1, 5], [2, 3]), window([3], [1]), 5003).windows?.[1]?.times).toEqual([5]);
-  });
-
-  it('has no windows where there are none', () => {
-    expect(filled({ windows: undefined }, { windows: undefined }).windows).toBe(undefined);
+    expect(filled(window([1, 2, 5, 3]), window([3, 1]), 5003).states[1]).toEqual([5003, 5, 3]);
   });
 
   it('keeps the past of both, that which matters for longer where both have one', () => {
-    const calls = (a: Partial<Bucket>, b: Partial<Bucket>) => filled(a, b).past?.map((one) => one?.marks.costs[0]);
+    const calls = (a: Part, b: Part) => filled(a, b).past?.map((one) => one?.marks[2]);
     const one = { past: [past(5, 1), past(8, 2)] };
     const two = { past: [past(9, 3), past(7, 4)] };
     expect(calls(one, two)).toEqual([3, 2]);

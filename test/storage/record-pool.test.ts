@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
 import { sync } from '../../src/core/bucket/operations.ts';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { fill } from '../../src/storage/reconcile.ts';
 import { bucketOf, isRecord, moved, recordOf, textOf, textOfRecord } from '../../src/storage/record.ts';
 
@@ -20,7 +20,7 @@ describe('a record of what the server says is left', () => {
   test('keeps it, as JSON keeps it', () => {
     const read = JSON.parse(JSON.stringify(record));
     expect(isRecord(read)).toBe(true);
-    expect(bucketOf(read, 0).pools).toEqual([{ left: 3, until: 1000 }]);
+    expect(bucketOf(read, 0).extras.pools).toEqual([{ left: 3, until: 1000 }]);
     expect(textOfRecord(read)).toBe(textOf(pooled(3, 1000)));
   });
 
@@ -55,7 +55,7 @@ describe('a record of what the server says is left', () => {
     const both = (...said: [left: number, until: number][]) => {
       const [bucket, other] = said.map(([left, until]) => pooled(left, until)) as [Bucket, Bucket];
       fill(bucket, other, 500);
-      return bucket.pools?.map(({ left, until }) => [left, until]);
+      return bucket.extras.pools?.map(({ left, until }) => [left, until]);
     };
     expect(both([3, 1000], [1, 1000])).toEqual([[1, 1000]]);
     expect(both([1, 1000], [3, 1000])).toEqual([[1, 1000]]);

@@ -3,7 +3,7 @@ import { createClient } from 'redis';
 import { type BucketStore, createThrottle, type Limit } from 'sluice';
 import { type RedisClient, redisStore } from 'sluice/redis';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { clients, type OpenClient } from './redis-clients.ts';
 import { programs, type RedisServer, startRedis } from './redis-server.ts';
 

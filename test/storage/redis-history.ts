@@ -2,10 +2,11 @@ import type { BucketStore, Limit } from 'sluice';
 import { slidingWindow } from 'sluice';
 import { expect } from 'vitest';
 import type { Receipt, Standing, TakeAnswer } from '../../src/core/base/store.ts';
-import { adapt, type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
-import { giveBack, pause, peek, postpone, reset, settle, sync, take } from '../../src/core/bucket/operations.ts';
+import { adapt, type Bucket, copyOf, newBucket, note } from '../../src/core/bucket/bucket.ts';
+import { postpone, takeOnSlot } from '../../src/core/bucket/moves.ts';
+import { giveBack, pause, peek, reset, settle, sync } from '../../src/core/bucket/operations.ts';
 import type { Cost } from '../../src/core/limits/cost.ts';
-import { type Margin, type Plan, planOf } from '../../src/core/limits/limit.ts';
+import { type Margin, type Plan, planOf } from '../../src/core/limits/plan.ts';
 import { settlementOf } from '../../src/core/throttle/settlement.ts';
 import { systemClock, tick } from '../../src/core/time/clock.ts';
 import { dice } from './storages.ts';
@@ -101,7 +102,7 @@ export async function playBeside(
   };
   const openOwn = (margin: Margin): Bucket | undefined => {
     if (bucket === undefined) return undefined;
-    const known = (bucket.own ?? bucket.plan).rules.map(({ limit }) => limit);
+    const known = (bucket.extras.own ?? bucket.plan).rules.map(({ limit }) => limit);
     adapt(bucket, planOf(known, margin), now);
     return bucket;
   };
@@ -111,7 +112,7 @@ export async function playBeside(
 
   for (let step = 0; step < steps; step++) {
     const rule = plan.rules[0];
-    const span = Math.max(tick, (rule?.window || rule?.emissionInterval) ?? 1);
+    const span = Math.max(tick, (rule?.even === 0 ? rule.span : rule?.emissionInterval) ?? 1);
     if (draws.below(3) > 0) {
       const ms = draws.of(tick, span / 3, span, span * 2, draws.below(1000) * tick, draws.below(30), span * 100);
       now = Math.floor((now + ms) / tick) * tick;
@@ -132,7 +133,7 @@ export async function playBeside(
       const request = { plan, costs, ahead, report: draws.below(2) === 0, instead, late, fixed };
       const isNew = bucket === undefined;
       const limits = bucket?.plan.limits;
-      const expected = take(open(), request, now);
+      const expected = takeOnSlot(open(), request, now);
       const actual = await store.take(key, request);
       compare(step, actual, expected);
       const changed =
@@ -160,7 +161,7 @@ export async function playBeside(
       const ms = draws.of(0.3, 20, span);
       const known = openOwn(receipt.plan.margin);
       if (known !== undefined) postpone(known, receipt, ms, now);
-      await store.postpone(key, receipt, ms);
+      await store.postpone?.(key, receipt, ms);
       seen = now;
     } else if (act === 31) {
       const ms = draws.of(0.123, span, span * 5);
@@ -179,7 +180,7 @@ export async function playBeside(
     } else if (act === 32 && changes) {
       const own = draws.below(3) === 0 ? undefined : drawnLimits(draws);
       const known = open();
-      known.own = own && planOf(own, plan.margin);
+      note(known, { own: own && planOf(own, plan.margin) });
       adapt(known, plan, now);
       await store.override(key, own, plan);
       seen = now;
@@ -193,7 +194,7 @@ export async function playBeside(
       await store.reset(key);
       seen = now;
     } else {
-      const copy = bucket === undefined ? newBucket(plan) : structuredClone({ ...bucket });
+      const copy = bucket === undefined ? newBucket(plan) : copyOf(bucket);
       adapt(copy, plan, now, since());
       const without = receipt !== undefined && draws.below(3) === 0 ? receipt : undefined;
       if (without !== undefined) giveBack(copy, without);

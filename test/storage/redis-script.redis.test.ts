@@ -4,7 +4,7 @@ import { redisStore } from 'sluice/redis';
 import { ManualClock } from 'sluice/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Receipt } from '../../src/core/base/store.ts';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { redisScript, redisScriptHash } from '../../src/storage/redis-script.ts';
 import { plain, playBeside } from './redis-history.ts';
 import { programs, type RedisServer, startRedis } from './redis-server.ts';

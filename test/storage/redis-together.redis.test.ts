@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { BucketStore } from '../../src/core/base/store.ts';
 import { newBucket } from '../../src/core/bucket/bucket.ts';
 import { take } from '../../src/core/bucket/operations.ts';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { plain } from './redis-history.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 import { timedHash, timedScript } from './redis-timed.ts';

@@ -2,7 +2,7 @@ import type { BucketStore, Limit, TakeAnswer } from 'sluice';
 import { type LocalStorageStoreOptions, localStorageStore } from 'sluice/local-storage';
 import { ManualClock } from 'sluice/testing';
 import { afterEach, beforeEach, vi } from 'vitest';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 import { type Outcome, outcomeOf } from '../core/line/outcome.ts';
 import { Browser, type Tab, tabGlobals } from './browser-model.ts';
 import { dice } from './storages.ts';

@@ -1,14 +1,14 @@
 import type { Limit } from 'sluice';
-import { adapt, type Bucket } from '../../src/core/bucket/bucket.ts';
-import { type Plan, planOf } from '../../src/core/limits/limit.ts';
-import { type BrokenStore, PlainStore } from './plain-store.ts';
+import { adapt, type Bucket, newBucket, note } from '../../src/core/bucket/bucket.ts';
+import { type Plan, planOf } from '../../src/core/limits/plan.ts';
+import { type BrokenStore, PlainStore, postponed } from './plain-store.ts';
 
 /** A store that does something of its own before a bucket takes other limits. */
 class ChangingStore extends PlainStore {
   before(_bucket: Bucket, _plan: Plan): void {}
   override at(key: string, plan: Plan): Bucket {
     const bucket = this.buckets.get(key);
-    const next = bucket?.own ?? plan;
+    const next = bucket?.extras.own ?? plan;
     if (bucket !== undefined && bucket.plan !== next) this.before(bucket, next);
     return super.at(key, plan);
   }
@@ -79,7 +79,7 @@ export const brokenLimits: readonly BrokenStore[] = [
     class extends PlainStore {
       override at(key: string, plan: Plan): Bucket {
         const before = this.buckets.get(key);
-        if (before?.own === undefined && before?.plan !== plan) this.buckets.delete(key);
+        if (before?.extras.own === undefined && before?.plan !== plan) this.buckets.delete(key);
         return super.at(key, plan);
       }
     },
@@ -90,7 +90,7 @@ export const brokenLimits: readonly BrokenStore[] = [
     class extends PlainStore {
       override at(key: string, plan: Plan): Bucket {
         const before = this.buckets.get(key);
-        if (before !== undefined && before.plan !== plan) before.tats = before.tats.map((tat) => tat + 1);
+        if (before !== undefined && before.plan !== plan) postponed(before, 1);
         return super.at(key, plan);
       }
     },
@@ -114,10 +114,11 @@ export const brokenLimits: readonly BrokenStore[] = [
     'keeps what was used in proportion',
     'limits that a later caller raises let go what they allow more, counted in calls',
     class extends ChangingStore {
-      override before({ windows = [], plan }: Bucket, next: Plan): void {
-        for (const [index, window] of windows.entries()) {
+      override before({ states, plan }: Bucket, next: Plan): void {
+        for (const [index, marks] of states.entries()) {
           const scale = (next.rules[index]?.burst ?? 1) / (plan.rules[index]?.burst ?? 1);
-          if (window !== undefined) window.costs = window.costs.map((calls) => calls * scale);
+          if (typeof marks === 'number') continue;
+          for (let place = 2; place < marks.length; place += 2) marks[place] = (marks[place] as number) * scale;
         }
       }
     },
@@ -128,7 +129,7 @@ export const brokenLimits: readonly BrokenStore[] = [
     class extends PlainStore {
       override at(key: string, plan: Plan): Bucket {
         const bucket = super.at(key, plan);
-        bucket.past = undefined;
+        note(bucket, { past: undefined });
         return bucket;
       }
     },
@@ -137,8 +138,11 @@ export const brokenLimits: readonly BrokenStore[] = [
     'counts all calls as of now when the limits change',
     'limits from before matter no more once their longest interval has passed',
     class extends ChangingStore {
-      override before({ windows = [] }: Bucket): void {
-        for (const window of windows) if (window !== undefined) window.times = window.times.map(() => this.clock());
+      override before({ states }: Bucket): void {
+        for (const marks of states) {
+          if (typeof marks === 'number') continue;
+          for (let place = 1; place < marks.length; place += 2) marks[place] = this.clock();
+        }
       }
     },
   ],
@@ -147,7 +151,7 @@ export const brokenLimits: readonly BrokenStore[] = [
     'limits that become a sliding window, and back, keep what was used',
     class extends ChangingStore {
       override before(bucket: Bucket, next: Plan): void {
-        if (!next.leaky) Object.assign(bucket, { tats: bucket.plan.atRest.slice(), past: undefined });
+        if (!next.leaky) Object.assign(bucket, newBucket(bucket.plan));
       }
     },
   ],

@@ -1,7 +1,8 @@
 import type { Ceiling, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
-import type { Bucket } from '../../src/core/bucket/bucket.ts';
-import { peek, take } from '../../src/core/bucket/operations.ts';
-import type { Plan } from '../../src/core/limits/limit.ts';
+import { type Bucket, note } from '../../src/core/bucket/bucket.ts';
+import { takeOnSlot } from '../../src/core/bucket/moves.ts';
+import { peek } from '../../src/core/bucket/operations.ts';
+import type { Plan } from '../../src/core/limits/plan.ts';
 import { type BrokenStore, PlainStore } from './plain-store.ts';
 
 /** Stores that get wrong what the server says is left. */
@@ -19,9 +20,9 @@ export const brokenPools: readonly BrokenStore[] = [
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
         const bucket = this.at(key, request.plan);
-        const { pools } = bucket;
-        const answer = take(bucket, request, this.clock());
-        bucket.pools = pools?.map(({ left, until }) => ({ left: left - answer.granted.length, until }));
+        const { pools } = bucket.extras;
+        const answer = takeOnSlot(bucket, request, this.clock());
+        note(bucket, { pools: pools?.map(({ left, until }) => ({ left: left - answer.granted.length, until })) });
         return answer;
       }
     },
@@ -33,7 +34,7 @@ export const brokenPools: readonly BrokenStore[] = [
       override sync(key: string, said: Ceiling, plan: Plan): void {
         super.sync(key, said, plan);
         const bucket = this.at(key, plan);
-        bucket.tats = bucket.tats.map(() => this.clock() - 100 * 3_600_000);
+        bucket.states = bucket.states.map(() => this.clock() - 100 * 3_600_000);
       }
     },
   ],
@@ -51,7 +52,7 @@ export const brokenPools: readonly BrokenStore[] = [
     'sync keeps statements about different instants side by side',
     class extends PlainStore {
       override sync(key: string, said: Ceiling, plan: Plan): void {
-        this.at(key, plan).pools = undefined;
+        note(this.at(key, plan), { pools: undefined });
         super.sync(key, said, plan);
       }
     },
@@ -61,7 +62,7 @@ export const brokenPools: readonly BrokenStore[] = [
     'sync ends no statement by one that holds for no time, and none of another instant',
     class extends PlainStore {
       override sync(key: string, said: Ceiling, plan: Plan): void {
-        if (said.isNewest) this.at(key, plan).pools = undefined;
+        if (said.isNewest) note(this.at(key, plan), { pools: undefined });
         super.sync(key, said, plan);
       }
     },
@@ -73,7 +74,7 @@ export const brokenPools: readonly BrokenStore[] = [
       override sync(key: string, said: Ceiling, plan: Plan): void {
         super.sync(key, said, plan);
         const bucket = this.at(key, plan);
-        bucket.pools = bucket.pools?.slice(-4);
+        note(bucket, { pools: bucket.extras.pools?.slice(-4) });
       }
     },
   ],
@@ -107,7 +108,7 @@ export const brokenPools: readonly BrokenStore[] = [
       override giveBack(key: string, receipt: Receipt): void {
         super.giveBack(key, receipt);
         const bucket = this.buckets.get(key) as Bucket;
-        bucket.pools = bucket.pools?.map(({ left, until }) => ({ left: left + 1, until }));
+        note(bucket, { pools: bucket.extras.pools?.map(({ left, until }) => ({ left: left + 1, until })) });
       }
     },
   ],
@@ -119,7 +120,7 @@ export const brokenPools: readonly BrokenStore[] = [
         super.giveBack(key, receipt);
         const bucket = this.buckets.get(key) as Bucket;
         if (receipt.pools === undefined)
-          bucket.pools = bucket.pools?.map(({ left, until }) => ({ left: left + 1, until }));
+          note(bucket, { pools: bucket.extras.pools?.map(({ left, until }) => ({ left: left + 1, until })) });
       }
     },
   ],
@@ -138,9 +139,9 @@ export const brokenPools: readonly BrokenStore[] = [
     'reset forgets what the server said is left',
     class extends PlainStore {
       override reset(key: string): void {
-        const pools = this.buckets.get(key)?.pools;
+        const pools = this.buckets.get(key)?.extras.pools;
         super.reset(key);
-        Object.assign(this.buckets.get(key) as Bucket, { pools });
+        note(this.buckets.get(key) as Bucket, { pools });
       }
     },
   ],

@@ -1,9 +1,10 @@
 import type { Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
-import type { Bucket } from '../../src/core/bucket/bucket.ts';
-import { giveBack, postpone, take } from '../../src/core/bucket/operations.ts';
+import { type Bucket, note } from '../../src/core/bucket/bucket.ts';
+import { postpone, takeOnSlot } from '../../src/core/bucket/moves.ts';
+import { giveBack } from '../../src/core/bucket/operations.ts';
 import { sameCost } from '../../src/core/limits/cost.ts';
-import type { Plan } from '../../src/core/limits/limit.ts';
-import { type BrokenStore, PlainStore } from './plain-store.ts';
+import type { Plan } from '../../src/core/limits/plan.ts';
+import { type BrokenStore, PlainStore, postponed } from './plain-store.ts';
 
 /** A store to which no call comes too late for its slot. */
 class LateStore extends PlainStore {
@@ -91,10 +92,10 @@ export const brokenReservations: readonly BrokenStore[] = [
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
         const bucket = this.at(key, request.plan);
-        const { gate } = bucket;
-        if (request.instead !== undefined) bucket.gate = -Infinity;
-        const answer = take(bucket, request, this.clock());
-        bucket.gate = gate;
+        const { gate } = bucket.extras;
+        if (request.instead !== undefined) note(bucket, { gate: -Infinity });
+        const answer = takeOnSlot(bucket, request, this.clock());
+        note(bucket, { gate });
         return answer;
       }
     },
@@ -105,10 +106,10 @@ export const brokenReservations: readonly BrokenStore[] = [
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
         const bucket = this.at(key, request.plan);
-        const { pools } = bucket;
-        if (request.instead !== undefined) bucket.pools = undefined;
-        const answer = take(bucket, request, this.clock());
-        bucket.pools = pools;
+        const { pools } = bucket.extras;
+        if (request.instead !== undefined) note(bucket, { pools: undefined });
+        const answer = takeOnSlot(bucket, request, this.clock());
+        note(bucket, { pools });
         return answer;
       }
     },
@@ -118,9 +119,9 @@ export const brokenReservations: readonly BrokenStore[] = [
     'take asks anew with a reservation from before a reset or other limits',
     class extends PlainStore {
       override reset(key: string): void {
-        const { latest, refunds } = this.buckets.get(key) as Bucket;
+        const { latest, refunds } = (this.buckets.get(key) as Bucket).extras;
         super.reset(key);
-        Object.assign(this.buckets.get(key) as Bucket, { latest, refunds });
+        note(this.buckets.get(key) as Bucket, { latest, refunds });
       }
     },
   ],
@@ -129,7 +130,7 @@ export const brokenReservations: readonly BrokenStore[] = [
     'take counts a call that waited from the slot at which it conformed or later, never from before',
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
-        const answer = take(this.at(key, request.plan), request, this.clock());
+        const answer = takeOnSlot(this.at(key, request.plan), request, this.clock());
         const { late = 0 } = request;
         return { ...answer, granted: answer.granted.map((receipt) => ({ ...receipt, slot: answer.now - late })) };
       }
@@ -141,10 +142,9 @@ export const brokenReservations: readonly BrokenStore[] = [
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
         const bucket = this.at(key, request.plan);
-        const answer = take(bucket, request, this.clock());
+        const answer = takeOnSlot(bucket, request, this.clock());
         const [first] = answer.granted;
-        if (request.late !== undefined && first !== undefined)
-          bucket.tats = bucket.tats.map((tat) => tat + answer.now - first.slot);
+        if (request.late !== undefined && first !== undefined) postponed(bucket, answer.now - first.slot);
         return answer;
       }
     },
@@ -154,7 +154,7 @@ export const brokenReservations: readonly BrokenStore[] = [
     'take tells for how long the key is paused, and nothing if it is not',
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
-        const { pausedFor: _, ...answer } = take(this.at(key, request.plan), request, this.clock());
+        const { pausedFor: _, ...answer } = takeOnSlot(this.at(key, request.plan), request, this.clock());
         return answer;
       }
     },
@@ -189,7 +189,7 @@ export const brokenReservations: readonly BrokenStore[] = [
     'postpone makes slots later once for calls that were late together',
     class extends PlainStore {
       override postpone(key: string, receipt: Receipt, ms: number): void {
-        super.postpone(key, { ...receipt, moved: this.buckets.get(key)?.moved ?? 0 }, ms);
+        super.postpone(key, { ...receipt, moved: this.buckets.get(key)?.extras.moved ?? 0 }, ms);
       }
     },
   ],
@@ -208,8 +208,7 @@ export const brokenReservations: readonly BrokenStore[] = [
     class extends PlainStore {
       override postpone(key: string, _: Receipt, ms: number): void {
         const bucket = this.buckets.get(key) as Bucket;
-        for (const window of bucket.windows ?? [])
-          if (window !== undefined) window.times = window.times.map((at) => at + ms);
+        postponed(bucket, ms);
       }
     },
   ],

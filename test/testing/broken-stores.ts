@@ -1,8 +1,9 @@
 import type { Cost, Receipt, Standing, TakeAnswer, TakeRequest } from 'sluice';
-import { type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
-import { peek, settle, take } from '../../src/core/bucket/operations.ts';
-import { type Plan, planOf } from '../../src/core/limits/limit.ts';
-import { type BrokenStore, type Buckets, PlainStore } from './plain-store.ts';
+import { type Bucket, copyOf, newBucket, note } from '../../src/core/bucket/bucket.ts';
+import { takeOnSlot } from '../../src/core/bucket/moves.ts';
+import { peek, settle } from '../../src/core/bucket/operations.ts';
+import { type Plan, planOf } from '../../src/core/limits/plan.ts';
+import { type BrokenStore, type Buckets, PlainStore, postponed } from './plain-store.ts';
 
 export const brokenStores: readonly BrokenStore[] = [
   [
@@ -18,8 +19,8 @@ export const brokenStores: readonly BrokenStore[] = [
     class extends PlainStore {
       override giveBack(key: string, receipt: Receipt): void {
         const bucket = this.buckets.get(key) as Bucket;
-        bucket.tats = bucket.tats.map(
-          (tat, index) => tat - (receipt.after[index] ?? 0) + (receipt.before?.[index] ?? 0),
+        bucket.states = bucket.states.map(
+          (tat, index) => (tat as number) - (receipt.after[index] ?? 0) + (receipt.before?.[index] ?? 0),
         );
       }
     },
@@ -30,7 +31,7 @@ export const brokenStores: readonly BrokenStore[] = [
     class extends PlainStore {
       override giveBack(key: string, receipt: Receipt): void {
         const bucket = this.buckets.get(key);
-        if (bucket !== undefined) bucket.tats = bucket.tats.map((tat) => tat - 1);
+        if (bucket !== undefined) postponed(bucket, -1);
         super.giveBack(key, receipt);
       }
     },
@@ -41,7 +42,7 @@ export const brokenStores: readonly BrokenStore[] = [
     class extends PlainStore {
       override async settle(key: string, receipt: Receipt, cost: Cost): Promise<void> {
         const bucket = this.buckets.get(key) as Bucket;
-        const copy = { ...bucket, tats: [...bucket.tats] };
+        const copy = copyOf(bucket);
         await Promise.resolve();
         settle(copy, receipt, cost, this.clock());
         Object.assign(bucket, copy);
@@ -82,7 +83,7 @@ export const brokenStores: readonly BrokenStore[] = [
     class extends PlainStore {
       readonly #receipts = new WeakSet<Receipt>();
       override take(key: string, request: TakeRequest): TakeAnswer {
-        const answer = take(this.at(key, request.plan), request, this.clock());
+        const answer = takeOnSlot(this.at(key, request.plan), request, this.clock());
         for (const receipt of answer.granted) this.#receipts.add(receipt);
         return answer;
       }
@@ -96,7 +97,7 @@ export const brokenStores: readonly BrokenStore[] = [
     'pause can be lengthened, never shortened',
     class extends PlainStore {
       override pause(key: string, ms: number, plan: Plan): void {
-        this.at(key, plan).gate = this.clock() + ms;
+        note(this.at(key, plan), { gate: this.clock() + ms });
       }
     },
   ],
@@ -110,8 +111,8 @@ export const brokenStores: readonly BrokenStore[] = [
       }
       override take(key: string, request: TakeRequest): TakeAnswer {
         const bucket = this.at(key, request.plan);
-        bucket.gate = this.#gates.get(key) ?? 0;
-        return take(bucket, request, this.clock());
+        note(bucket, { gate: this.#gates.get(key) ?? 0 });
+        return takeOnSlot(bucket, request, this.clock());
       }
     },
   ],
@@ -122,7 +123,7 @@ export const brokenStores: readonly BrokenStore[] = [
       override take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
         const free = request.costs.length > 0 && request.costs.every((cost) => cost === 0);
         if (!free) return super.take(key, request);
-        return take(newBucket(request.plan), request, this.clock());
+        return takeOnSlot(newBucket(request.plan), request, this.clock());
       }
     },
   ],
@@ -132,7 +133,7 @@ export const brokenStores: readonly BrokenStore[] = [
     class extends PlainStore {
       override peek(key: string, plan: Plan): Standing {
         const standing = super.peek(key, plan);
-        take(this.at(key, plan), { plan, costs: [1], ahead: Infinity }, this.clock());
+        takeOnSlot(this.at(key, plan), { plan, costs: [1], ahead: Infinity }, this.clock());
         return standing;
       }
     },
@@ -161,9 +162,9 @@ export const brokenStores: readonly BrokenStore[] = [
     'reset makes the bucket as good as new, for every sharer',
     class extends PlainStore {
       override reset(key: string): void {
-        const gate = this.buckets.get(key)?.gate;
+        const gate = this.buckets.get(key)?.extras.gate;
         super.reset(key);
-        if (gate !== undefined) Object.assign(this.buckets.get(key) as Bucket, { gate });
+        if (gate !== undefined) note(this.buckets.get(key) as Bucket, { gate });
       }
     },
   ],
@@ -244,7 +245,7 @@ export const brokenStores: readonly BrokenStore[] = [
     class extends PlainStore {
       bucket(key: string, plan: Plan): Bucket {
         const bucket = this.at(key, plan);
-        return { ...bucket, tats: [...bucket.tats] };
+        return copyOf(bucket);
       }
     },
   ],

@@ -1,6 +1,7 @@
 import type { TakeAnswer, TakeRequest } from 'sluice';
-import { take } from '../../src/core/bucket/operations.ts';
-import { type BrokenStore, PlainStore } from './plain-store.ts';
+import { copyOf } from '../../src/core/bucket/bucket.ts';
+import { takeOnSlot } from '../../src/core/bucket/moves.ts';
+import { type BrokenStore, PlainStore, postponed } from './plain-store.ts';
 
 export const brokenTakes: readonly BrokenStore[] = [
   [
@@ -8,12 +9,10 @@ export const brokenTakes: readonly BrokenStore[] = [
     '200 calls at once get exactly what one bucket allows',
     class extends PlainStore {
       override async take(key: string, request: TakeRequest): Promise<TakeAnswer> {
-        const bucket = structuredClone({ ...this.at(key, request.plan), own: undefined, plan: undefined });
+        const bucket = copyOf(this.at(key, request.plan));
         await Promise.resolve();
-        const { plan, own } = this.at(key, request.plan);
-        const copy = { ...bucket, plan, own };
-        const answer = take(copy, request, this.clock());
-        this.buckets.set(key, copy);
+        const answer = takeOnSlot(bucket, request, this.clock());
+        this.buckets.set(key, bucket);
         return answer;
       }
     },
@@ -24,8 +23,8 @@ export const brokenTakes: readonly BrokenStore[] = [
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
         const bucket = this.at(key, request.plan);
-        const answer = take(bucket, request, this.clock());
-        if (answer.granted.length === 0) bucket.tats = bucket.tats.map((tat) => tat + 1);
+        const answer = takeOnSlot(bucket, request, this.clock());
+        if (answer.granted.length === 0) postponed(bucket, 1);
         return answer;
       }
     },
@@ -36,9 +35,11 @@ export const brokenTakes: readonly BrokenStore[] = [
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
         const bucket = this.at(key, request.plan);
-        const answer = take(bucket, request, this.clock());
-        if (answer.wait > 0) bucket.tats[0] = (bucket.tats[0] ?? 0) + (request.plan.rules[0]?.emissionInterval ?? 0);
-        const { limits } = take(bucket, { ...request, costs: [], instead: undefined }, this.clock());
+        const answer = takeOnSlot(bucket, request, this.clock());
+        if (answer.wait > 0)
+          bucket.states[0] =
+            ((bucket.states[0] as number | undefined) ?? 0) + (request.plan.rules[0]?.emissionInterval ?? 0);
+        const { limits } = takeOnSlot(bucket, { ...request, costs: [], instead: undefined }, this.clock());
         return limits === undefined ? answer : { ...answer, limits };
       }
     },
@@ -49,9 +50,9 @@ export const brokenTakes: readonly BrokenStore[] = [
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
         const bucket = this.at(key, request.plan);
-        const answers = request.costs.map((cost) => take(bucket, { ...request, costs: [cost] }, this.clock()));
+        const answers = request.costs.map((cost) => takeOnSlot(bucket, { ...request, costs: [cost] }, this.clock()));
         const first = answers.find(({ wait }) => wait > 0);
-        const last = take(bucket, { ...request, costs: [] }, this.clock());
+        const last = takeOnSlot(bucket, { ...request, costs: [] }, this.clock());
         return { ...(first ?? last), granted: answers.flatMap(({ granted }) => granted) };
       }
     },
@@ -61,9 +62,9 @@ export const brokenTakes: readonly BrokenStore[] = [
     'take reserves one slot, for the first call that does not conform',
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
-        const answer = take(this.at(key, request.plan), request, this.clock());
+        const answer = takeOnSlot(this.at(key, request.plan), request, this.clock());
         const left = request.costs.slice(answer.granted.length + 1);
-        for (const cost of left) take(this.at(key, request.plan), { ...request, costs: [cost] }, this.clock());
+        for (const cost of left) takeOnSlot(this.at(key, request.plan), { ...request, costs: [cost] }, this.clock());
         return answer;
       }
     },
@@ -82,7 +83,7 @@ export const brokenTakes: readonly BrokenStore[] = [
     'take lets a burst go at once from rest and refuses the next call',
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
-        const answer = take(this.at(key, request.plan), request, this.clock());
+        const answer = takeOnSlot(this.at(key, request.plan), request, this.clock());
         return answer.wait > 0 ? { ...answer, wait: this.clock() + answer.wait } : answer;
       }
     },
@@ -113,7 +114,7 @@ export const brokenTakes: readonly BrokenStore[] = [
     'take gives a receipt for each grant, with slot, cost, limits and tats, and without the tats before',
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
-        const answer = take(this.at(key, request.plan), request, this.clock());
+        const answer = takeOnSlot(this.at(key, request.plan), request, this.clock());
         return { ...answer, granted: answer.granted.map((receipt) => ({ ...receipt, before: [] })) };
       }
     },
@@ -140,7 +141,7 @@ export const brokenTakes: readonly BrokenStore[] = [
     'take grants instead of reserving what conforms now',
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
-        const answer = take(this.at(key, request.plan), request, this.clock());
+        const answer = takeOnSlot(this.at(key, request.plan), request, this.clock());
         return request.ahead > 0 && answer.reserved === undefined
           ? { ...answer, granted: answer.granted.slice(0, -1), reserved: answer.granted.at(-1) }
           : answer;
@@ -153,11 +154,9 @@ export const brokenTakes: readonly BrokenStore[] = [
     class extends PlainStore {
       override take(key: string, request: TakeRequest): TakeAnswer {
         const bucket = this.at(key, request.plan);
-        const [window] = bucket.windows ?? [];
-        const tooMany = Math.max(0, (window?.times.length ?? 0) - 8);
-        window?.times.splice(0, tooMany);
-        window?.costs.splice(0, tooMany);
-        return take(bucket, request, this.clock());
+        const [marks] = bucket.states;
+        if (typeof marks === 'object') marks.splice(1, Math.max(0, marks.length - 17));
+        return takeOnSlot(bucket, request, this.clock());
       }
     },
   ],

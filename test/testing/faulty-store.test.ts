@@ -1,7 +1,7 @@
 import { type BucketStore, createThrottle, keyValueStore, type Limit, memoryStore, type TakeAnswer } from 'sluice';
 import { bucketStoreContract, type Fault, faultyStore, ManualClock, type StoreOperation } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
-import { planOf } from '../../src/core/limits/limit.ts';
+import { planOf } from '../../src/core/limits/plan.ts';
 
 const limit: Limit = { rate: 1, interval: 1000, burst: 2 };
 const plan = planOf(limit, 0);
@@ -12,7 +12,7 @@ const operations: [StoreOperation, (store: BucketStore) => unknown][] = [
   ['take', (store) => store.take('key', call)],
   ['giveBack', (store) => store.giveBack('key', receipt)],
   ['settle', (store) => store.settle('key', receipt, 2)],
-  ['postpone', (store) => store.postpone('key', receipt, 5)],
+  ['postpone', (store) => store.postpone?.('key', receipt, 5)],
   ['pause', (store) => store.pause('key', 5, plan)],
   ['sync', (store) => store.sync('key', { remaining: 0, ms: 5, isNewest: true }, plan)],
   ['peek', (store) => store.peek('key', plan)],

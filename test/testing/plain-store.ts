@@ -1,17 +1,15 @@
 import type { Ceiling, Cost, Limit, Receipt, Standing, StoreOperations, TakeAnswer, TakeRequest } from 'sluice';
-import { adapt, type Bucket, newBucket } from '../../src/core/bucket/bucket.ts';
-import {
-  copyOf,
-  giveBack,
-  pause,
-  peek,
-  postpone,
-  reset,
-  settle,
-  sync,
-  take,
-} from '../../src/core/bucket/operations.ts';
-import { type Plan, planOf } from '../../src/core/limits/limit.ts';
+import { adapt, type Bucket, copyOf, newBucket, note } from '../../src/core/bucket/bucket.ts';
+import { postpone, takeOnSlot } from '../../src/core/bucket/moves.ts';
+import { giveBack, pause, peek, reset, settle, sync } from '../../src/core/bucket/operations.ts';
+import { type Plan, planOf } from '../../src/core/limits/plan.ts';
+
+/** Makes all that a bucket has seen so many ms later. */
+export function postponed(bucket: Bucket, ms: number): void {
+  bucket.states = bucket.states.map((state) =>
+    typeof state === 'number' ? state + ms : state.map((value, place) => (place % 2 === 1 ? value + ms : value)),
+  );
+}
 
 export type Buckets = Map<string, Bucket>;
 
@@ -31,7 +29,7 @@ export class PlainStore implements StoreOperations {
     return bucket;
   }
   take(key: string, request: TakeRequest): TakeAnswer | Promise<TakeAnswer> {
-    return take(this.at(key, request.plan), request, this.clock());
+    return takeOnSlot(this.at(key, request.plan), request, this.clock());
   }
   giveBack(key: string, receipt: Receipt): void {
     const bucket = this.buckets.get(key);
@@ -60,7 +58,7 @@ export class PlainStore implements StoreOperations {
   }
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): void {
     const bucket = this.at(key, plan);
-    bucket.own = limits === undefined ? undefined : planOf(limits, plan.margin);
+    note(bucket, { own: limits === undefined ? undefined : planOf(limits, plan.margin) });
     adapt(bucket, plan, this.clock());
   }
   reset(key: string): void {

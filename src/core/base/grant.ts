@@ -1,5 +1,5 @@
 import type { Cost } from '../limits/cost.ts';
-import type { Plan } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Receipt } from './store.ts';
 

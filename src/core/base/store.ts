@@ -1,7 +1,8 @@
 import type { Bucket, SlotMove } from '../bucket/bucket.ts';
 import type { Ceiling } from '../bucket/pool.ts';
 import type { Cost } from '../limits/cost.ts';
-import type { Limit, Plan } from '../limits/limit.ts';
+import type { Limit } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import type { Clock } from '../time/clock.ts';
 
 /** A value, or a promise of it: what a store may answer with. A store that answers without a promise is asked on the spot. */
@@ -12,8 +13,8 @@ export type Answer<T> = T | Promise<T>;
  * has a clock or a scripting language of its own, and hand it to `sharedStore`. `bucketStoreContract` in `sluice/testing` proves it.
  *
  * Every method is one whole operation: it sees the bucket as no other operation is changing it, and either all of it
- * happens or nothing. `docs/algorithm.md` gives the arithmetic; `src/core/bucket/operations.ts` is that arithmetic as functions of a
- * bucket, for stores that can run JavaScript inside their critical section.
+ * happens or nothing. `docs/algorithm.md` gives the arithmetic; `operations.ts` and `moves.ts` in `src/core/bucket` are that arithmetic as
+ * functions of a bucket, for stores that can run JavaScript inside their critical section.
  *
  * A store owns its clock. Instants in receipts are on that clock and mean nothing elsewhere; what a caller waits for is always
  * a duration, counted from the moment the answer is given.
@@ -43,9 +44,10 @@ export interface StoreOperations {
   settle(key: string, receipt: Receipt, cost: Cost): Answer<void>;
   /**
    * Counts a granted call as if it had gone `ms` later than it was granted: it may have reached the server as late as that, and what
-   * goes now must keep its distance. Slots that were reserved after it become as much later; `moved` tells their holders.
+   * goes now must keep its distance. Slots that were reserved after it become as much later; `moved` tells their holders. Only a
+   * store that hands its buckets out may leave it out: whoever postpones works on the bucket.
    */
-  postpone(key: string, receipt: Receipt, ms: number): Answer<void>;
+  postpone?(key: string, receipt: Receipt, ms: number): Answer<void>;
   /** Lets nothing go for `ms` from now on. It can lengthen a pause that is on, never shorten it. */
   pause(key: string, ms: number, plan: Plan): Answer<void>;
   /**
@@ -102,7 +104,7 @@ export interface TakeRequest {
   /**
    * A reservation whose slot has come: the first call goes on it if it fits, or is told when the slot has become later. A slot that
    * was missed by more than `late` moves to now, and all later slots as much, unless the next one may have been used by now or a
-   * later one is `fixed`. What does not fit, or is over, is given back first.
+   * later one is `fixed`. What does not fit, or is over, is given back first. A store that hands its buckets out is never asked with one.
    */
   readonly instead?: Receipt | undefined;
   /** Whether the caller goes at the slot that is reserved, even if others become later. */
@@ -155,7 +157,7 @@ export interface Receipt {
   readonly latest?: number | undefined;
   /** Which of the server's statements it was taken from, by the instants when they end. Kept only for reservations. */
   readonly pools?: readonly number[];
-  /** How much later the slots of the bucket had become until then, in ms, all together; absent if they never had. */
+  /** How much later the slots of the bucket had become until then, in ms, all together. 0 if absent. */
   readonly moved?: number;
   /** Whether it was taken from the throttle's own bucket while the store was away. */
   readonly standIn?: boolean;

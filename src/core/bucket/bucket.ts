@@ -1,8 +1,13 @@
+import type { Receipt } from '../base/store.ts';
 import { type Cost, costIn } from '../limits/cost.ts';
-import { longAgo, type Plan, planOf, type Rule, samePlan } from '../limits/limit.ts';
-import { addMark, emptyWindow, type Window, windowAllowAt } from '../limits/window.ts';
+import type { LimitState, Rule } from '../limits/kind.ts';
+import { longAgo } from '../limits/limit.ts';
+import { type Plan, planOf, samePlan } from '../limits/plan.ts';
+import { sum } from '../limits/rounding.ts';
 import { change, grantInPast, type Past, pastAllowsAt } from './change.ts';
 import { grantInPools, type Pool, poolsAllowAt } from './pool.ts';
+
+// Where one key stands, and what a call asks of it. Nothing is written before it is decided that the call goes.
 
 /** All that was reserved for later than `after` became `ms` later. */
 export interface SlotMove {
@@ -12,96 +17,98 @@ export interface SlotMove {
 
 /** Where one key stands. All instants are in ms on the clock of its store. */
 export interface Bucket {
-  /** Limits that were put on this key alone; undefined if it keeps those it is asked with. */
-  own: Plan | undefined;
-  /** The limits that `tats` and `windows` belong to, in order. */
+  /** The limits that `states` belong to, in order. */
   plan: Plan;
+  /** Where each limit stands. */
+  states: LimitState[];
+  extras: Extras;
+}
+
+/** What most keys never need. It is never changed: `note` puts another in its place. */
+export interface Extras {
+  /** Limits that were put on this key alone; undefined if it keeps those it is asked with. */
+  readonly own?: Plan | undefined;
   /** Before this instant nothing may go, because the server said so. */
-  gate: number;
-  /** Per limit the theoretical arrival time; of a sliding window, the latest mark. */
-  tats: number[];
-  /** Per limit its window, where it has one. Undefined if none has. */
-  windows: (Window | undefined)[] | undefined;
+  readonly gate: number;
   /** Per limit the calls from before and since it changed, as long as they matter to the limits before. Undefined if none changed. */
-  past: (Past | undefined)[] | undefined;
+  readonly past?: readonly (Past | undefined)[] | undefined;
   /** What the server says is left, in the order in which it ends; undefined if it said nothing that still holds. */
-  pools: Pool[] | undefined;
+  readonly pools?: readonly Pool[] | undefined;
   /** The latest instant that was reserved ahead of its time. */
-  latest: number;
+  readonly latest: number;
   /** The latest slot that was reserved by a caller who goes then, whatever becomes later; long ago if there is none. */
-  fixed: number;
-  /** How much later reserved slots have become, in ms, all moves together. A receipt that has seen less is of a slot before them. */
-  moved: number;
-  /** The latest of those moves, the oldest first; undefined if there was none of late. */
-  moves: SlotMove[] | undefined;
+  readonly fixed: number;
   /**
    * Per limit how much its tat went down, in ms, all refunds together; undefined if it never did. A receipt that has seen less
    * is older than the refund. What ends the worth of all receipts raises this past them.
    */
-  refunds: number[] | undefined;
+  readonly refunds?: readonly number[] | undefined;
+  /** How much later reserved slots have become, in ms, all moves together. A receipt that has seen less is of a slot before them. */
+  readonly moved: number;
+  /** The latest of those moves, the oldest first; undefined if there was none of late. */
+  readonly moves?: readonly SlotMove[] | undefined;
+  /** Finds a reservation where it is by now, undefined if nobody knows; whoever moves slots puts it here. */
+  readonly follow?: ((receipt: Receipt, extras: Extras) => Receipt | undefined) | undefined;
+}
+
+/** The extras of most keys. */
+export const noExtras: Extras = { gate: longAgo, latest: longAgo, fixed: longAgo, moved: 0 };
+
+/** Notes what is other than before in the extras of a bucket. */
+export function note(bucket: Bucket, news: Partial<Extras>): void {
+  bucket.extras = { ...bucket.extras, ...news };
 }
 
 /** Makes a bucket at rest. */
 export function newBucket(plan: Plan): Bucket {
-  return {
-    // What every call looks at stands together.
-    plan,
-    gate: longAgo,
-    tats: plan.atRest.slice(),
-    past: undefined,
-    pools: undefined,
-    refunds: undefined,
-    own: undefined,
-    windows: plan.leaky ? undefined : plan.rules.map((rule) => (rule.window === 0 ? undefined : emptyWindow())),
-    latest: longAgo,
-    fixed: longAgo,
-    moved: 0,
-    moves: undefined,
-  };
+  return { plan, states: copiesOf(plan.atRest, plan.leaky), extras: noExtras };
 }
+
+/** A bucket that can be worked on without changing the other. */
+export function copyOf({ plan, states, extras }: Bucket): Bucket {
+  return { plan, states: copiesOf(states, plan.leaky), extras };
+}
+
+function copiesOf(states: readonly LimitState[], areNumbers: boolean): LimitState[] {
+  return areNumbers ? states.slice() : states.map(copyOfState);
+}
+
+/** A state that can be worked on without changing the other. */
+export const copyOfState = (state: LimitState): LimitState => (typeof state === 'number' ? state : state.slice());
 
 /**
  * Says when a call conforms to every limit and the gate: an instant not before `from`; Infinity for never, when the cost is
  * above a burst. Changes nothing.
  * @param now the instant by which the gate is judged
  */
-export function conformsAt(bucket: Bucket, cost: Cost, from: number, now: number = from): number {
-  const { rules } = bucket.plan;
-  let at = bucket.gate > now ? bucket.gate : from;
+export function conformsAt({ plan, states, extras }: Bucket, cost: Cost, from: number, now: number = from): number {
+  const { rules } = plan;
+  let at = extras.gate > now ? extras.gate : from;
   for (let index = 0; index < rules.length; index++) {
     const rule = rules[index] as Rule;
-    const calls = typeof cost === 'number' ? cost : costIn(rule, cost);
+    const calls = costIn(rule, cost);
     if (calls > rule.burst) return Infinity;
     if (calls === 0) continue;
-    const allowAt =
-      rule.window === 0
-        ? sum(bucket.tats[index] as number, charge(rule, calls) - rule.emissionInterval - rule.tolerance)
-        : windowAllowAt(bucket.windows?.[index] as Window, rule.window, rule.burst, calls);
+    const allowAt = rule.kind.allowAt(rule, states[index] as LimitState, calls);
     if (allowAt > at) at = allowAt;
   }
-  if (bucket.past !== undefined) at = pastAllowsAt(bucket.past, rules, cost, at);
-  return bucket.pools === undefined ? at : poolsAllowAt(bucket.pools, cost, at);
+  if (extras.past !== undefined) at = pastAllowsAt(extras.past, rules, cost, at);
+  return extras.pools === undefined ? at : poolsAllowAt(extras.pools, cost, at);
 }
 
 /** Notes a call that goes at `at`, an instant that `conformsAt` gave, in every limit. */
 export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): void {
+  const { states, extras } = bucket;
   const { rules } = bucket.plan;
-  const { tats } = bucket;
   for (let index = 0; index < rules.length; index++) {
     const rule = rules[index] as Rule;
-    const calls = typeof cost === 'number' ? cost : costIn(rule, cost);
-    if (calls === 0) continue;
-    if (rule.window === 0) {
-      const tat = tats[index] as number;
-      tats[index] = sum(tat > at ? tat : at, charge(rule, calls));
-    } else {
-      addMark(bucket.windows?.[index] as Window, rule.window, rule.burst, calls, at, now);
-      tats[index] = at;
-    }
+    const calls = costIn(rule, cost);
+    if (calls > 0) states[index] = rule.kind.grant(rule, states[index] as LimitState, calls, at, now);
   }
-  if (at > now && at > bucket.latest) bucket.latest = at;
-  if (bucket.past !== undefined) bucket.past = grantInPast(bucket.past, rules, cost, at, now);
-  if (bucket.pools !== undefined) bucket.pools = grantInPools(bucket.pools, cost, at, now);
+  const { past, pools } = extras;
+  if (past !== undefined) note(bucket, { past: grantInPast(past, rules, cost, at, now) });
+  if (pools !== undefined) note(bucket, { pools: grantInPools(pools, cost, at, now) });
+  if (at > now && at > extras.latest) note(bucket, { latest: at });
 }
 
 /**
@@ -109,33 +116,31 @@ export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): vo
  * case of most throttles, one leaky bucket, written out.
  */
 export function grantNow(bucket: Bucket, now: number): boolean {
+  const { states, extras } = bucket;
   const { only } = bucket.plan;
-  if (only === undefined || bucket.past !== undefined || bucket.pools !== undefined) {
+  if (only === undefined || extras.past !== undefined || extras.pools !== undefined) {
     if (conformsAt(bucket, 1, now) > now) return false;
     grantAt(bucket, 1, now, now);
     return true;
   }
-  const tat = bucket.tats[0] as number;
+  const tat = states[0] as number;
   // In this sense, so that a clock without a number grants nothing.
-  if (!(bucket.gate <= now && tat - only.tolerance <= now)) return false;
-  bucket.tats[0] = (tat > now ? tat : now) + only.emissionInterval;
+  if (!(extras.gate <= now && sum(tat, -only.tolerance) <= now)) return false;
+  states[0] = sum(tat > now ? tat : now, only.emissionInterval);
   return true;
 }
 
-/** How far one call moves the tat on, in ms: rounded up where a fraction of a call would not be exact. */
-export function charge(rule: Rule, calls: number): number {
-  if (calls === 1) return rule.emissionInterval;
-  if (Number.isInteger(calls)) return calls * rule.emissionInterval;
-  return Math.min(Math.ceil(calls * rule.emissionInterval * 2048) / 2048, Math.ceil(calls) * rule.emissionInterval);
+/** Per limit the tat; of a sliding window, the latest mark. */
+export function tatsOf({ plan, states }: Bucket): readonly number[] {
+  return plan.leaky
+    ? (states.slice() as number[])
+    : states.map((state, index) => (plan.rules[index] as Rule).kind.tatOf(state));
 }
 
-/** What part of a number takes it to the next double above, once rounded: just over half of its last place. */
-const toNextDouble = 0.501 * Number.EPSILON;
-
-/** An instant some ms later or earlier, rounded up where a double cannot hold it: with emission intervals below a tick. */
-export function sum(instant: number, ms: number): number {
-  const exact = instant + ms;
-  return exact - instant < ms ? exact + Math.abs(exact) * toNextDouble : exact;
+/** The same in fewer steps where there is one limit: a lone number. */
+export function tatOrTatsOf(bucket: Bucket): number | readonly number[] {
+  const { plan, states } = bucket;
+  return plan.rules.length > 1 ? tatsOf(bucket) : (plan.rules[0] as Rule).kind.tatOf(states[0] as LimitState);
 }
 
 /** Whether the bucket is as good as new, so that it may be forgotten. */
@@ -144,19 +149,10 @@ export function atRest(bucket: Bucket, now: number): boolean {
 }
 
 /** When the bucket will be as good as new if nothing more happens: an instant, long ago if it was never used. */
-export function restsAt({ plan, gate, tats, windows, past, pools }: Bucket): number {
+export function restsAt({ plan, states, extras: { gate, pools, past } }: Bucket): number {
   let at = Math.max(gate, pools?.at(-1)?.until ?? longAgo);
-  for (let index = 0; index < tats.length; index++) {
-    const rule = plan.rules[index] as Rule;
-    // A cost near the burst needs a bucket that has rested for its margin too.
-    const rest = rule.window === 0 ? (rule.burst - 1) * rule.emissionInterval - rule.tolerance : rule.window;
-    at = Math.max(
-      at,
-      sum(tats[index] as number, rest),
-      windows?.[index]?.free ?? longAgo,
-      past?.[index]?.until ?? longAgo,
-    );
-  }
+  for (const [index, rule] of plan.rules.entries())
+    at = Math.max(at, rule.kind.restsAt(rule, states[index] as LimitState), past?.[index]?.until ?? longAgo);
   return at;
 }
 
@@ -165,9 +161,12 @@ export function restsAt({ plan, gate, tats, windows, past, pools }: Bucket): num
  * @param since when the limits changed, if that was before `now`
  */
 export function adapt(bucket: Bucket, plan: Plan, now: number, since: number = now): void {
-  if (bucket.own !== undefined && bucket.own.margin !== plan.margin)
-    bucket.own = planOf(bucket.own.limits, plan.margin);
-  const next = bucket.own ?? plan;
+  let { own } = bucket.extras;
+  if (own !== undefined && own.margin !== plan.margin) {
+    own = planOf(own.limits, plan.margin);
+    note(bucket, { own });
+  }
+  const next = own ?? plan;
   if (bucket.plan === next) return;
   if (!samePlan(bucket.plan, next)) change(bucket, next, Math.min(since, now));
   bucket.plan = next;

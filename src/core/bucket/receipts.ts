@@ -22,6 +22,6 @@ export function joined(receipts: readonly Receipt[]): readonly Receipt[] {
 export const plainReceipt = (receipt: Receipt): Receipt => withCost(receipt, receipt.cost);
 
 /** A receipt that is as good, for another cost. */
-export function withCost({ slot, plan, after, refunds, moved, standIn = false }: Receipt, cost: Cost): Receipt {
-  return { slot, cost, plan, after, refunds, standIn, ...(moved === undefined ? undefined : { moved }) };
+export function withCost({ slot, plan, after, refunds, moved = 0, standIn = false }: Receipt, cost: Cost): Receipt {
+  return { slot, cost, plan, after, refunds, moved, standIn };
 }

@@ -1,5 +1,6 @@
 import { checkNumber, outOfRange, wrongType } from '../base/check.ts';
-import type { Plan, Rule } from './limit.ts';
+import type { Rule } from './kind.ts';
+import type { Plan } from './plan.ts';
 
 /**
  * What one call counts as: a number of calls, the same in every limit, or one number per named limit. A limit that is not

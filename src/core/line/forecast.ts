@@ -1,4 +1,4 @@
-import type { Plan } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 
 /**
  * When the last of a line goes if nobody else comes: exact for a leaky bucket, at the earliest otherwise.
@@ -8,14 +8,9 @@ import type { Plan } from '../limits/limit.ts';
  */
 export function lineEndsAt(plan: Plan, tats: readonly number[], first: number, calls: readonly number[]): number {
   let end = first;
-  for (const [index, { window, burst, emissionInterval, tolerance }] of plan.rules.entries()) {
+  for (const [index, rule] of plan.rules.entries()) {
     const cost = calls[index] as number;
-    if (cost === 0) continue;
-    const last =
-      window === 0
-        ? Math.max(tats[index] as number, first) + (cost - 1) * emissionInterval - tolerance
-        : first + (Math.ceil(cost / burst) - 1) * window;
-    if (last > end) end = last;
+    if (cost > 0) end = Math.max(end, rule.kind.lineEndsAt(rule, tats[index] as number, first, cost));
   }
   return end;
 }

@@ -2,7 +2,7 @@ import { CostExceedsBurstError, QueueFullError, type ThrottleError } from '../ba
 import { CallGrant, type Grant, HeldGrant } from '../base/grant.ts';
 import type { Answer, Receipt, Standing, StoreOperations, TakeAnswer, TakeRequest } from '../base/store.ts';
 import { type Cost, costIn } from '../limits/cost.ts';
-import type { Plan } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import { tick } from '../time/clock.ts';
 import { lineEndsAt } from './forecast.ts';
 import type { Gate, Gates } from './gate.ts';
@@ -193,7 +193,7 @@ export abstract class Lane {
    */
   lastDue(first: number, { plan, limits }: Standing, now: number): number | undefined {
     if (this.room.size === 0) return undefined;
-    const tats = plan.rules.map((rule, index) => now + (limits[index]?.resetAfter ?? 0) - rule.window);
+    const tats = limits.map(({ resetAfter }) => now + resetAfter);
     return lineEndsAt(plan, tats, first, this.room.loadUnder(plan));
   }
 

@@ -1,7 +1,7 @@
 import type { Answer, TakeAnswer, TakeRequest } from '../base/store.ts';
-import { type Bucket, conformsAt, grantAt } from '../bucket/bucket.ts';
+import { type Bucket, conformsAt, grantAt, tatsOf } from '../bucket/bucket.ts';
 import { exceededBy, receiptOf, takeBeside } from '../bucket/operations.ts';
-import type { Plan } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import { tick, wholeTicks } from '../time/clock.ts';
 import { grace, Lane, type LaneHost } from './lane.ts';
 import type { NextCall, Waiter } from './waiting-room.ts';
@@ -33,8 +33,9 @@ export class LocalLane extends Lane {
 
   protected override next(now: number): NextCall | undefined {
     if (this.#due === undefined) return undefined;
-    const { plan, tats } = this.host.bucketOf(this.key, now);
-    return { due: this.#due.at, cost: this.#due.waiter.cost, plan, tats };
+    const bucket = this.host.bucketOf(this.key, now);
+    const { at, waiter } = this.#due;
+    return { due: at, cost: waiter.cost, plan: bucket.plan, tats: tatsOf(bucket) };
   }
 
   override take(request: TakeRequest): Answer<TakeAnswer> {

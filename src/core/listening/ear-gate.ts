@@ -1,6 +1,6 @@
 import type { CallGrant } from '../base/grant.ts';
 import type { ServerSignal } from '../base/server-signal.ts';
-import type { Plan } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import type { GateHost } from '../line/gate.ts';
 import { GoAloneGate } from '../line/go-alone-gate.ts';
 import { BackOff } from './back-off.ts';

@@ -4,10 +4,11 @@ import { HeldGrant } from '../base/grant.ts';
 import type { ServerSignal } from '../base/server-signal.ts';
 import type { Receipt, StoreOperations } from '../base/store.ts';
 import type { Bucket } from '../bucket/bucket.ts';
-import { goneLater, postpone } from '../bucket/operations.ts';
+import { goneLater, postpone } from '../bucket/moves.ts';
 import { type Ceiling, costInPool } from '../bucket/pool.ts';
 import { plainReceipt } from '../bucket/receipts.ts';
-import type { Limit, Plan } from '../limits/limit.ts';
+import type { Limit } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import type { Gates } from '../line/gate.ts';
 import { type Clock, wholeTicks } from '../time/clock.ts';
 import { EarGate } from './ear-gate.ts';
@@ -149,7 +150,7 @@ export class ServerEar {
     // Nobody knows how long the way over a new connection takes.
     grant.isCold = left - this.#answeredAt > connectionsLast;
     const bucket = grant.isCold ? this.#lanes.bucketIn(grant.key, left) : undefined;
-    if (bucket !== undefined) this.#host.reservations.correct(grant, { ...grant.receipt, moved: bucket.moved });
+    if (bucket !== undefined) this.#host.reservations.correct(grant, { ...grant.receipt, moved: bucket.extras.moved });
   }
 
   /** Notes that the first of the answer to a call that was seen to leave has come. */
@@ -176,7 +177,7 @@ export class ServerEar {
     void quietly(async () => {
       const now = clock.monotonic();
       const bucket = this.#lanes.bucketIn(key, now);
-      if (bucket === undefined) await store.postpone(key, receipt, ms);
+      if (bucket === undefined) await store.postpone?.(key, receipt, ms);
       else postpone(bucket, receipt, ms, wholeTicks(now));
       this.#lanes.find(key)?.look();
     });

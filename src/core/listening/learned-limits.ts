@@ -1,6 +1,7 @@
 import { putLatest } from '../base/latest.ts';
 import { type ServerSignal, type SignalBucket, sameInstant } from '../base/server-signal.ts';
-import { type Limit, quota } from '../limits/limit.ts';
+import type { Limit } from '../limits/limit.ts';
+import { quota } from '../limits/quota.ts';
 
 /** Windows that differ by no more than this part are the same. */
 const rounding = 0.1;

@@ -1,4 +1,4 @@
-import type { Plan, Rule } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 
 /** What a refusal leaves of the rate, and what each answered call gives back of the whole. */
 const cut = 0.7;
@@ -56,6 +56,5 @@ export class Pace {
 
 /** The time between calls of cost 1 on an even schedule, in ms. */
 export function spacing({ rules }: Plan): number {
-  const between = ({ window, burst, emissionInterval }: Rule) => (window === 0 ? emissionInterval : window / burst);
-  return Math.max(...rules.map(between));
+  return Math.max(...rules.map(({ emissionInterval }) => emissionInterval));
 }

@@ -1,7 +1,7 @@
 import type { ServerSignal } from '../base/server-signal.ts';
 import { sameInstant } from '../base/server-signal.ts';
 import type { Ceiling } from '../bucket/pool.ts';
-import type { Plan, Rule } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import { tick } from '../time/clock.ts';
 import { spacing } from './pace.ts';
 
@@ -120,7 +120,5 @@ const sharedFor = ({ limit = 0 }: ServerSignal): number => Math.max(10_000, 10 *
 
 /** The most calls of cost 1 that limits could let go within `ms`. */
 function mostUntil({ rules }: Plan, ms: number): number {
-  const most = ({ window, burst, emissionInterval }: Rule) =>
-    window === 0 ? burst + ms / emissionInterval : burst * (1 + Math.ceil(ms / window));
-  return Math.min(...rules.map(most));
+  return Math.min(...rules.map((rule) => rule.kind.mostWithin(rule, ms)));
 }

@@ -11,11 +11,12 @@ import {
   type TakeAnswer,
   type TakeRequest,
 } from '../base/store.ts';
-import { grantAt } from '../bucket/bucket.ts';
+import { noteGranted, postpone, takeOnSlot } from '../bucket/moves.ts';
 import type { Ceiling } from '../bucket/pool.ts';
 import { joined } from '../bucket/receipts.ts';
 import type { Cost } from '../limits/cost.ts';
-import type { Limit, Plan } from '../limits/limit.ts';
+import type { Limit } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import type { OnStoreError } from '../line/sharing.ts';
 import { type Clock, wholeTicks } from '../time/clock.ts';
 import { Deadlines } from './deadlines.ts';
@@ -68,7 +69,7 @@ export class GuardedStore implements StoreOperations {
     const theirs = instead !== undefined && !instead.standIn ? rest : request;
     return this.#do(
       key,
-      (store) => store.take(key, store === this.#local ? theirs : ours),
+      (store) => (store === this.#local ? this.#takeHere(key, theirs) : store.take(key, ours)),
       (answer) => this.#remember(key, request.plan, answer),
       (answer) => void this.#returnLate(key, answer),
       markStandIn,
@@ -84,13 +85,21 @@ export class GuardedStore implements StoreOperations {
   }
 
   postpone(key: string, receipt: Receipt, ms: number): Answer<void> {
-    return this.#correct(key, receipt, (store) => store.postpone(key, receipt, ms));
+    if (!receipt.standIn) return this.#correct(key, receipt, (store) => store.postpone?.(key, receipt, ms));
+    const now = wholeTicks(this.#clock.monotonic());
+    postpone(this.#local.bucket(key, receipt.plan, now), receipt, ms, now);
   }
 
   /** Corrects a call where it was granted. What the store cannot take is lost. */
   #correct(key: string, { standIn }: Receipt, correct: (store: StoreOperations) => Answer<void>): Answer<void> {
     if (standIn) return correct(this.#local);
     return this.#away ? undefined : this.#do(key, (store) => (store === this.#local ? undefined : correct(store)));
+  }
+
+  /** Takes from the local bucket, a slot of its own that has come included. */
+  #takeHere(key: string, request: TakeRequest): TakeAnswer {
+    const now = wholeTicks(this.#clock.monotonic());
+    return takeOnSlot(this.#local.bucket(key, request.plan, now), request, now);
   }
 
   pause(key: string, ms: number, plan: Plan): Answer<void> {
@@ -242,16 +251,9 @@ export class GuardedStore implements StoreOperations {
       const first = index;
       while (typeof cost === 'number' && isAlike(receipts[index + 1], slot, cost)) index++;
       const { after } = receipts[index] as Receipt;
-      let at = monotonic + wholeTicks(slot - now);
-      for (let limit = 0; limit < bucket.tats.length; limit++) {
-        // Slots that were given back are still remembered, and a window takes no mark before its latest.
-        if (bucket.plan.rules[limit]?.window !== 0) at = Math.max(at, bucket.tats[limit] as number);
-      }
-      grantAt(bucket, typeof cost === 'number' ? cost * (index - first + 1) : cost, at, monotonic);
-      for (let limit = 0; limit < bucket.tats.length; limit++) {
-        const tat = monotonic + wholeTicks((after[limit] ?? now) - now);
-        if (bucket.plan.rules[limit]?.window === 0 && tat > (bucket.tats[limit] as number)) bucket.tats[limit] = tat;
-      }
+      const here = (instant: number) => monotonic + wholeTicks(instant - now);
+      const calls = typeof cost === 'number' ? cost * (index - first + 1) : cost;
+      noteGranted(bucket, calls, here(slot), after.map(here), monotonic);
     }
   }
 

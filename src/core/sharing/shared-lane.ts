@@ -3,7 +3,7 @@ import type { CallGrant } from '../base/grant.ts';
 import type { Answer, Receipt, TakeAnswer, TakeRequest } from '../base/store.ts';
 import { joined } from '../bucket/receipts.ts';
 import { sameCost } from '../limits/cost.ts';
-import { type Plan, samePlan } from '../limits/limit.ts';
+import { type Plan, samePlan } from '../limits/plan.ts';
 import type { GoAloneGate } from '../line/go-alone-gate.ts';
 import { grace, Lane, type LaneHost } from '../line/lane.ts';
 import type { NextCall, Waiter, WaitRequest } from '../line/waiting-room.ts';

@@ -1,5 +1,5 @@
 import type { Receipt, Standing } from '../base/store.ts';
-import { asMoved, spacingOf } from '../bucket/operations.ts';
+import { asMoved, spacingOf } from '../bucket/moves.ts';
 import { costInPool } from '../bucket/pool.ts';
 import type { NextCall, Waiter } from '../line/waiting-room.ts';
 

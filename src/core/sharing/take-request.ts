@@ -1,5 +1,5 @@
 import type { Receipt, TakeRequest } from '../base/store.ts';
-import type { Plan } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import type { Waiter } from '../line/waiting-room.ts';
 import { tick } from '../time/clock.ts';
 

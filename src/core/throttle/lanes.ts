@@ -1,8 +1,8 @@
 import type { Events } from '../base/events.ts';
 import { CallGrant, HeldGrant } from '../base/grant.ts';
 import type { Answer, LocalStore, StoreOperations } from '../base/store.ts';
-import { type Bucket, grantNow } from '../bucket/bucket.ts';
-import type { Plan } from '../limits/limit.ts';
+import { type Bucket, grantNow, tatOrTatsOf } from '../bucket/bucket.ts';
+import type { Plan } from '../limits/plan.ts';
 import { Gates } from '../line/gate.ts';
 import type { Lane } from '../line/lane.ts';
 import { LocalLane, type LocalLaneHost } from '../line/local-lane.ts';
@@ -110,9 +110,9 @@ export class Lanes implements LocalLaneHost, WatchHost {
       return undefined;
     const now = wholeTicks(monotonic);
     const bucket = this.#local.bucket(key, this.plans.of(key), now);
-    if (bucket.refunds !== undefined || !grantNow(bucket, now)) return undefined;
+    if (bucket.extras.refunds !== undefined || !grantNow(bucket, now)) return undefined;
     const { plan } = bucket;
-    const tats = bucket.tats.length === 1 ? (bucket.tats[0] as number) : bucket.tats.slice();
+    const tats = tatOrTatsOf(bucket);
     const grant = holdsPlace ? new HeldGrant(key, this, now, plan, tats) : new CallGrant(key, this, now, plan, tats);
     if (holdsPlace) (lane ?? this.of(key)).holdPlace();
     // Last: who hears of it may make another call.

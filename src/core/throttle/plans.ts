@@ -1,5 +1,6 @@
 import { checkOptions, outOfRange, wrongType } from '../base/check.ts';
-import { type Limit, type Margin, type Plan, planOf } from '../limits/limit.ts';
+import type { Limit } from '../limits/limit.ts';
+import { type Margin, type Plan, planOf } from '../limits/plan.ts';
 
 /**
  * The limits of a throttle: one limit, several, or a function of the key. `'server'` leaves them to the server of each key: one

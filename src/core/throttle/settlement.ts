@@ -1,7 +1,8 @@
 import type { Receipt } from '../base/store.ts';
-import { charge, sum } from '../bucket/bucket.ts';
 import { withCost } from '../bucket/receipts.ts';
 import { type Cost, costIn } from '../limits/cost.ts';
+import type { Rule } from '../limits/kind.ts';
+import type { Plan } from '../limits/plan.ts';
 
 /** The correction of the cost of one call. */
 export interface Settlement {
@@ -17,40 +18,29 @@ export interface Settlement {
 /** Works out how the cost of a call is corrected. */
 export function settlementOf(receipt: Receipt, cost: Cost): Settlement {
   const { slot, plan, after } = receipt;
-  const from = withCost(receipt, inTerms(receipt, receipt.cost, cost));
-  const settled = typeof cost === 'number' ? cost : { ...(from.cost as Record<string, number>), ...cost };
+  // A limit without a name, which no cost can name, makes no difference in the terms of a cost by name.
+  const before = typeof cost === 'number' ? receipt.cost : byName(plan, (rule) => costIn(rule, receipt.cost));
+  const settled = typeof cost === 'number' ? cost : { ...(before as Record<string, number>), ...cost };
+  const from = withCost(receipt, before);
   const afterwards = plan.rules.map((rule, index) => {
     const tat = after[index] as number;
-    const more = costIn(rule, settled) - costIn(rule, from.cost);
+    const more = costIn(rule, settled) - costIn(rule, before);
     // What comes back is taken off by the store, which counts its refunds.
-    return more > 0 && rule.window === 0 ? sum(Math.max(tat, slot), charge(rule, more)) : tat;
+    return more > 0 ? rule.kind.tatCharged(tat, slot, more, rule.emissionInterval) : tat;
   });
-  const lower = plan.rules.map((rule) => Math.min(costIn(rule, settled), costIn(rule, from.cost)));
+  const lower =
+    typeof settled === 'number' && typeof before === 'number'
+      ? Math.min(settled, before)
+      : byName(plan, (rule) => Math.min(costIn(rule, settled), costIn(rule, before)));
   return {
     from,
     cost: settled,
     done: { ...from, cost: settled, after: afterwards },
-    unsure: {
-      ...from,
-      cost:
-        typeof settled === 'number' && typeof from.cost === 'number'
-          ? Math.min(settled, from.cost)
-          : byName(receipt, lower),
-    },
+    unsure: { ...from, cost: lower },
   };
 }
 
-/** What a call counts as, in the terms of another cost: a limit without a name, which no cost can name, then makes no difference. */
-function inTerms(receipt: Receipt, cost: Cost, other: Cost): Cost {
-  if (typeof other === 'number') return cost;
-  return byName(
-    receipt,
-    receipt.plan.rules.map((rule) => costIn(rule, cost)),
-  );
-}
-
-function byName({ plan }: Receipt, calls: readonly number[]): Cost {
-  return Object.fromEntries(
-    plan.rules.flatMap(({ name }, index) => (name === undefined ? [] : [[name, calls[index] as number] as const])),
-  );
+/** A cost that says of each named limit what `calls` does. */
+function byName({ rules }: Plan, calls: (rule: Rule) => number): Cost {
+  return Object.fromEntries(rules.filter(({ name }) => name !== undefined).map((rule) => [rule.name, calls(rule)]));
 }

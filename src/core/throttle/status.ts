@@ -1,5 +1,5 @@
 import type { Standing } from '../base/store.ts';
-import { callsMargin } from '../limits/limit.ts';
+import { callsMargin } from '../limits/plan.ts';
 import type { Lanes } from './lanes.ts';
 import type { Status } from './throttle.ts';
 

@@ -4,7 +4,8 @@ import { Events, type ThrottleEvent, type ThrottleListener } from '../base/event
 import type { Grant } from '../base/grant.ts';
 import type { Answer, BucketStore, LocalStore, StoreOperations, TakeAnswer, TakeRequest } from '../base/store.ts';
 import type { Ceiling } from '../bucket/pool.ts';
-import { checkMargin, type Limit, planOf } from '../limits/limit.ts';
+import { checkMargin, type Limit } from '../limits/limit.ts';
+import { planOf } from '../limits/plan.ts';
 import { sharingOf } from '../line/sharing.ts';
 import { type Clock, tick } from '../time/clock.ts';
 import { linkAdapters } from './adapter-link.ts';

@@ -1,4 +1,4 @@
-import { quota } from '../../core/limits/limit.ts';
+import { quota } from '../../core/limits/quota.ts';
 import { equal, hour, leaky, type TrialCase, windowed, within } from './trial.ts';
 
 /** What the contract says of `override`, and of limits that change. */

@@ -1,6 +1,8 @@
 import type { Receipt, Standing, StoreOperations, TakeAnswer, TakeRequest } from '../../core/base/store.ts';
 import type { Cost } from '../../core/limits/cost.ts';
-import { type Limit, type Plan, planOf, slidingWindow } from '../../core/limits/limit.ts';
+import type { Limit } from '../../core/limits/limit.ts';
+import { type Plan, planOf } from '../../core/limits/plan.ts';
+import { slidingWindow } from '../../core/limits/sliding-window.ts';
 
 /** One case of the store contract. */
 export interface TrialCase {
@@ -132,7 +134,7 @@ export class Handle {
   }
 
   async postpone(receipt: Receipt, ms: number): Promise<void> {
-    await this.#store.postpone(this.#key, receipt, ms);
+    await this.#store.postpone?.(this.#key, receipt, ms);
   }
 
   async pause(ms: number): Promise<void> {

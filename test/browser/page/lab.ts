@@ -10,7 +10,7 @@ import {
   throttleFetch,
 } from 'sluice';
 import type { CallGrant } from '../../../src/core/base/grant.ts';
-import { planOf } from '../../../src/core/limits/limit.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
 import { systemClock } from '../../../src/core/time/clock.ts';
 import { type BareStep, bare } from './bare.ts';
 import { faults, uses } from './faults.ts';

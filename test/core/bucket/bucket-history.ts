@@ -3,8 +3,8 @@ import type { Receipt } from '../../../src/core/base/store.ts';
 import { type Bucket, conformsAt, newBucket } from '../../../src/core/bucket/bucket.ts';
 import { giveBack, pause, settle, take } from '../../../src/core/bucket/operations.ts';
 import type { Cost } from '../../../src/core/limits/cost.ts';
-import { type Limit, type Plan, planOf } from '../../../src/core/limits/limit.ts';
-import type { Window } from '../../../src/core/limits/window.ts';
+import type { Limit } from '../../../src/core/limits/limit.ts';
+import { type Plan, planOf } from '../../../src/core/limits/plan.ts';
 import { settlementOf } from '../../../src/core/throttle/settlement.ts';
 import { tick } from '../../../src/core/time/clock.ts';
 
@@ -159,7 +159,7 @@ export class History {
 
 function spanOf({ rules: [rule] }: Plan): number {
   if (rule === undefined) return 0;
-  return rule.window === 0 ? rule.emissionInterval : rule.window / 3;
+  return rule.even === 0 ? rule.span / 3 : rule.emissionInterval;
 }
 
 /** Of the whole costs up to `burst`, small ones and the greatest more often. */
@@ -174,16 +174,7 @@ export const anyCost = (number: number, burst: number): number =>
 export const trueCost = (number: number, burst: number): number =>
   [0, 0, 0, 1, 1, 2, 3, 0.5, burst, burst + 1, 2 * burst, Math.ceil(burst / 2), 1, 0, 2, 5][number] as number;
 
-const copyOfWindow = (window: Window): Window => ({ ...window, times: [...window.times], costs: [...window.costs] });
-
-/** A copy of a bucket that goes its own way. */
-export const copyOf = (bucket: Bucket): Bucket => ({
-  ...bucket,
-  tats: [...bucket.tats],
-  windows: bucket.windows?.map((window) => window && copyOfWindow(window)),
-  past: bucket.past?.map((past) => past && { ...past, marks: copyOfWindow(past.marks) }),
-  refunds: bucket.refunds && [...bucket.refunds],
-});
+export { copyOf } from '../../../src/core/bucket/bucket.ts';
 
 /** Numbers of a leaky bucket; with `even`, such that its emission interval is a whole number of ticks. */
 export const buckets = (even = false): fc.Arbitrary<Limit & { readonly burst: number }> =>

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { conformsAt, grantNow, newBucket } from '../../../src/core/bucket/bucket.ts';
 import { take } from '../../../src/core/bucket/operations.ts';
-import { planOf, quota } from '../../../src/core/limits/limit.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
+import { quota } from '../../../src/core/limits/quota.ts';
 import { tick } from '../../../src/core/time/clock.ts';
 import {
   anyCost,

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { adapt, conformsAt } from '../../../src/core/bucket/bucket.ts';
 import type { Cost } from '../../../src/core/limits/cost.ts';
-import { type Limit, type Margin, type Plan, planOf, quota, slidingWindow } from '../../../src/core/limits/limit.ts';
+import type { Limit } from '../../../src/core/limits/limit.ts';
+import { type Margin, type Plan, planOf } from '../../../src/core/limits/plan.ts';
+import { quota } from '../../../src/core/limits/quota.ts';
+import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
 import { tick } from '../../../src/core/time/clock.ts';
 import {
   begins,
@@ -106,7 +109,7 @@ class Changes {
   /** The latest instant at which something was to go. */
   get last(): number {
     const { bucket, now, calls } = this.history;
-    return Math.max(now, bucket.gate, bucket.latest, ...calls.map(({ at }) => at));
+    return Math.max(now, bucket.extras.gate, bucket.extras.latest, ...calls.map(({ at }) => at));
   }
 }
 

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { adapt, atRest, newBucket } from '../../../src/core/bucket/bucket.ts';
+import { adapt, atRest, newBucket, note } from '../../../src/core/bucket/bucket.ts';
 import { peek, take } from '../../../src/core/bucket/operations.ts';
-import { type Limit, perSecond, planOf, quota, slidingWindow } from '../../../src/core/limits/limit.ts';
+import type { Limit } from '../../../src/core/limits/limit.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
+import { perSecond, quota } from '../../../src/core/limits/quota.ts';
+import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
 import { T, table, walk } from './step-table.ts';
 
 /** A limit that lets `rate` calls go every `interval` units of T, `burst` of them at once. */
@@ -250,7 +253,7 @@ describe('limits belong together', () => {
         ['change', 1, [steady(4, 1), window(5)]],
       ],
     );
-    expect(key.past).toEqual([undefined, expect.anything()]);
+    expect(key.extras.past).toEqual([undefined, expect.anything()]);
   });
 
   table(
@@ -475,9 +478,9 @@ describe('the margin', () => {
     const limits = [quota({ limit: 10, interval: 1000, burst: 10 }), window(3)];
     const key = newBucket(planOf(limits, 0));
     take(key, { plan: key.plan, costs: [2], ahead: 0 }, 0);
-    const { tats, windows } = structuredClone({ tats: key.tats, windows: key.windows });
+    const states = structuredClone(key.states);
     adapt(key, planOf(limits, 50), 1);
-    expect(key).toMatchObject({ tats, windows, past: undefined, refunds: undefined });
+    expect([key.states, key.extras.past, key.extras.refunds]).toEqual([states, undefined, undefined]);
     expect(key.plan.margin).toBe(50);
   });
 
@@ -512,12 +515,12 @@ describe('adapt', () => {
   test('holds a key to limits of its own, with the margin of the asker', () => {
     const asked = planOf(perSecond(1), 0);
     const key = newBucket(asked);
-    key.own = planOf(bucket(5), 0);
+    note(key, { own: planOf(bucket(5), 0) });
     adapt(key, asked, 0);
     expect(peek(key, 0).limits).toEqual([{ remaining: 5, resetAfter: 0 }]);
     adapt(key, planOf(perSecond(1), 2 * T), 0);
     expect(peek(key, 0).limits).toEqual([{ remaining: 3, resetAfter: 0 }]);
-    key.own = undefined;
+    note(key, { own: undefined });
     adapt(key, asked, 0);
     expect(key.plan).toBe(asked);
   });

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { atRest, conformsAt, newBucket } from '../../../src/core/bucket/bucket.ts';
 import { giveBack, peek, take } from '../../../src/core/bucket/operations.ts';
 import type { Cost } from '../../../src/core/limits/cost.ts';
-import { type Limit, slidingWindow } from '../../../src/core/limits/limit.ts';
+import type { Limit } from '../../../src/core/limits/limit.ts';
+import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
 import { tick } from '../../../src/core/time/clock.ts';
 import {
   anyCost,
@@ -198,7 +199,7 @@ describe('a report', { timeout: patience }, () => {
     fc.assert(
       fc.property(one, (told) => {
         const { bucket, plan, now } = happened(told);
-        fc.pre(bucket.gate <= now);
+        fc.pre(bucket.extras.gate <= now);
         const [{ remaining, resetAfter }] = peek(bucket, now).limits as [{ remaining: number; resetAfter: number }];
         const costs = new Array<number>(100).fill(1);
         expect(remaining).toBe(take(copyOf(bucket), { plan, costs, ahead: 0 }, now).granted.length);

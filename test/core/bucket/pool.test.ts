@@ -10,7 +10,7 @@ import {
   poolsAllowAt,
   returnToPools,
 } from '../../../src/core/bucket/pool.ts';
-import { planOf } from '../../../src/core/limits/limit.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
 
 const plan = planOf({ rate: 1, interval: 100, burst: 5 }, 0);
 
@@ -33,19 +33,19 @@ describe('a pool', () => {
   test('gives way to the limits when it ends, as they stand then', () => {
     const bucket = pooled(9);
     grantAt(bucket, 5, 0, 0);
-    expect(bucket.pools).toEqual([{ left: 4, until: 1000 }]);
+    expect(bucket.extras.pools).toEqual([{ left: 4, until: 1000 }]);
     expect(conformsAt(bucket, 1, 0)).toBe(100);
     grantAt(bucket, 5, 1000, 1000);
-    expect(bucket.pools).toBeUndefined();
+    expect(bucket.extras.pools).toBeUndefined();
     expect(conformsAt(bucket, 1, 1000)).toBe(1100);
   });
 
   test('is not used up by what goes after its end', () => {
     const bucket = pooled(1);
     const { reserved } = take(bucket, { plan, costs: [3], ahead: Infinity }, 0);
-    expect([reserved?.slot, bucket.pools]).toEqual([1000, [{ left: 1, until: 1000 }]]);
+    expect([reserved?.slot, bucket.extras.pools]).toEqual([1000, [{ left: 1, until: 1000 }]]);
     giveBack(bucket, reserved as NonNullable<typeof reserved>);
-    expect(bucket.pools).toEqual([{ left: 1, until: 1000 }]);
+    expect(bucket.extras.pools).toEqual([{ left: 1, until: 1000 }]);
   });
 
   test('keeps a bucket from rest until it ends', () => {
@@ -56,16 +56,16 @@ describe('a pool', () => {
   test('of a time that is over changes nothing', () => {
     const bucket = newBucket(plan);
     sync(bucket, { remaining: 0, ms: 0, isNewest: true }, 5);
-    expect([bucket.pools, peek(bucket, 5).pool]).toEqual([undefined, undefined]);
+    expect([bucket.extras.pools, peek(bucket, 5).pool]).toEqual([undefined, undefined]);
     const held = pooled(3);
     sync(held, { remaining: 0, ms: -1, isNewest: true }, 5);
-    expect(held.pools).toEqual([{ left: 3, until: 1000 }]);
+    expect(held.extras.pools).toEqual([{ left: 3, until: 1000 }]);
   });
 
   test('that has ended holds nothing against one that leaves more', () => {
     const bucket = pooled(0);
     sync(bucket, { remaining: 2, ms: 500, isNewest: false }, 1000);
-    expect(bucket.pools).toEqual([{ left: 2, until: 1500 }]);
+    expect(bucket.extras.pools).toEqual([{ left: 2, until: 1500 }]);
   });
 });
 
@@ -126,9 +126,9 @@ describe('several pools', () => {
     sync(bucket, said(3, 2000), 0);
     grantAt(bucket, 1, 0, 0);
     const { reserved } = take(bucket, { plan, costs: [1], ahead: Infinity }, 0);
-    expect([reserved?.slot, bucket.pools]).toEqual([1000, [pool(0, 1000), pool(1, 2000)]]);
+    expect([reserved?.slot, bucket.extras.pools]).toEqual([1000, [pool(0, 1000), pool(1, 2000)]]);
     giveBack(bucket, reserved as NonNullable<typeof reserved>);
-    expect(bucket.pools).toEqual([pool(0, 1000), pool(2, 2000)]);
+    expect(bucket.extras.pools).toEqual([pool(0, 1000), pool(2, 2000)]);
   });
 
   test('show the one that leaves the least', () => {

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { adapt } from '../../../src/core/bucket/bucket.ts';
 import type { Cost } from '../../../src/core/limits/cost.ts';
-import { type Limit, planOf, quota, slidingWindow } from '../../../src/core/limits/limit.ts';
+import type { Limit } from '../../../src/core/limits/limit.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
+import { quota } from '../../../src/core/limits/quota.ts';
+import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
 import {
   begins,
   buckets,
@@ -61,11 +64,11 @@ describe('settle', { timeout: patience }, () => {
     const free = history.take(0);
     history.cancel(0);
     history.settle(history.calls.indexOf(free as Call), () => 1);
-    const tat = history.bucket.tats[0] as number;
+    const tat = history.bucket.states[0] as number;
     history.take(1, Infinity);
     history.settle(history.calls.indexOf(free as Call), () => 0);
     // One of the three that went at 0 cost nothing after all; what is reserved later was built on it.
-    expect(history.bucket.tats[0]).toBeGreaterThanOrEqual(tat);
+    expect(history.bucket.states[0]).toBeGreaterThanOrEqual(tat);
   });
 
   test('never grants twice in one of several limits while others hold reservations back', () => {
@@ -121,7 +124,7 @@ describe('settle', { timeout: patience }, () => {
         estimated.take(1);
         history.settle(0, () => cost);
         estimated.settle(0, () => cost);
-        expect(history.bucket.tats).toEqual(estimated.bucket.tats);
+        expect(history.bucket.states).toEqual(estimated.bucket.states);
       }),
       { numRuns: runs(100) },
     );

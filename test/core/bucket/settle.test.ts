@@ -1,5 +1,7 @@
 import { describe } from 'vitest';
-import { type Limit, quota, slidingWindow } from '../../../src/core/limits/limit.ts';
+import type { Limit } from '../../../src/core/limits/limit.ts';
+import { quota } from '../../../src/core/limits/quota.ts';
+import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
 import { T, table } from './step-table.ts';
 
 /** A limit that lets a call go every T, `burst` of them at once. */

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Receipt } from '../../../src/core/base/store.ts';
 import { adapt, type Bucket, newBucket } from '../../../src/core/bucket/bucket.ts';
-import { giveBack, pause, peek, postpone, reset, settle, take } from '../../../src/core/bucket/operations.ts';
+import { postpone } from '../../../src/core/bucket/moves.ts';
+import { giveBack, pause, peek, reset, settle, take } from '../../../src/core/bucket/operations.ts';
 import type { Cost } from '../../../src/core/limits/cost.ts';
-import { type Limit, type Plan, planOf } from '../../../src/core/limits/limit.ts';
+import type { Limit } from '../../../src/core/limits/limit.ts';
+import { type Plan, planOf } from '../../../src/core/limits/plan.ts';
 import { settlementOf } from '../../../src/core/throttle/settlement.ts';
 
 /** The unit of time in step tables, in ms: the emission interval of most of their limits. */

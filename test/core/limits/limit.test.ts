@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { type Limit, perDay, perHour, perMinute, perSecond, quota, slidingWindow } from 'sluice';
 import { describe, expect, test } from 'vitest';
-import { checkMargin, planOf, type Rule, samePlan } from '../../../src/core/limits/limit.ts';
+import type { Rule } from '../../../src/core/limits/kind.ts';
+import { checkMargin } from '../../../src/core/limits/limit.ts';
+import { planOf, samePlan } from '../../../src/core/limits/plan.ts';
 import { tick } from '../../../src/core/time/clock.ts';
 import { runs } from '../bucket/bucket-history.ts';
 
@@ -99,7 +101,7 @@ describe('quota', () => {
     [
       'a burst of centuries',
       { limit: 5, interval: 2 ** 40, burst: 5 },
-      rangeError('burst', 'at most 2^40 ms (34 years) of calls at the given rate', '5'),
+      rangeError('interval', 'at most 2^40 ms (34 years) * rate / burst', '1099511627776'),
     ],
     [
       'a negative margin',
@@ -144,7 +146,7 @@ describe('perSecond, perMinute, perHour and perDay', () => {
 
 describe('slidingWindow', () => {
   test('lets all its calls go at once', () => {
-    expect(slidingWindow({ limit: 5, interval: 100, margin: 3, name: 'five' })).toEqual({
+    expect(JSON.parse(JSON.stringify(slidingWindow({ limit: 5, interval: 100, margin: 3, name: 'five' })))).toEqual({
       kind: 'sliding-window',
       rate: 5,
       interval: 100,
@@ -154,12 +156,22 @@ describe('slidingWindow', () => {
     });
   });
 
-  test('written by hand needs no burst, and takes no other', () => {
-    const limit: Limit = { kind: 'sliding-window', rate: 5, interval: 100 };
+  test('written by hand has no arithmetic, unless the limit was copied from one that has', () => {
+    const { kind, rate, interval } = slidingWindow({ limit: 5, interval: 100 });
+    expect(thrown(() => planOf({ kind, rate, interval } as Limit, 0))).toEqual(
+      rangeError('limits.kind', "'leaky-bucket' or 'quota', or made by slidingWindow()", '"sliding-window"'),
+    );
+    const copy = { ...slidingWindow({ limit: 5, interval: 100 }), name: 'copy' };
+    expect(ruleOf(copy)).toMatchObject({ burst: 5, span: 100, name: 'copy' });
+    expect(ruleOf({ ...copy, kind: 'quota' })).toMatchObject({ emissionInterval: 20 });
+  });
+
+  test('needs no burst, and takes no other', () => {
+    const { burst: _, ...limit } = slidingWindow({ limit: 5, interval: 100 });
     expect(ruleOf(limit).burst).toBe(5);
     expect(samePlan(planOf(limit, 0), planOf(slidingWindow({ limit: 5, interval: 100 }), 0))).toBe(true);
     expect(thrown(() => planOf({ ...limit, burst: 1 }, 0))).toEqual(
-      rangeError('limits.burst', 'the same as `rate`, since a sliding window lets all its calls go at once', '1'),
+      rangeError('limits.burst', 'the same as `rate`: a sliding window lets all go at once', '1'),
     );
     expect(thrown(() => planOf({ ...limit, rate: 0.5 }, 0))).toEqual(
       rangeError('limits.rate', 'a number of at least 1', '0.5'),
@@ -191,13 +203,13 @@ describe('limits written by hand', () => {
     [
       'a rate of less than one call in 34 years',
       { rate: 1e-12, interval: 1000 },
-      rangeError('limits.rate', 'at least interval / 2^40', '1e-12'),
+      rangeError('limits.interval', 'at most 2^40 ms (34 years) * rate / burst', '1000'),
     ],
     ['half a burst', { rate: 1, interval: 1, burst: 0.5 }, rangeError('limits.burst', 'a number of at least 1', '0.5')],
     [
       'another kind',
       { kind: 'token-bucket', rate: 1, interval: 1 },
-      rangeError('limits.kind', "'leaky-bucket', 'quota' or 'sliding-window'", '"token-bucket"'),
+      rangeError('limits.kind', "'leaky-bucket' or 'quota', or made by slidingWindow()", '"token-bucket"'),
     ],
     [
       'one name twice',
@@ -230,23 +242,23 @@ describe('a margin', () => {
   const ten: Limit = quota({ limit: 10, interval: 1000, burst: 2 });
   const window: Limit = slidingWindow({ limit: 10, interval: 1000 });
 
-  // limit, margin, emission interval, tolerance, window
+  // limit, margin, emission interval, tolerance, for how long a call counts
   test.each<[Limit, number, number, number, number]>([
-    [bucket, 0, 100, 400, 0],
-    [bucket, 50, 100, 350, 0],
-    [bucket, 400, 100, 0, 0],
-    [bucket, 450, 150, 0, 0],
-    [{ rate: 10, interval: 1000 }, 50, 150, 0, 0],
-    [{ rate: 10, interval: 1000 }, 1000, 1100, 0, 0],
-    [quota({ limit: 8, interval: 1000, burst: 1 }), 0, 125, 0, 0],
-    [quota({ limit: 8, interval: 1000, burst: 1 }), 24, 128, 0, 0],
-    [quota({ limit: 9, interval: 1000, burst: 2 }), 0, 125, 125, 0],
-    [quota({ limit: 9, interval: 1000, burst: 2 }), 24, 128, 125, 0],
-    [quota({ limit: 10, interval: 1000, burst: 10 }), 50, 1050, 9000, 0],
+    [bucket, 0, 100, 400, 1000],
+    [bucket, 50, 100, 350, 1050],
+    [bucket, 400, 100, 0, 1400],
+    [bucket, 450, 150, 0, 1450],
+    [{ rate: 10, interval: 1000 }, 50, 150, 0, 1050],
+    [{ rate: 10, interval: 1000 }, 1000, 1100, 0, 2000],
+    [quota({ limit: 8, interval: 1000, burst: 1 }), 0, 125, 0, 1000],
+    [quota({ limit: 8, interval: 1000, burst: 1 }), 24, 128, 0, 1024],
+    [quota({ limit: 9, interval: 1000, burst: 2 }), 0, 125, 125, 1000],
+    [quota({ limit: 9, interval: 1000, burst: 2 }), 24, 128, 125, 1024],
+    [quota({ limit: 10, interval: 1000, burst: 10 }), 50, 1050, 9000, 1050],
     [window, 0, 100, 0, 1000],
     [window, 50, 105, 0, 1050],
-  ])('row %#: changes the numbers of its kind of limit', (limit, margin, emissionInterval, tolerance, length) => {
-    const numbers = { emissionInterval, tolerance, window: length };
+  ])('row %#: changes the numbers of its kind of limit', (limit, margin, emissionInterval, tolerance, span) => {
+    const numbers = { emissionInterval, tolerance, span };
     expect(ruleOf({ ...limit, margin })).toMatchObject(numbers);
     expect(ruleOf(limit, margin)).toMatchObject(numbers);
     expect(ruleOf({ ...limit, margin: 'auto' }, margin)).toMatchObject(numbers);
@@ -254,7 +266,7 @@ describe('a margin', () => {
 
   test('of the limit itself counts, not that of the throttle', () => {
     expect(ruleOf({ ...bucket, margin: 50 }, 400).tolerance).toBe(350);
-    expect(ruleOf({ ...window, margin: 0 }, 400).window).toBe(1000);
+    expect(ruleOf({ ...window, margin: 0 }, 400).span).toBe(1000);
   });
 
   test('never makes a limit charge less, or bear with more, than it would without one', () => {
@@ -301,9 +313,9 @@ describe('rounding', () => {
   });
 
   test('never makes a window or a margin shorter', () => {
-    const { window } = ruleOf(slidingWindow({ limit: 3, interval: 0.3, margin: 0.3 }));
-    expect(window).toBe(2 * 615 * tick);
-    expect(window).toBeGreaterThanOrEqual(0.6);
+    const { span } = ruleOf(slidingWindow({ limit: 3, interval: 0.3, margin: 0.3 }));
+    expect(span).toBe(2 * 615 * tick);
+    expect(span).toBeGreaterThanOrEqual(0.6);
   });
 
   test('keeps a third of a second, and a call per nanosecond', () => {
@@ -319,7 +331,7 @@ describe('planOf', () => {
     const two = planOf([perSecond(50), slidingWindow({ limit: 3, interval: 10 })], 0);
     expect([two.mostAtOnce, two.leaky, two.only]).toEqual([2, false, undefined]);
     const fast = planOf({ rate: 1e6, interval: 100 }, 0);
-    expect([fast.leaky, fast.only]).toEqual([true, undefined]);
+    expect([fast.leaky, fast.only]).toEqual([true, fast.rules[0]]);
   });
 });
 

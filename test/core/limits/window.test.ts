@@ -1,17 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Receipt } from '../../../src/core/base/store.ts';
-import { atRest, newBucket } from '../../../src/core/bucket/bucket.ts';
+import { atRest, newBucket, note } from '../../../src/core/bucket/bucket.ts';
 import { giveBack, take } from '../../../src/core/bucket/operations.ts';
-import { type Limit, planOf, slidingWindow } from '../../../src/core/limits/limit.ts';
-import {
-  addMark,
-  callsIn,
-  emptyWindow,
-  mostMarks,
-  settleMark,
-  type Window,
-  windowAllowAt,
-} from '../../../src/core/limits/window.ts';
+import type { Rule } from '../../../src/core/limits/kind.ts';
+import { type Limit, longAgo } from '../../../src/core/limits/limit.ts';
+import { callsAfter, type Marks, marksAllowAt, mostMarks } from '../../../src/core/limits/marks.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
+import { slidingWindow, slidingWindowKind } from '../../../src/core/limits/sliding-window.ts';
+import { storedWindow } from '../../../src/storage/stored-limits.ts';
 import { T, table } from '../bucket/step-table.ts';
 
 /** So many calls in any 10 T. */
@@ -164,47 +160,52 @@ describe('the marks of a sliding window', () => {
   const length = 310;
   const limit = 1000;
 
+  const { grant } = slidingWindowKind;
+  const ruleOf = (most: number) => planOf(slidingWindow({ limit: most, interval: length }), 0).rules[0] as Rule;
+
   /** A window in which a call went each `step` ms. */
-  function used(calls: number, step: number, most = limit): Window {
-    const window = emptyWindow();
-    for (let call = 0; call < calls; call++) addMark(window, length, most, 1, call * step, call * step);
-    return window;
+  function used(calls: number, step: number, most = limit, cost = 1): Marks {
+    let marks: Marks = [longAgo];
+    for (let call = 0; call < calls; call++) marks = grant(ruleOf(most), marks, cost, call * step, call * step);
+    return marks;
   }
 
   test('are no more than 32, each as late as the latest of its calls', () => {
-    const window = used(1000, 1);
-    expect(window.times.length).toBeLessThanOrEqual(mostMarks);
-    expect(window.times.at(-1)).toBe(999);
-    expect(window.times.slice(0, -1).every((time) => time % 10 === 9)).toBe(true);
-    expect(callsIn(window, length, 999)).toBeGreaterThanOrEqual(310);
-    expect(callsIn(window, length, 999)).toBeLessThan(310 + 10);
+    const marks = used(1000, 1);
+    const { times } = storedWindow(marks);
+    expect(times.length).toBeLessThanOrEqual(mostMarks);
+    expect(times.at(-1)).toBe(999);
+    expect(times.slice(0, -1).every((time) => time % 10 === 9)).toBe(true);
+    expect(callsAfter(marks, 999 - length)).toBeGreaterThanOrEqual(310);
+    expect(callsAfter(marks, 999 - length)).toBeLessThan(310 + 10);
   });
 
   test('are one for each call where the limit is 32 or less', () => {
-    const window = used(32, 1, 32);
-    expect(window.times).toEqual(Array.from({ length: 32 }, (_, call) => call));
-    expect(windowAllowAt(window, length, 32, 3)).toBe(2 + length);
+    const marks = used(32, 1, 32);
+    expect(storedWindow(marks).times).toEqual(Array.from({ length: 32 }, (_, call) => call));
+    expect(marksAllowAt(marks, length, 32, 3)).toBe(2 + length);
   });
 
   test('of fractions of a call are merged too', () => {
-    const window = emptyWindow();
-    for (let call = 0; call < 64; call++) addMark(window, length, 4, 1 / 16, call * 4, call * 4);
-    expect(window.times.length).toBeLessThanOrEqual(mostMarks);
-    expect(window.costs.reduce((sum, cost) => sum + cost, 0)).toBe(4);
-    expect(windowAllowAt(window, length, 4, 1 / 16)).toBeLessThanOrEqual(length + 10);
+    const marks = used(64, 4, 4, 1 / 16);
+    const { times, costs } = storedWindow(marks);
+    expect(times.length).toBeLessThanOrEqual(mostMarks);
+    expect(costs.reduce((sum, cost) => sum + cost, 0)).toBe(4);
+    expect(marksAllowAt(marks, length, 4, 1 / 16)).toBeLessThanOrEqual(length + 10);
     // The first three went at 0, 4 and 8.
-    expect(windowAllowAt(window, length, 4, 3 / 16)).toBe(length + 8);
+    expect(marksAllowAt(marks, length, 4, 3 / 16)).toBe(length + 8);
   });
 
   test('go when they cannot count any more, and hold calls back if they come to count again', () => {
-    const window = used(31, 10, 32);
-    addMark(window, length, 32, 1, 305, 305);
-    addMark(window, length, 32, 1, 600, 305);
-    expect(window.times).toEqual([300, 305, 600]);
-    expect(windowAllowAt(window, length, 32, 1)).toBe(600);
-    settleMark(window, length, 600, -1);
+    const rule = ruleOf(32);
+    let marks = used(31, 10, 32);
+    marks = grant(rule, marks, 1, 305, 305);
+    marks = grant(rule, marks, 1, 600, 305);
+    expect(storedWindow(marks).times).toEqual([300, 305, 600]);
+    expect(marksAllowAt(marks, length, 32, 1)).toBe(600);
+    slidingWindowKind.giveBack(rule, marks, { slot: 600, calls: 1, before: 305, after: 600, refunded: 0 });
     // The call of 290 leaves at 600.
-    expect(windowAllowAt(window, length, 32, 1)).toBe(600);
+    expect(marksAllowAt(marks, length, 32, 1)).toBe(600);
   });
 
   test('keep a bucket from rest while they could count, dropped or not', () => {
@@ -212,9 +213,9 @@ describe('the marks of a sliding window', () => {
     const bucket = newBucket(plan);
     const ask = (now: number, ahead: number) => take(bucket, { plan, costs: [1], ahead }, now);
     for (let call = 0; call < 32; call++) ask(call * 9, 0);
-    bucket.gate = 1000;
+    note(bucket, { gate: 1000 });
     const { reserved } = ask(280, Infinity);
-    bucket.gate = 0;
+    note(bucket, { gate: 0 });
     expect(atRest(bucket, 1000)).toBe(false);
     giveBack(bucket, reserved as Receipt);
     expect(atRest(bucket, 31 * 9 + length - 1)).toBe(false);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { planOf, slidingWindow } from '../../../src/core/limits/limit.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
+import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
 import { Pace } from '../../../src/core/listening/pace.ts';
 
 const T = 70;

@@ -1,6 +1,7 @@
 import { type BucketStore, type StoreOperations, sharedStore, type TakeAnswer } from 'sluice';
 import type { ManualClock, StoreOperation } from 'sluice/testing';
 import type { Answer } from '../../../src/core/base/store.ts';
+import { wholeStore } from '../../../src/testing/whole-store.ts';
 
 /** What becomes of one operation of a slow store. */
 export interface Slowness {
@@ -37,11 +38,12 @@ export const operations = Object.keys(all) as readonly StoreOperation[];
 
 /** Wraps a store so that it answers by promises, after `slowness` on the clock. */
 export function slowStore(
-  inner: StoreOperations,
+  of: StoreOperations,
   clock: ManualClock,
   slowness: (operation: string, key: string) => Slowness | number = () => 0,
   shared = true,
 ): SlowStore {
+  const inner = wholeStore(of);
   let timers = 0;
   const asked: Record<string, number> = {};
   const sleep = async (ms: number) => {
@@ -63,7 +65,7 @@ export function slowStore(
       return operation === 'take' ? sooner(answer as TakeAnswer, delay - decidesAfter) : answer;
     };
   }
-  inner.useClock?.(clock);
+  of.useClock?.(clock);
   return {
     store: sharedStore(wrapped as unknown as StoreOperations),
     get timers() {

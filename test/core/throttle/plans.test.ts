@@ -1,6 +1,6 @@
 import type { Limit } from 'sluice';
 import { describe, expect, test, vi } from 'vitest';
-import type { Plan } from '../../../src/core/limits/limit.ts';
+import type { Plan } from '../../../src/core/limits/plan.ts';
 import { type Limits, Plans } from '../../../src/core/throttle/plans.ts';
 
 const slow: Limit = { rate: 1, interval: 100 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Receipt } from '../../../src/core/base/store.ts';
 import { joined } from '../../../src/core/bucket/receipts.ts';
-import { planOf } from '../../../src/core/limits/limit.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
 
 const plan = planOf({ rate: 1, interval: 100, burst: 20, name: 'calls' }, 0);
 
@@ -11,6 +11,7 @@ const receipt = (slot: number, cost: Receipt['cost'], tat: number): Receipt => (
   plan,
   after: [tat],
   refunds: [7],
+  moved: 0,
   standIn: true,
 });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { createThrottle, memoryStore, perSecond, type Status, slidingWindow, type ThrottleOptions } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
-import { planOf } from '../../../src/core/limits/limit.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
 import { outcomeOf } from '../line/outcome.ts';
 import { slowStore } from '../sharing/slow-store.ts';
 

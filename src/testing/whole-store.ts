@@ -1,0 +1,49 @@
+import type { LocalStore, StoreOperations, TakeAnswer } from '../core/base/store.ts';
+import { postpone, takeOnSlot } from '../core/bucket/moves.ts';
+import type { Plan } from '../core/limits/plan.ts';
+
+/**
+ * The operations of a store, all of the contract: of one that hands its buckets out also those that it leaves to whoever works on
+ * them.
+ */
+export function wholeStore(store: StoreOperations | LocalStore): StoreOperations {
+  if (!('bucket' in store) || store.bucket === undefined) return store;
+  /** The limits that buckets stand under: whoever postpones does not name them. */
+  const plans = new Map<string, Plan>();
+  const open = (key: string, plan: Plan) => {
+    const { now } = store.take(key, { plan, costs: [], ahead: 0 }) as TakeAnswer;
+    return { bucket: store.bucket(key, plan, now), now };
+  };
+  const whole: StoreOperations = {
+    name: store.name,
+    shared: store.shared,
+    take(key, request) {
+      plans.set(key, request.plan);
+      const { bucket, now } = open(key, request.plan);
+      return takeOnSlot(bucket, request, now);
+    },
+    postpone(key, receipt, ms) {
+      const plan = plans.get(key);
+      if (plan === undefined) return;
+      const { bucket, now } = open(key, plan);
+      postpone(bucket, receipt, ms, now);
+    },
+    giveBack: (...asked) => store.giveBack(...asked),
+    settle: (...asked) => store.settle(...asked),
+    pause(key, ms, plan) {
+      plans.set(key, plan);
+      return store.pause(key, ms, plan);
+    },
+    sync(key, said, plan) {
+      plans.set(key, plan);
+      return store.sync(key, said, plan);
+    },
+    peek: (...asked) => store.peek(...asked),
+    override(key, limits, plan) {
+      plans.set(key, plan);
+      return store.override(key, limits, plan);
+    },
+    reset: (...asked) => store.reset(...asked),
+  };
+  return whole;
+}
