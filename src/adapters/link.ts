@@ -51,7 +51,7 @@ export class AdapterLink {
 
   /** Frees the place of a call that has ended. */
   leave(grant: Grant): void {
-    this.#lanes.of(grant.key).leave(grant);
+    this.#lanes.leave(grant);
   }
 
   /** Notes that a call leaves. */

@@ -1,5 +1,5 @@
 import { CostExceedsBurstError, QueueFullError, type ThrottleError } from '../base/errors.ts';
-import { CallGrant, type Grant, HeldGrant } from '../base/grant.ts';
+import { CallGrant, HeldGrant } from '../base/grant.ts';
 import type { Answer, Receipt, Standing, StoreOperations, TakeAnswer, TakeRequest } from '../base/store.ts';
 import { type Cost, costIn } from '../limits/cost.ts';
 import type { Plan } from '../limits/plan.ts';
@@ -16,6 +16,10 @@ export interface LaneHost extends RoomHost {
   readonly concurrency: number;
   /** The limits of a key. Whatever the user's function throws passes through. */
   plan(key: string): Plan;
+  /** How many calls of a key are in flight. */
+  inFlight(key: string): number;
+  /** Counts a call as in flight. */
+  hold(key: string): void;
   /** Looks at the clocks, so that a jump of the wall clock is told. */
   noteTime(): void;
   /** Says that the lane is empty and may be forgotten. */
@@ -34,7 +38,6 @@ export abstract class Lane {
   readonly key: string;
   protected readonly host: LaneHost;
   protected readonly room: WaitingRoom;
-  #inFlight = 0;
   #advancing = false;
   #timer: { handle: unknown; at: number } | undefined;
 
@@ -82,13 +85,15 @@ export abstract class Lane {
     return this.room.size;
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
+  /** How many calls of the key are in flight. */
+  protected get inFlight(): number {
+    return this.host.inFlight(this.key);
   }
 
-  /** How many more calls may be in flight just now. */
+  /** How many more may be. */
   protected get free(): number {
-    return this.host.concurrency - this.#inFlight;
+    const { concurrency } = this.host;
+    return concurrency === Infinity ? concurrency : concurrency - this.inFlight;
   }
 
   protected get gate(): Gate | undefined {
@@ -102,24 +107,12 @@ export abstract class Lane {
 
   /** Whether there is nothing left to keep this lane for. */
   get idle(): boolean {
-    return this.room.size === 0 && this.#inFlight === 0 && !this.isAsking && this.reservation === undefined;
+    return this.room.size === 0 && !this.isAsking && this.reservation === undefined;
   }
 
   /** The cost of the call whose turn comes first, if it waits for its limits; undefined otherwise. */
   protected get headCost(): Cost | undefined {
     return this.nextDue === undefined ? undefined : this.room.first?.cost;
-  }
-
-  /** Counts a call that went at once as in flight. */
-  holdPlace(): void {
-    this.#inFlight++;
-  }
-
-  /** Gives the place of a call in flight back. */
-  leave(grant: Grant): void {
-    this.#inFlight--;
-    this.gate?.end(grant as CallGrant);
-    this.advance();
   }
 
   /** Puts a call into the line. The promise settles when it may go or leaves. */
@@ -172,7 +165,7 @@ export abstract class Lane {
     const { clock, events } = this.host;
     this.room.part(waiter);
     const { cost, since, holdsPlace } = waiter;
-    if (holdsPlace) this.#inFlight++;
+    if (holdsPlace) this.host.hold(this.key);
     const grant = new (holdsPlace ? HeldGrant : CallGrant)(this.key, this.host, at, receipt);
     this.gate?.pass(grant, holdsPlace, clock.monotonic());
     waiter.resolve(grant);

@@ -42,7 +42,7 @@ export class Entrance {
     const cost = this.check(key, options);
     const maxWait = this.maxWaitOf(options);
     const { priority = 0, signal } = options;
-    checkNumber('priority', priority, {});
+    if (priority !== 0) checkNumber('priority', priority, {});
     if (signal !== undefined) {
       checkMethods('signal', signal, signalMethods);
       if (signal.aborted) throw reasonOf(signal);

@@ -1,5 +1,5 @@
 import type { Events } from '../base/events.ts';
-import { CallGrant, HeldGrant } from '../base/grant.ts';
+import { CallGrant, type Grant, HeldGrant } from '../base/grant.ts';
 import type { Answer, LocalStore, StoreOperations } from '../base/store.ts';
 import { type Bucket, grantNow, tatOrTatsOf } from '../bucket/bucket.ts';
 import type { Plan } from '../limits/plan.ts';
@@ -25,7 +25,7 @@ export interface LanesOptions {
 /**
  * The lanes of a throttle's keys.
  *
- * Invariant: a key has a lane as long as it has a waiting call, one in flight or something reserved; all others but one are forgotten.
+ * Invariant: a key has a lane as long as it has a waiting call or something reserved; all others but one are forgotten.
  */
 export class Lanes implements LocalLaneHost, WatchHost {
   readonly clock: Clock;
@@ -35,14 +35,15 @@ export class Lanes implements LocalLaneHost, WatchHost {
   readonly maxQueue: number;
   readonly gates: Gates = new Gates(this);
   readonly store: StoreOperations;
-  readonly #local: LocalStore | undefined;
+  /** What the store brings if it is shared; undefined if it hands its buckets out. */
   readonly #sharing: Sharing | undefined;
   readonly #lanes = new Map<string, Lane>();
+  /** How many calls are in flight, of the keys that have some. */
+  readonly #inFlight = new Map<string, number>();
   /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
   #spare: Lane | undefined;
   #wallAhead: number;
 
-  /** @param sharing what the store brings if it is shared; without, it hands its buckets out */
   constructor(options: LanesOptions, store: StoreOperations, sharing: Sharing | undefined) {
     const { clock, events, plans, concurrency, maxQueue } = options;
     this.clock = clock;
@@ -51,7 +52,6 @@ export class Lanes implements LocalLaneHost, WatchHost {
     this.concurrency = concurrency;
     this.maxQueue = maxQueue;
     this.store = store;
-    this.#local = sharing === undefined ? (store as LocalStore) : undefined;
     this.#sharing = sharing;
     if (sharing !== undefined) this.gates.upgrade(sharing.gate);
     this.#wallAhead = checkInstant('now', clock.now()) - checkInstant('monotonic', clock.monotonic());
@@ -62,12 +62,12 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   bucketOf(key: string, now: number): Bucket {
-    return (this.#local as LocalStore).bucket(key, this.plans.of(key), wholeTicks(checkInstant('monotonic', now)));
+    return (this.store as LocalStore).bucket(key, this.plans.of(key), wholeTicks(checkInstant('monotonic', now)));
   }
 
   /** The bucket of a key, if the store hands its buckets out. */
   bucketIn(key: string, now: number): Bucket | undefined {
-    return this.#local && this.bucketOf(key, now);
+    return this.#sharing === undefined ? this.bucketOf(key, now) : undefined;
   }
 
   /** The lane of a key, if it has one. */
@@ -90,7 +90,21 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   inFlight(key: string): number {
-    return this.#lanes.get(key)?.inFlight ?? 0;
+    return this.#inFlight.get(key) ?? 0;
+  }
+
+  hold(key: string): void {
+    this.#inFlight.set(key, this.inFlight(key) + 1);
+  }
+
+  /** Gives the place of a call in flight back. */
+  leave(grant: Grant): void {
+    const { key } = grant;
+    const left = this.inFlight(key) - 1;
+    if (left > 0) this.#inFlight.set(key, left);
+    else this.#inFlight.delete(key);
+    if (!this.gates.isEmpty) this.gates.find(key)?.end(grant as CallGrant);
+    if (this.#lanes.size > 0) this.#lanes.get(key)?.advance();
   }
 
   /** Does what moves a bucket, so that the calls that wait for it see where it stands then; before they ask, if `isFirst`. */
@@ -101,20 +115,19 @@ export class Lanes implements LocalLaneHost, WatchHost {
 
   /** Grants a call of cost 1 that may go at once, in as few steps as there are; undefined if it has to go the long way. */
   grantNow(key: string, holdsPlace: boolean): CallGrant | undefined {
-    if (this.#local === undefined || typeof key !== 'string') return undefined;
-    const lane = this.#lanes.size > 0 ? this.#lanes.get(key) : undefined;
-    if (lane?.open === false) return undefined;
+    if (this.#sharing !== undefined || typeof key !== 'string') return undefined;
+    if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
+    if (this.concurrency !== Infinity && this.inFlight(key) >= this.concurrency) return undefined;
     const { clock } = this;
     const monotonic = clock.monotonic();
-    if (!this.gates.isEmpty && this.gates.find(key)?.isClear(monotonic, lane?.inFlight ?? 0) === false)
-      return undefined;
+    if (!this.gates.isEmpty && this.gates.find(key)?.isClear(monotonic, this.inFlight(key)) === false) return undefined;
     const now = wholeTicks(monotonic);
-    const bucket = this.#local.bucket(key, this.plans.of(key), now);
+    const bucket = (this.store as LocalStore).bucket(key, this.plans.of(key), now);
     if (bucket.extras.refunds !== undefined || !grantNow(bucket, now)) return undefined;
     const { plan } = bucket;
     const tats = tatOrTatsOf(bucket);
     const grant = holdsPlace ? new HeldGrant(key, this, now, plan, tats) : new CallGrant(key, this, now, plan, tats);
-    if (holdsPlace) (lane ?? this.of(key)).holdPlace();
+    if (holdsPlace) this.hold(key);
     // Last: who hears of it may make another call.
     if (this.events.wants('granted')) this.events.emit('granted', { key, cost: 1, wait: 0 });
     return grant;

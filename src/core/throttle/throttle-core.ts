@@ -2,7 +2,15 @@ import { checkNumber, checkOptions, outOfRange, wrongType } from '../base/check.
 import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from '../base/errors.ts';
 import { Events, type ThrottleEvent, type ThrottleListener } from '../base/events.ts';
 import type { Grant } from '../base/grant.ts';
-import type { Answer, BucketStore, LocalStore, StoreOperations, TakeAnswer, TakeRequest } from '../base/store.ts';
+import {
+  type Answer,
+  type BucketStore,
+  isPromise,
+  type LocalStore,
+  type StoreOperations,
+  type TakeAnswer,
+  type TakeRequest,
+} from '../base/store.ts';
 import type { Ceiling } from '../bucket/pool.ts';
 import { checkMargin, type Limit } from '../limits/limit.ts';
 import { planOf } from '../limits/plan.ts';
@@ -151,12 +159,13 @@ export class ThrottleCore implements Throttle {
     if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
     const { key = defaultKey } = options;
     this.#plans.keepForCalls();
-    const grant = await this.#entrance.enter(key, options, true);
+    const entered = this.#entrance.enter(key, options, true);
+    const grant = isPromise(entered) ? await entered : entered;
     let result: T;
     try {
       result = await task(grant);
     } finally {
-      this.#lanes.of(key).leave(grant);
+      this.#lanes.leave(grant);
     }
     const cost = options.settle?.(result);
     // The result is not kept waiting for the store; what the store does not take is told by its own event.
