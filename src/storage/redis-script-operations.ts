@@ -83,11 +83,12 @@ local function moveSlots(bucket, after, builtOn, now, ms)
   bucket.moves = moves
 end
 
-local function latenessIn(rule, index, receipt, ms, latest)
+local function latenessIn(bucket, rule, index, receipt, ms, latest)
   local calls = costIn(rule, receipt.cost)
   if calls == 0 then return 0 end
   if rule.window > 0 then return latest >= receipt.slot + rule.window and ms or 0 end
-  return max(0, ms - max(0, receipt.after[index] - charge(rule, calls) - receipt.slot))
+  local after = receipt.after[index] - refundsSince(bucket, receipt, index)
+  return max(0, ms - max(0, after - charge(rule, calls) - receipt.slot))
 end
 
 local function moveCall(bucket, receipt, to, now)
@@ -203,7 +204,7 @@ end
 local function missed(bucket, receipt, now)
   local late, most = {}, 0
   for index, rule in ipairs(bucket.rules) do
-    late[index] = latenessIn(rule, index, receipt, now - receipt.slot, bucket.latest)
+    late[index] = latenessIn(bucket, rule, index, receipt, now - receipt.slot, bucket.latest)
     most = max(most, late[index])
   end
   if bucket.latest > receipt.slot then
@@ -334,12 +335,12 @@ function operations.postpone(bucket, request, now)
   for index, rule in ipairs(bucket.rules) do
     isVoid = isVoid or rule.window > 0 and refundsSince(bucket, receipt, index) > 0
   end
-  for index, rule in ipairs(bucket.rules) do most = max(most, latenessIn(rule, index, receipt, later, bucket.latest)) end
+  for index, rule in ipairs(bucket.rules) do most = max(most, latenessIn(bucket, rule, index, receipt, later, bucket.latest)) end
   if bucket.fixed <= now then moveSlots(bucket, now, receipt.slot, now, most - (bucket.moved - (receipt.moved or 0))) end
   if not isVoid then moveCall(bucket, receipt, receipt.slot + later, now) end
   for index, rule in ipairs(bucket.rules) do
     if rule.window == 0 and costIn(rule, receipt.cost) > 0 then
-      local tat = receipt.after[index] + latenessIn(rule, index, receipt, later, math.huge) - refundsSince(bucket, receipt, index)
+      local tat = receipt.after[index] + latenessIn(bucket, rule, index, receipt, later, math.huge) - refundsSince(bucket, receipt, index)
       bucket.tats[index] = max(bucket.tats[index], tat)
     end
   end

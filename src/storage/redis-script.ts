@@ -161,4 +161,4 @@ return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.se
 export const redisScript: string = runScript + bucketScript + changeScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = '28fdaae07b30a9f72e117a46310513f5abe1493c';
+export const redisScriptHash = 'a046443e196b20f7800228cc0f14124df42b8528';

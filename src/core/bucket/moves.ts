@@ -128,11 +128,16 @@ function latenessOf({ rules }: Plan, { slot, cost, after }: Receipt, ms: number,
   });
 }
 
+/** The receipt as it would say what came back since: a bucket that is at rest by now counts a call from where it goes. */
+function refundedBy(bucket: Bucket, receipt: Receipt): Receipt {
+  return { ...receipt, after: receipt.after.map((tat, index) => tat - callIn(bucket, index, receipt).refunded) };
+}
+
 /** Lets the call of a slot that was missed go now, and moves all later slots as far as they were built on it. */
 function missed(bucket: Bucket, receipt: Receipt, now: number): Receipt {
   const { slot } = receipt;
   const { latest } = bucket.extras;
-  const late = latenessOf(bucket.plan, receipt, now - slot, latest);
+  const late = latenessOf(bucket.plan, refundedBy(bucket, receipt), now - slot, latest);
   if (latest > slot) moveSlots(bucket, slot, slot, now, Math.max(...late));
   else moveStates(bucket, Infinity, slot, late);
   moveCall(bucket, receipt, now, now);
@@ -196,17 +201,17 @@ export function postpone(bucket: Bucket, receipt: Receipt, ms: number, now: numb
   const { plan, states } = bucket;
   const { latest, moved, fixed } = bucket.extras;
   // What came after the call was built on its slot, and becomes as late; calls that were late together count once.
-  const late = Math.max(...latenessOf(plan, receipt, later, latest)) - (moved - (receipt.moved ?? 0));
+  const refunded = refundedBy(bucket, receipt);
+  const late = Math.max(...latenessOf(plan, refunded, later, latest)) - (moved - (receipt.moved ?? 0));
   // Who goes at a slot whatever happens cannot make room for those before it.
   if (fixed <= now) moveSlots(bucket, now, receipt.slot, now, late);
   const calls = plan.rules.map((_, index) => callIn(bucket, index, receipt));
   const isVoid = plan.rules.some((rule, index) => movesOf(rule).isVoid(calls[index] as TakenCall));
   if (!isVoid) moveCall(bucket, receipt, receipt.slot + later, now);
-  const { after } = goneLater(receipt, later);
+  const { after } = goneLater(refunded, later);
   for (const [index, rule] of plan.rules.entries()) {
     const call = calls[index] as TakenCall;
-    if (call.calls > 0)
-      states[index] = movesOf(rule).raise(states[index] as LimitState, (after[index] as number) - call.refunded);
+    if (call.calls > 0) states[index] = movesOf(rule).raise(states[index] as LimitState, after[index] as number);
   }
 }
 
