@@ -1,15 +1,11 @@
-interface Place {
-  readonly place: number;
-  position: number;
-}
-
 /**
  * A binary heap from which any entry can leave. Each entry carries its own position, so nothing is searched; `position` is -1
  * outside the heap. All operations are O(log n).
  */
 export class Heap<Entry extends object> {
-  readonly #entries: Entry[] = [];
-  readonly #before: (a: Entry, b: Entry) => boolean;
+  /** In no order but that of a heap: the entry at `n` comes out before those at `2n + 1` and `2n + 2`. */
+  readonly entries: Entry[] = [];
+  readonly before: (a: Entry, b: Entry) => boolean;
   readonly #position: keyof Entry;
 
   /**
@@ -17,60 +13,41 @@ export class Heap<Entry extends object> {
    * @param position name of the numeric field of an entry in which this heap keeps its position
    */
   constructor(before: (a: Entry, b: Entry) => boolean, position: keyof Entry) {
-    this.#before = before;
+    this.before = before;
     this.#position = position;
   }
 
   get size(): number {
-    return this.#entries.length;
+    return this.entries.length;
   }
 
   /** The entry that comes out first; undefined if there is none. */
   get first(): Entry | undefined {
-    return this.#entries[0];
-  }
-
-  /** The `count` entries that would come out first, in order, without taking them out. O(count log count). */
-  firstFew(count: number): Entry[] {
-    if (this.#entries.length === 0 || count < 1) return [];
-    if (count === 1) return [this.#at(0)];
-    // The next to come out is always a child of one that came out already.
-    const open = new Heap<Place>((a, b) => this.#before(this.#at(a.place), this.#at(b.place)), 'position');
-    open.add({ place: 0, position: -1 });
-    const found: Entry[] = [];
-    while (found.length < count && open.first !== undefined) {
-      const { place } = open.first;
-      open.remove(open.first);
-      found.push(this.#at(place));
-      for (const child of [2 * place + 1, 2 * place + 2]) {
-        if (child < this.#entries.length) open.add({ place: child, position: -1 });
-      }
-    }
-    return found;
+    return this.entries[0];
   }
 
   add(entry: Entry): void {
-    this.#entries.push(entry);
-    this.#rise(entry, this.#entries.length - 1);
+    this.entries.push(entry);
+    this.#rise(entry, this.entries.length - 1);
   }
 
   /** Takes `entry` out, wherever it stands. */
   remove(entry: Entry): void {
     const place = entry[this.#position] as number;
-    const last = this.#entries.pop() as Entry;
+    const last = this.entries.pop() as Entry;
     this.#put(entry, -1);
     if (last === entry) return;
-    if (place > 0 && this.#before(last, this.#at((place - 1) >> 1))) this.#rise(last, place);
+    if (place > 0 && this.before(last, this.#at((place - 1) >> 1))) this.#rise(last, place);
     else this.#sink(last, place);
   }
 
   /** All entries, in no order. */
   [Symbol.iterator](): Iterator<Entry> {
-    return this.#entries[Symbol.iterator]();
+    return this.entries[Symbol.iterator]();
   }
 
   #at(place: number): Entry {
-    return this.#entries[place] as Entry;
+    return this.entries[place] as Entry;
   }
 
   #put(entry: Entry, place: number): void {
@@ -78,7 +55,7 @@ export class Heap<Entry extends object> {
   }
 
   #place(entry: Entry, place: number): void {
-    this.#entries[place] = entry;
+    this.entries[place] = entry;
     this.#put(entry, place);
   }
 
@@ -86,7 +63,7 @@ export class Heap<Entry extends object> {
     let place = from;
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      if (!this.#before(entry, this.#at(parent))) break;
+      if (!this.before(entry, this.#at(parent))) break;
       this.#place(this.#at(parent), place);
       place = parent;
     }
@@ -95,12 +72,12 @@ export class Heap<Entry extends object> {
 
   #sink(entry: Entry, from: number): void {
     let place = from;
-    const { length } = this.#entries;
+    const { length } = this.entries;
     for (;;) {
       let child = 2 * place + 1;
       if (child >= length) break;
-      if (child + 1 < length && this.#before(this.#at(child + 1), this.#at(child))) child++;
-      if (!this.#before(this.#at(child), entry)) break;
+      if (child + 1 < length && this.before(this.#at(child + 1), this.#at(child))) child++;
+      if (!this.before(this.#at(child), entry)) break;
       this.#place(this.#at(child), place);
       place = child;
     }

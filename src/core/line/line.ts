@@ -1,7 +1,7 @@
 import { Heap } from './heap.ts';
 
 /** Those of one priority, in the order in which they came. */
-interface Rank<Entry> {
+export interface Rank<Entry> {
   readonly priority: number;
   first: Entry | undefined;
   last: Entry | undefined;
@@ -17,14 +17,12 @@ export interface InLine<Entry> {
 }
 
 /**
- * A line from which any entry can leave: higher priorities come first, and within one whoever came first. All operations are O(1)
- * while there is one priority, and O(log p) with p of them.
+ * A line from which any entry can leave: higher priorities come first, and within one whoever came first. Adding and removing is O(1)
+ * within a priority, and O(log p) where a priority of p comes or goes.
  */
 export class Line<Entry extends InLine<Entry>> {
-  /** The rank whose turn comes first. */
-  #top: Rank<Entry> | undefined;
-  /** All ranks, from when there are several until nobody is left: most lines never have them. */
-  #ranks: { readonly byPriority: Map<number, Rank<Entry>>; readonly order: Heap<Rank<Entry>> } | undefined;
+  readonly #byPriority = new Map<number, Rank<Entry>>();
+  readonly #ranks = new Heap<Rank<Entry>>((a, b) => a.priority > b.priority, 'place');
   #size = 0;
 
   get size(): number {
@@ -33,20 +31,16 @@ export class Line<Entry extends InLine<Entry>> {
 
   /** The entry whose turn comes first; undefined if there is none. */
   get first(): Entry | undefined {
-    return this.#top?.first;
+    return this.#ranks.first?.first;
   }
 
-  /** The `count` entries whose turn comes first, in order. */
-  firstFew(count: number): Entry[] {
-    const found: Entry[] = [];
-    const ranks = this.#ranks?.order.firstFew(Math.min(count, this.#ranks.order.size)) ?? [this.#top];
-    for (const rank of ranks)
-      for (let entry = rank?.first; entry !== undefined && found.length < count; entry = entry.next) found.push(entry);
-    return found;
+  /** The priorities, as a heap. */
+  get ranks(): Heap<Rank<Entry>> {
+    return this.#ranks;
   }
 
   add(entry: Entry, priority: number): void {
-    const rank = this.#top?.priority === priority ? this.#top : this.#rankOf(priority);
+    const rank = this.#rankOf(priority);
     const { last } = rank;
     entry.rank = rank;
     entry.previous = last;
@@ -57,20 +51,14 @@ export class Line<Entry extends InLine<Entry>> {
   }
 
   #rankOf(priority: number): Rank<Entry> {
-    const known = this.#ranks?.byPriority.get(priority);
-    if (known !== undefined) return known;
-    const rank: Rank<Entry> = { priority, first: undefined, last: undefined, place: -1 };
-    if (this.#top === undefined) {
-      this.#top = rank;
-      return rank;
+    const { first } = this.#ranks;
+    if (first?.priority === priority) return first;
+    let rank = this.#byPriority.get(priority);
+    if (rank === undefined) {
+      rank = { priority, first: undefined, last: undefined, place: -1 };
+      this.#byPriority.set(priority, rank);
+      this.#ranks.add(rank);
     }
-    this.#ranks ??= { byPriority: new Map(), order: new Heap((a, b) => a.priority > b.priority, 'place') };
-    const { byPriority, order } = this.#ranks;
-    for (const other of order.size === 0 ? [this.#top, rank] : [rank]) {
-      byPriority.set(other.priority, other);
-      order.add(other);
-    }
-    this.#top = order.first;
     return rank;
   }
 
@@ -86,19 +74,14 @@ export class Line<Entry extends InLine<Entry>> {
     entry.previous = undefined;
     entry.next = undefined;
     this.#size--;
-    if (rank.first === undefined) this.#drop(rank);
-  }
-
-  #drop(rank: Rank<Entry>): void {
-    this.#ranks?.byPriority.delete(rank.priority);
-    this.#ranks?.order.remove(rank);
-    this.#top = this.#ranks?.order.first;
-    if (this.#top === undefined) this.#ranks = undefined;
+    if (rank.first !== undefined) return;
+    this.#byPriority.delete(rank.priority);
+    this.#ranks.remove(rank);
   }
 
   /** All entries, in order within their priority. */
   *[Symbol.iterator](): Iterator<Entry> {
-    for (const rank of this.#ranks?.order ?? [this.#top])
-      for (let entry = rank?.first; entry !== undefined; entry = entry.next) yield entry;
+    for (const rank of this.#ranks.entries)
+      for (let entry = rank.first; entry !== undefined; entry = entry.next) yield entry;
   }
 }

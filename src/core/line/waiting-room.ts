@@ -102,9 +102,9 @@ export class WaitingRoom {
     return this.#line.first;
   }
 
-  /** The `count` waiters whose turn comes first, in order. */
-  firstFew(count: number): Waiter[] {
-    return this.#line.firstFew(count);
+  /** Those who wait, in their order. */
+  get line(): Line<Waiter> {
+    return this.#line;
   }
 
   /** The earliest deadline, on the monotonic clock; Infinity if there is none. */

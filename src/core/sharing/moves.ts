@@ -53,7 +53,7 @@ export class Moves {
    * @param before what comes before them
    * @returns when they are made, and what tells those who wait for them
    */
-  make(before: () => Promise<void>): { readonly moving: Promise<void>; readonly tell: () => void } {
+  make(before: () => Promise<unknown>): { readonly moving: Promise<void>; readonly tell: () => void } {
     const moves = this.#waiting;
     this.#waiting = [];
     this.#hasMoved = true;

@@ -8,6 +8,7 @@ import type { GoAloneGate } from '../line/go-alone-gate.ts';
 import { grace, Lane, type LaneHost } from '../line/lane.ts';
 import type { NextCall, Waiter, WaitRequest } from '../line/waiting-room.ts';
 import { tick } from '../time/clock.ts';
+import { firstFew } from './first-few.ts';
 import { storePatience } from './guarded-store.ts';
 import { Looks } from './looks.ts';
 import { Moves } from './moves.ts';
@@ -166,9 +167,8 @@ export class SharedLane extends Lane {
     this.#slot = undefined;
     this.#plan = undefined;
     this.#batch.forget();
-    const { moving, tell } = this.#moves.make(async () => {
-      if (slot?.receipt !== undefined) await this.host.store.giveBack(this.key, slot.receipt);
-    });
+    const returning = async () => slot?.receipt && (await this.host.store.giveBack(this.key, slot.receipt));
+    const { moving, tell } = this.#moves.make(returning);
     // The line has gone on by now: who settles sees the waiting calls where they belong.
     void this.#traffic.holdFor(moving).then(tell);
   }
@@ -221,7 +221,7 @@ export class SharedLane extends Lane {
     const take = (): Answer<TakeAnswer> => {
       const plan = this.host.plan(this.key);
       const most = this.gate?.most(now, this.inFlight) ?? Infinity;
-      callers = this.room.firstFew(Math.min(this.#batch.sizeFor(plan), this.free, most));
+      callers = firstFew(this.room.line, Math.min(this.#batch.sizeFor(plan), this.free, most));
       if (callers.length === 0) {
         if (instead !== undefined) this.#traffic.return(instead);
         return nothing;
@@ -232,7 +232,7 @@ export class SharedLane extends Lane {
       return this.host.store.take(this.key, request);
     };
     const fail = (error: unknown) => {
-      if (callers.length === 0) callers = this.room.firstFew(1);
+      if (callers.length === 0) callers = firstFew(this.room.line, 1);
       for (const caller of callers) this.room.reject(caller, error);
     };
     this.#traffic.operate(take, (answer) => this.#digest(callers, answer, reserves), fail, this.#gathers);

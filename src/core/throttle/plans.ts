@@ -26,11 +26,8 @@ export class Plans {
   /** The plan of every key, unless the limits are a function, and the limits that it was made of. */
   #fixed: Plan | undefined;
   #own: readonly Limit[] = [];
-  /**
-   * Plans that were made before, by their margin: most functions return the same few objects again and again, and a margin that
-   * follows the network comes back to the same few numbers.
-   */
-  #known = new WeakMap<object, Map<Margin, Plan>>();
+  /** Plans that were made before: most functions return the same few objects again and again. */
+  #known = new WeakMap<object, Plan>();
   /** Tells the limits that servers told of. */
   #learned: (key: string) => Limit | readonly Limit[] | undefined = () => undefined;
 
@@ -113,16 +110,11 @@ export class Plans {
   }
 
   #made(limits: Limit | readonly Limit[]): Plan {
-    let known = this.#known.get(limits);
-    if (known === undefined) {
-      known = new Map();
-      this.#known.set(limits, known);
-    }
-    let plan = known.get(this.#margin);
-    if (plan === undefined) {
+    let plan = this.#known.get(limits);
+    if (plan?.margin !== this.#margin) {
       plan = planOf(limits, this.#margin);
       if (this.#since !== undefined) plan = { ...plan, since: this.#since };
-      known.set(this.#margin, plan);
+      this.#known.set(limits, plan);
     }
     return plan;
   }

@@ -88,8 +88,9 @@ export class PageTimers implements Timers {
     this.#page = page;
     this.#window = window;
     this.#plain = plain;
-    for (const event of ['visibilitychange', 'freeze', 'resume']) page.addEventListener(event, this.#look);
-    for (const event of ['pagehide', 'pageshow']) window.addEventListener(event, this.#look);
+    const look = (event: Event) => this.#look(event);
+    for (const event of ['visibilitychange', 'freeze', 'resume']) page.addEventListener(event, look);
+    for (const event of ['pagehide', 'pageshow']) window.addEventListener(event, look);
   }
 
   get timerSource(): TimerSource {
@@ -207,7 +208,7 @@ export class PageTimers implements Timers {
   }
 
   /** Looks at the page and at the clock: what has come due meanwhile comes at once. */
-  readonly #look = ({ type }: Event): void => {
+  #look({ type }: Event): void {
     if (type !== 'visibilitychange') this.#isAway = type === 'pagehide' || type === 'freeze';
     if (this.#isAway || !this.#page.hidden) this.#endWorker();
     if (this.#isAway) return;
@@ -218,7 +219,7 @@ export class PageTimers implements Timers {
       if (timer.at <= now) queueMicrotask(() => this.#wake(timer));
       else this.#set(timer, true);
     }
-  };
+  }
 
   #tellWorker({ id }: Timer, ms?: number): void {
     if (this.#isReady) this.#worker?.postMessage([id, ms]);

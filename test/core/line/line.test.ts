@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type InLine, Line } from '../../../src/core/line/line.ts';
+import { firstFew } from '../../../src/core/sharing/first-few.ts';
 
 interface Entry extends InLine<Entry> {
   readonly name: number;
@@ -22,7 +23,7 @@ const sorted = (entries: readonly Entry[]) => [...entries].sort((a, b) => b.prio
 describe('a line', () => {
   test('is empty at first', () => {
     const line = new Line<Entry>();
-    expect([line.size, line.first, line.firstFew(3), [...line]]).toEqual([0, undefined, [], []]);
+    expect([line.size, line.first, firstFew(line, 3), [...line]]).toEqual([0, undefined, [], []]);
   });
 
   test('keeps its order whoever comes and leaves, and whatever was asked before', () => {
@@ -55,7 +56,7 @@ describe('a line', () => {
           expect(line.first?.name).toBe(sorted(inside)[0]?.name);
         }
         const order = sorted(inside).map(({ name }) => name);
-        expect(line.firstFew(few).map(({ name }) => name)).toEqual(order.slice(0, few));
+        expect(firstFew(line, few).map(({ name }) => name)).toEqual(order.slice(0, few));
         expect(sorted([...line]).map(({ name }) => name)).toEqual(order);
         expect(inside.every(({ rank }) => rank !== undefined)).toBe(true);
       }),
