@@ -18,8 +18,6 @@ const signalMethods = ['addEventListener', 'removeEventListener'];
 export class Entrance {
   readonly #lanes: Lanes;
   readonly #maxWait: number;
-  /** What a call without options asks of its lane. */
-  readonly #plainWait: WaitRequest;
   /** Why nobody comes in any more; undefined while it is open. */
   closed: ThrottleError | undefined;
 
@@ -27,18 +25,23 @@ export class Entrance {
   constructor(lanes: Lanes, maxWait: number) {
     this.#lanes = lanes;
     this.#maxWait = maxWait;
-    this.#plainWait = { cost: 1, priority: 0, maxWait, signal: undefined, holdsPlace: false };
   }
 
   /**
    * Lets a call go at once or puts it into its lane. No async function: its promise would double what a waiting call takes.
    * @param holdsPlace whether the call is in flight from its grant until it leaves
    */
-  enter(key: string, options: EnterOptions | undefined, holdsPlace: boolean): CallGrant | Promise<CallGrant> {
-    if (options === undefined) {
-      this.checkKey(key);
-      return this.#lanes.of(key).wait(this.#plainWait);
-    }
+  enter(key: string, options: EnterOptions = {}, holdsPlace: boolean = false): CallGrant | Promise<CallGrant> {
+    this.checkOpen();
+    checkOptions('options', options);
+    const { cost, maxWait, priority, signal } = options;
+    // Most calls ask for nothing but their turn.
+    const isPlain = cost === undefined && maxWait === undefined && priority === undefined && signal === undefined;
+    const granted = isPlain ? this.#lanes.grantNow(key, holdsPlace) : undefined;
+    return granted ?? this.#enterChecked(key, options, holdsPlace);
+  }
+
+  #enterChecked(key: string, options: EnterOptions, holdsPlace: boolean): CallGrant | Promise<CallGrant> {
     const cost = this.check(key, options);
     const maxWait = this.maxWaitOf(options);
     const { priority = 0, signal } = options;

@@ -144,9 +144,7 @@ export class ThrottleCore implements Throttle {
   wait(key: string = defaultKey, options?: WaitOptions): Promise<Grant> {
     try {
       this.#plans.keepForCalls();
-      const isPlain = options === undefined && this.#entrance.closed === undefined;
-      const grant = isPlain ? this.#lanes.grantNow(key, false) : undefined;
-      return Promise.resolve(grant ?? this.#entrance.enter(key, options, false));
+      return Promise.resolve(this.#entrance.enter(key, options));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -155,9 +153,8 @@ export class ThrottleCore implements Throttle {
   async run<T>(task: (grant: Grant) => T | PromiseLike<T>, options: RunOptions<T> = {}): Promise<T> {
     if (typeof task !== 'function') wrongType('task', 'a function', task);
     checkOptions('options', options);
-    const { settle } = options;
+    const { key = defaultKey, settle } = options;
     if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
-    const { key = defaultKey } = options;
     this.#plans.keepForCalls();
     const entered = this.#entrance.enter(key, options, true);
     const grant = isPromise(entered) ? await entered : entered;
