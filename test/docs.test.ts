@@ -36,7 +36,7 @@ declare const throttle: import('sluice').Throttle;
 declare const grant: import('sluice').Grant;
 declare const test: (name: string, run: () => unknown) => void;
 declare const sleep: (ms: number) => Promise<void>;
-declare const myStore: () => import('sluice').BucketStore;
+declare const myStore: () => import('sluice').StoreOperations;
 `;
 
 function withImports(code: string): string {
