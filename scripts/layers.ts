@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path/posix';
 import ts from 'typescript';
 
 /** What a layer of src may import besides itself. */
-interface Layer {
+export interface Layer {
   /** At run time and as types. */
   readonly imports: readonly string[];
   /** By `import type` alone. */
@@ -23,7 +23,7 @@ const rooms: Readonly<Record<string, Layer>> = {
   'core/throttle': { imports: [...arithmetic, 'core/line'], types: ['core/sharing', 'core/listening'] },
 };
 /** All layers that are held to an order, from the bottom. Other folders of src may import what they like. */
-const layers: Readonly<Record<string, Layer>> = {
+export const layers: Readonly<Record<string, Layer>> = {
   ...rooms,
   storage: { imports: Object.keys(rooms) },
   adapters: { imports: Object.keys(rooms) },

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as sluice from 'sluice';
@@ -6,6 +6,7 @@ import * as presets from 'sluice/presets';
 import * as testing from 'sluice/testing';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { layers } from '../scripts/layers.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -36,7 +37,7 @@ declare const throttle: import('sluice').Throttle;
 declare const grant: import('sluice').Grant;
 declare const test: (name: string, run: () => unknown) => void;
 declare const sleep: (ms: number) => Promise<void>;
-declare const myStore: () => import('sluice').BucketStore;
+declare const myStore: () => import('sluice').StoreOperations;
 `;
 
 function withImports(code: string): string {
@@ -145,5 +146,58 @@ describe('the README', () => {
         expect(() => read(join(file, '..', target)), `${file} -> ${target}`).not.toThrow();
       }
     }
+  });
+});
+
+describe('docs/architecture.md', () => {
+  const page = read('docs/architecture.md');
+  const named = [...page.matchAll(/`([^`\s<>]+)`/g)].map(([, name = '']) => name);
+  const code = sources.map(read);
+
+  it('names files and folders that exist', () => {
+    const paths = named.filter((name) => /\/|\.\w+$/.test(name) && !/^[A-Z]\w*\./.test(name));
+    expect(paths.length).toBeGreaterThan(50);
+    const places = paths.map((path) => (/^(test|docs|scripts)\//.test(path) ? path : `src/${path}`));
+    expect(places.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it('names classes, methods and functions that exist', () => {
+    const names = named.filter((name) => /^[A-Za-z]\w*(\.#?\w+)?$/.test(name) && !/\.(ts|md|json)$/.test(name));
+    expect(names.length).toBeGreaterThan(30);
+    const isThere = (name: string) => {
+      const [first = '', member = first] = name.split('.');
+      const owner = new RegExp(first === member ? '' : `(class|interface) ${first}\\b`);
+      const own = new RegExp(`(?<![\\w#])${member}\\b`);
+      return code.some((text) => owner.test(text) && own.test(text));
+    };
+    expect(names.filter((name) => !isThere(name))).toEqual([]);
+  });
+
+  it('draws the layers that lint holds imports to', () => {
+    const [, picture = ''] = /```mermaid\n([\s\S]*?)```/.exec(page) ?? [];
+    const labels = new Map([...picture.matchAll(/(\w+)\["([\w/]+):/g)].map(([, id = '', layer = '']) => [id, layer]));
+    const arrows = picture.split('\n').flatMap((line) => {
+      const [first = '', ...rest] = line.split(/(-->|-\.->)/).map((part) => part.trim());
+      let from = first.split(' & ');
+      return rest.flatMap((arrow, index) => {
+        if (index % 2 === 1) return [];
+        const to = (rest[index + 1] ?? '').split(' & ');
+        const drawn = from.flatMap((one) => to.map((other) => ({ from: one, to: other, isOfTypes: arrow === '-.->' })));
+        from = to;
+        return drawn;
+      });
+    });
+    const layerOf = (id: string) => labels.get(id) ?? id;
+    const reached = (from: string): string[] =>
+      arrows.filter((arrow) => !arrow.isOfTypes && arrow.from === from).flatMap(({ to }) => [to, ...reached(to)]);
+    const drawn = [...labels].map(([id, layer]) => {
+      const types = arrows.filter((arrow) => arrow.isOfTypes && arrow.from === id).map(({ to }) => layerOf(to));
+      return [layer, { imports: [...new Set(reached(id).map(layerOf))].sort(), types: types.sort() }];
+    });
+    const held = Object.entries(layers).map(([layer, { imports, types = [] }]) => [
+      layer,
+      { imports: [...imports].sort(), types: [...types].sort() },
+    ]);
+    expect(Object.fromEntries(drawn)).toEqual(Object.fromEntries(held));
   });
 });

@@ -1,4 +1,4 @@
-/** `core/change.ts` and the half of `reconcile.ts` that fills one bucket from another, line by line in Lua. */
+/** `core/bucket/change.ts` and the half of `reconcile.ts` that fills one bucket from another, line by line in Lua. */
 export const changeScript = `
 local mostLimits, mostPools = 8, 8
 

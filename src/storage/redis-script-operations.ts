@@ -1,4 +1,4 @@
-/** `core/operations.ts`, line by line in Lua. What an operation answers is text, for JSON has no instants to the tick in Lua. */
+/** `operations.ts` and `moves.ts` of `core/bucket`, line by line in Lua. An answer is text, for JSON has no instants to the tick in Lua. */
 export const operationsScript = `
 local sameInstant, mostMoves, movesMatter = 1000, 32, 5000
 

@@ -194,7 +194,7 @@ function moveStates({ plan, states }: Bucket, after: number, builtOn: number, ms
     states[index] = movesOf(rule).moveSlots(states[index] as LimitState, after, builtOn, ms[index] as number);
 }
 
-/** See `BucketStore.postpone`. */
+/** See `StoreOperations.postpone`. */
 export function postpone(bucket: Bucket, receipt: Receipt, ms: number, now: number): void {
   const later = wholeTicks(ms);
   if (later <= 0 || !samePlan(bucket.plan, receipt.plan)) return;

@@ -107,7 +107,7 @@ export function correctPast(bucket: Bucket, index: number, slot: number, more: n
   note(bucket, { past: bucket.extras.past?.map((past, place) => (place === index ? corrected : past)) });
 }
 
-/** See `BucketStore.giveBack`. */
+/** See `StoreOperations.giveBack`. */
 export function giveBack(bucket: Bucket, reservation: Receipt): void {
   const { plan, states, extras } = bucket;
   const receipt = extras.follow === undefined ? reservation : extras.follow(reservation, extras);

@@ -17,7 +17,7 @@ const brought: Sharing = {
  * they are.
  * @returns the same object
  * @example
- * const throttle = createThrottle({ limits: perMinute(100), store: sharedStore(myStore) });
+ * const throttle = createThrottle({ limits: perMinute(100), store: sharedStore(myStore()) });
  */
 export function sharedStore<Store extends StoreOperations>(store: Store): Store & SharedStore {
   // It can be copied by `{ ...store }`, as those do who change one operation.
