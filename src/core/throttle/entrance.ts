@@ -10,6 +10,14 @@ import type { Lanes } from './lanes.ts';
 
 const signalMethods = ['addEventListener', 'removeEventListener'];
 
+/** What a call asks for that has no options. */
+const none: EnterOptions = {
+  cost: undefined,
+  maxWait: undefined,
+  priority: undefined,
+  signal: undefined,
+};
+
 /**
  * Checks what calls ask for, and lets them in: at once or into their lanes.
  *
@@ -31,9 +39,9 @@ export class Entrance {
    * Lets a call go at once or puts it into its lane. No async function: its promise would double what a waiting call takes.
    * @param holdsPlace whether the call is in flight from its grant until it leaves
    */
-  enter(key: string, options: EnterOptions = {}, holdsPlace: boolean = false): CallGrant | Promise<CallGrant> {
+  enter(key: string, options: EnterOptions = none, holdsPlace: boolean = false): CallGrant | Promise<CallGrant> {
     this.checkOpen();
-    checkOptions('options', options);
+    if (options !== none) checkOptions('options', options);
     const { cost, maxWait, priority, signal } = options;
     // Most calls ask for nothing but their turn.
     const isPlain = cost === undefined && maxWait === undefined && priority === undefined && signal === undefined;

@@ -28,18 +28,25 @@ interface Faked {
 let steady: Pick<Performance, 'now'> = globalThis.performance;
 /** What brings `steady` to the time that went by on those before it, in ms. */
 let shift = 0;
+/** The timers that `steady` belongs to. */
+let timers = globalThis.setTimeout;
 
 /** The monotonic clock that timers go by: the platform's, or that of a test that fakes the timers, whatever else it fakes. */
 function monotonic(): number {
-  const { clock } = setTimeout as Faked;
-  const current = clock?.performance ?? globalThis.performance;
-  if (current !== steady) {
-    shift += steady.now() - current.now();
-    // Instants of fake timers are whole: a fraction would make each of them a millisecond late.
-    if (clock) shift = Math.ceil(shift);
-    steady = current;
-  }
+  if (setTimeout !== timers) follow();
   return steady.now() + shift;
+}
+
+/** Goes on with the clock of other timers. */
+function follow(): void {
+  timers = setTimeout;
+  const { clock } = timers as Faked;
+  const current = clock?.performance ?? globalThis.performance;
+  if (current === steady) return;
+  shift += steady.now() - current.now();
+  // Instants of fake timers are whole: a fraction would make each of them a millisecond late.
+  if (clock) shift = Math.ceil(shift);
+  steady = current;
 }
 
 const plainTimers: Timers = {
