@@ -39,6 +39,7 @@ function told(options: { plan?: () => Plan; maxPause?: number } = {}) {
   const host = {
     lanes,
     maxPause: options.maxPause ?? Infinity,
+    isClosed: () => false,
     pause: async (...stop: [string, number]) => void stops.push(stop),
     sync: async (_key: string, said: Ceiling) => void ceilings.push(said),
   } as Partial<EarHost> as EarHost;
