@@ -3,8 +3,7 @@ import type { ServerSignal } from '../base/server-signal.ts';
 import type { Plan } from '../limits/plan.ts';
 import type { GateHost } from '../line/gate.ts';
 import { GoAloneGate } from '../line/go-alone-gate.ts';
-import { BackOff } from './back-off.ts';
-import { Pace } from './pace.ts';
+import { Refusals } from './refusals.ts';
 import { Remaining } from './remaining.ts';
 
 /** What the gate of a key with a server needs of its throttle. */
@@ -22,10 +21,8 @@ const learningPatience = 1_000;
  */
 export class EarGate extends GoAloneGate {
   declare protected readonly host: EarGateHost;
-  #backOff = new BackOff();
+  #refusals = new Refusals();
   #remaining = new Remaining();
-  /** Undefined while no call was refused of late. */
-  #pace: Pace | undefined;
   /** From when on the next call goes alone to learn what is left; Infinity for never. */
   #knowsUntil = Infinity;
 
@@ -44,52 +41,40 @@ export class EarGate extends GoAloneGate {
 
   override most(now: number, inFlight: number): number {
     const room = this.#remaining.mostInFlight(now) - inFlight;
-    return Math.min(super.most(now, inFlight), this.#pace?.holds ? 1 : Infinity, Math.max(0, room));
-  }
-
-  override isClear(now: number, inFlight: number): boolean {
-    if (now >= this.#knowsUntil || this.#pace?.holds) return false;
-    return inFlight < this.#remaining.mostInFlight(now) && super.isClear(now, inFlight);
+    return Math.min(super.most(now, inFlight), this.#refusals.holds ? 1 : Infinity, Math.max(0, room));
   }
 
   override pass(grant: CallGrant, isSeen: boolean, now: number): void {
     super.pass(grant, isSeen, now);
-    this.#pace?.noteGrant(now);
+    this.#refusals.noteGrant(now);
   }
 
   override isIdle(now: number): boolean {
-    return this.#backOff.isOver(now) && this.#remaining.isOver(now) && super.isIdle(now);
+    return this.#refusals.isOver(now) && this.#remaining.isOver(now) && super.isIdle(now);
   }
 
   override reset(): void {
-    this.#backOff = new BackOff();
+    this.#refusals = new Refusals();
     this.#remaining = new Remaining();
-    this.#pace = undefined;
     this.#knowsUntil = Infinity;
     super.reset();
   }
 
   /** Notes that the server refused a call that left at `left`. */
   noteRefusal(left: number, now: number, signal: ServerSignal): void {
-    if (this.#backOff.noteRefusal(left, now)) {
-      // Once for all calls that were on their way together.
-      if (this.#pace === undefined) this.#pace = new Pace();
-      else this.#pace.noteRefusal();
-    }
+    this.#refusals.noteRefusal(left, now);
     this.#remaining.noteRefusal(signal);
   }
 
   /** How long to pause after a refusal that names no time, in ms. */
   backOff(least: number | undefined): number {
-    return this.#backOff.pause(least);
+    return this.#refusals.pause(least);
   }
 
   /** Notes that the server took a call that left at `left`. */
   noteAnswer(left: number): void {
-    this.#backOff.noteAnswer(left);
+    this.#refusals.noteAnswer(left);
     this.#remaining.noteAnswer();
-    this.#pace?.noteAnswer();
-    if (this.#pace?.isOver) this.#pace = undefined;
   }
 
   /** Lets the next call go alone once what the server said no longer holds. */
@@ -98,9 +83,9 @@ export class EarGate extends GoAloneGate {
   }
 
   #pacedUntil(): number {
-    if (!this.#pace?.holds) return -Infinity;
+    if (!this.#refusals.holds) return -Infinity;
     try {
-      return this.#pace.nextAt(this.host.plan(this.key));
+      return this.#refusals.nextAt(this.host.plan(this.key));
     } catch {
       // The user's limits function threw. Whoever asks the bucket is told.
       return -Infinity;
