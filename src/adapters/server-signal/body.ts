@@ -37,6 +37,7 @@ export function quotaIn(body: unknown, paths: BodyQuota, now: number): BodyReadi
   const wait = restoreRate && missing > 0 ? Math.ceil((missing / restoreRate) * 1_000 - 1e-6) : undefined;
   return {
     quota: {
+      field: 'body',
       unit: paths.unit,
       limit: limit && Math.floor(limit),
       remaining: remaining && Math.floor(remaining),

@@ -26,10 +26,10 @@ export function pauseUntil({ at, absolute, field }: RetryTime): Pause {
  * reset counts too. One that has something left is not what refused the call.
  */
 export function pauseOf(quota: Quota | undefined, now: number, isRefused: boolean): Pause | undefined {
-  const { bucket: { remaining, window } = {}, reset, windowField } = quota ?? {};
+  const { bucket: { remaining, window } = {}, reset, field } = quota ?? {};
   if (remaining !== 0 && !(isRefused && remaining === undefined)) return undefined;
   if (reset !== undefined) return pauseUntil(reset);
-  return remaining === 0 && window !== undefined ? { at: now + window, source: windowField } : undefined;
+  return remaining === 0 && window !== undefined ? { at: now + window, source: field } : undefined;
 }
 
 /** Cuts a pause to the longest that it may be, in ms. */

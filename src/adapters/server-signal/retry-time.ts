@@ -123,7 +123,14 @@ function readDate(text: string, reading: Reading | undefined): number | undefine
 }
 
 /** Milliseconds in each unit of a duration but microseconds, whose sign may arrive as the two bytes that it is in UTF-8. */
-const units: Readonly<Record<string, number>> = { ns: 1e-6, ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+export const units: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 const duration = /^(?:\d+(?:\.\d+)?(?:[nm]?s|[mhd]|(?:u|Â?µ|μ)s))+$/;
 
 /** Reads a duration such as `1s`, `6m0s` or `120ms`, in ms; undefined if it is none. */
