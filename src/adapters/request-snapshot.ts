@@ -59,7 +59,10 @@ export function snapshot(
 }
 
 function copyOfHeaders(headers: HeadersInit): HeadersInit {
-  if (isA('Headers', headers)) return copyByClass('Headers', headers);
+  if (isA('Headers', headers)) {
+    const Class = isOurs('Headers', headers) ? Headers : (headers.constructor as typeof Headers);
+    return new Class(headers);
+  }
   // Fetch takes anything that can be iterated for a list of pairs, and all else for a record.
   if (!hasMethods(headers, Symbol.iterator)) return { ...headers } as HeadersInit;
   return Array.from(headers as Iterable<[string, string]>, (pair): [string, string] =>
@@ -72,7 +75,7 @@ function copyOfBody(body: BodyInit | null): BodyInit | null {
   if (isA('ArrayBuffer', body)) return body.slice(0);
   if (ArrayBuffer.isView(body) && isA('ArrayBuffer', body.buffer))
     return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
-  if (isA('URLSearchParams', body)) return copyByClass('URLSearchParams', body);
+  if (isA('URLSearchParams', body)) return new URLSearchParams(body);
   // A form of another make is more than its entries.
   if (!isOurs('FormData', body) || !hasMethods(body, Symbol.iterator)) return body;
   const copy = new FormData();
@@ -116,10 +119,4 @@ function isA<Name extends keyof Classes>(name: Name, value: unknown): value is C
 function isOurs<Name extends keyof Classes>(name: Name, value: unknown): value is Classes[Name] {
   const ours = (globalThis as Record<string, unknown>)[name];
   return typeof ours === 'function' && value instanceof ours;
-}
-
-/** Copies with our class if a value is one of ours, else with its own. */
-function copyByClass<Name extends 'Headers' | 'URLSearchParams'>(name: Name, value: Classes[Name]): Classes[Name] {
-  const Class = (isOurs(name, value) ? globalThis[name] : value.constructor) as new (of: unknown) => Classes[Name];
-  return new Class(value);
 }

@@ -44,7 +44,7 @@ export function quotaIn(body: unknown, paths: BodyQuota, now: number): BodyReadi
       resets: reset === undefined ? [] : [{ field: 'body', text: reset }],
       binds: true,
     },
-    pause: wait === undefined ? undefined : { at: now + wait, source: 'body' },
+    pause: wait === undefined ? undefined : { until: now + wait, field: 'body' },
   };
 }
 
