@@ -3,36 +3,17 @@ import { hasMethods } from '../core/base/check.ts';
 /** What `fetch` was called with. */
 export type FetchArguments = Parameters<typeof fetch>;
 
-/** What fetch reads of an init, wherever it stands: on the object itself or on what it inherits from. */
-const members = [
-  'method',
-  'headers',
-  'body',
-  'mode',
-  'credentials',
-  'cache',
-  'redirect',
-  'referrer',
-  'referrerPolicy',
-  'integrity',
-  'keepalive',
-  'signal',
-  'duplex',
-  'priority',
-  'window',
-] as const;
-
 /**
- * Reads an init once, as fetch does: instances of classes and Requests may stand for one. What is not known here but to the
- * fetch at hand is kept.
+ * Reads an init once, as fetch does: instances of classes and Requests may stand for one, whose members are getters of what they
+ * inherit from. What is known to the fetch at hand alone is kept.
  */
 export function membersOf(init: RequestInit): RequestInit {
   const read: Record<string, unknown> = { ...init };
-  for (const member of members) {
-    if (member in read) continue;
-    const value = (init as Record<string, unknown>)[member];
-    if (value !== undefined) read[member] = value;
-  }
+  for (let from: unknown = init; from !== null && from !== Object.prototype; from = Object.getPrototypeOf(from))
+    for (const name of Object.getOwnPropertyNames(from)) {
+      const value = name in read ? undefined : (init as Record<string, unknown>)[name];
+      if (value !== undefined) read[name] = value;
+    }
   return read;
 }
 
@@ -60,7 +41,7 @@ export function snapshot(
 
 function copyOfHeaders(headers: HeadersInit): HeadersInit {
   if (isA('Headers', headers)) {
-    const Class = isOurs('Headers', headers) ? Headers : (headers.constructor as typeof Headers);
+    const Class = isOurs('Headers', headers as unknown) ? Headers : (headers.constructor as typeof Headers);
     return new Class(headers);
   }
   // Fetch takes anything that can be iterated for a list of pairs, and all else for a record.
