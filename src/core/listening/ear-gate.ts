@@ -1,15 +1,8 @@
 import type { CallGrant } from '../base/grant.ts';
 import type { ServerSignal } from '../base/server-signal.ts';
-import type { Plan } from '../limits/plan.ts';
-import type { GateHost } from '../line/gate.ts';
 import { GoAloneGate } from '../line/go-alone-gate.ts';
 import { Refusals } from './refusals.ts';
 import { Remaining } from './remaining.ts';
-
-/** What the gate of a key with a server needs of its throttle. */
-export interface EarGateHost extends GateHost {
-  plan(key: string): Plan;
-}
 
 /** How long others wait for the answer to a call that has to find out what is left, in ms. */
 const learningPatience = 1_000;
@@ -20,7 +13,6 @@ const learningPatience = 1_000;
  * Invariant: it can close or narrow the way, never let more go than limits do.
  */
 export class EarGate extends GoAloneGate {
-  declare protected readonly host: EarGateHost;
   #refusals = new Refusals();
   #remaining = new Remaining();
   /** From when on the next call goes alone to learn what is left; Infinity for never. */
@@ -36,7 +28,7 @@ export class EarGate extends GoAloneGate {
       if (!this.goesAlone) this.goAlone(learningPatience);
     }
     const isFull = inFlight >= this.#remaining.mostInFlight(now);
-    return Math.max(super.opensAt(now, inFlight), isFull ? this.#knowsUntil : -Infinity, this.#pacedUntil());
+    return Math.max(super.opensAt(now, inFlight), isFull ? this.#knowsUntil : -Infinity, this.#refusals.nextAt);
   }
 
   override most(now: number, inFlight: number): number {
@@ -46,7 +38,7 @@ export class EarGate extends GoAloneGate {
 
   override pass(grant: CallGrant, isSeen: boolean, now: number): void {
     super.pass(grant, isSeen, now);
-    this.#refusals.noteGrant(now);
+    this.#refusals.noteGrant(now, grant.plan);
   }
 
   override isIdle(now: number): boolean {
@@ -80,15 +72,5 @@ export class EarGate extends GoAloneGate {
   /** Lets the next call go alone once what the server said no longer holds. */
   learnAgain(now: number): void {
     this.#knowsUntil = this.#remaining.knowsUntil(now);
-  }
-
-  #pacedUntil(): number {
-    if (!this.#refusals.holds) return -Infinity;
-    try {
-      return this.#refusals.nextAt(this.host.plan(this.key));
-    } catch {
-      // The user's limits function threw. Whoever asks the bucket is told.
-      return -Infinity;
-    }
   }
 }

@@ -8,7 +8,6 @@ import { goneLater, postpone } from '../bucket/moves.ts';
 import { type Ceiling, costInPool } from '../bucket/pool.ts';
 import { plainReceipt } from '../bucket/receipts.ts';
 import type { Limit } from '../limits/limit.ts';
-import type { Plan } from '../limits/plan.ts';
 import type { Gates } from '../line/gate.ts';
 import { type Clock, wholeTicks } from '../time/clock.ts';
 import { EarGate } from './ear-gate.ts';
@@ -29,7 +28,6 @@ export interface EarLanes {
     /** Takes who knows the limits of keys that were left to their servers. */
     learnFrom(limitsOf: (key: string) => readonly Limit[] | undefined): void;
   };
-  plan(key: string): Plan;
   /** Calls of this process that are on their way. */
   inFlight(key: string): number;
   /** The bucket of a key, if the store hands its buckets out. */
@@ -112,7 +110,7 @@ export class ServerEar {
       this.#stop(gate, wait ?? gate.backOff(leastPause), throttled ? refusedPatience : learningPatience);
     this.#learn(key, signal);
     if (gate === undefined) return;
-    this.#noteRemaining(gate, left, now, signal);
+    this.#noteRemaining(gate, grant as CallGrant, left, now, signal);
     if (throttled) return;
     gate.end(grant as CallGrant);
     this.#lanes.find(key)?.advance();
@@ -134,12 +132,11 @@ export class ServerEar {
       void quietly(() => this.#lanes.move(key, () => undefined));
   }
 
-  #noteRemaining(gate: EarGate, left: number, now: number, signal: ServerSignal): void {
+  #noteRemaining(gate: EarGate, { plan }: CallGrant, left: number, now: number, signal: ServerSignal): void {
     const { clock } = this.#lanes;
     const { key } = gate;
     const { maxPause } = this.host;
     const inFlight = Math.max(0, this.#lanes.inFlight(key) - 1);
-    const plan = this.#lanes.plan(key);
     const said = gate.remaining.note({ signal, left, now, wall: clock.now(), inFlight, plan, maxPause });
     if (said === undefined) return;
     gate.learnAgain(now);

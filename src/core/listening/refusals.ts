@@ -31,10 +31,11 @@ export class Refusals {
   #share = 1;
   /** Calls that were answered since the latest refusal. */
   #answered = remembered;
-  /** When the latest call went, on the monotonic clock. */
+  /** When the latest call went, on the monotonic clock, and how long after it the next one may go by its limits, in ms. */
   #wentAt = -Infinity;
+  #spacing = 0;
 
-  /** Whether calls go one by one. */
+  /** Whether calls go one by one, at less than the whole rate. */
   get holds(): boolean {
     return this.#share < 1;
   }
@@ -57,8 +58,9 @@ export class Refusals {
   }
 
   /** Notes that a call goes at `now`. */
-  noteGrant(now: number): void {
+  noteGrant(now: number, plan: Plan): void {
     this.#wentAt = now;
+    this.#spacing = spacing(plan);
   }
 
   /** Whether the refusals matter no more. */
@@ -73,9 +75,9 @@ export class Refusals {
     return Math.min(doubled, Math.max(first, longestBackOff)) * (1 + Math.random() / 10);
   }
 
-  /** When the next call may go at the pace that the key is held to, on the monotonic clock. */
-  nextAt(plan: Plan): number {
-    return this.#wentAt + spacing(plan) / this.#share;
+  /** When the next call may go at the pace that the key is held to, on the monotonic clock; -Infinity if it is held to none. */
+  get nextAt(): number {
+    return this.holds ? this.#wentAt + this.#spacing / this.#share : -Infinity;
   }
 }
 
