@@ -74,7 +74,8 @@ export function readTime(
   const times = text.match(oneOfSeveral) ?? [];
   let latest: RetryTime | undefined;
   for (const one of times.length > mostTimes ? [] : times) {
-    const time = readOne(field, one.replace(/^\s*"?\s*|\s*"?\s*$/g, ''), arrival, hint, window);
+    const inner = one.trim().replace(/^"(.*)"$/, '$1');
+    const time = readOne(field, inner.trim(), arrival, hint, window);
     if (time !== undefined && time.at > (latest?.at ?? arrival.now)) latest = time;
   }
   if (latest === undefined) arrival.ignored.add(field);
