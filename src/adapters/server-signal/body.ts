@@ -1,12 +1,5 @@
 import type { BodyQuota } from './dialect.ts';
-import type { QuotaDraft } from './quotas.ts';
-import type { Pause } from './retry-time.ts';
-
-/** What a body tells about a quota, and until when a refused call has to wait for what it costs. */
-export interface BodyReading {
-  readonly quota: QuotaDraft;
-  readonly pause: Pause | undefined;
-}
+import type { BodyReading } from './reading.ts';
 
 const mostMembers = 32;
 

@@ -1,7 +1,5 @@
-import { quotaIn, valuesAt } from './body.ts';
+import { valuesAt } from './body.ts';
 import type { Dialect, RefusalMark } from './dialect.ts';
-import type { Quotas } from './quotas.ts';
-import type { Finding, Inspected } from './reading.ts';
 
 const longestText = 1_024;
 
@@ -15,27 +13,14 @@ export function looksIntoBody({ body, refusals = [] }: Dialect): boolean {
   return body !== undefined || refusals.some(({ body }) => body !== undefined);
 }
 
-/** Reads what a dialect finds in an answer beside its fields, and notes the quota in the body; undefined if it finds nothing. */
-export function inspect(
-  { status, body, now, dialect }: Inspected,
+/** Whether an answer has one of a dialect's marks of a refusal. */
+export function isMarked(
+  { refusals = [] }: Dialect,
+  status: number,
   texts: ReadonlyMap<string, string>,
-  quotas: Quotas,
-): Finding | undefined {
-  const found = dialect.body && quotaIn(body, dialect.body, now);
-  if (found) quotas.draft('body', found.quota);
-  const isMarked = dialect.refusals?.some((mark) => holds(mark, status, texts, body)) === true;
-  if (!isMarked && !found) return undefined;
-  return { isMarked, pause: isMarked ? found?.pause : undefined };
-}
-
-/** The window of a quota that comes back evenly and whose reset tells when all of it will be there, in ms. */
-export function windowOf(
-  { refills }: Dialect,
-  limit: number,
-  remaining: number | undefined = limit,
-  ms: number,
-): number | undefined {
-  return refills && remaining < limit ? (ms * limit) / (limit - remaining) : undefined;
+  body: unknown,
+): boolean {
+  return refusals.some((mark) => holds(mark, status, texts, body));
 }
 
 /** Whether an answer has a mark. One that says nothing holds for no answer. */

@@ -1,4 +1,3 @@
-import type { Dialect } from './dialect.ts';
 import { type Arrival, type RetryTime, readTime } from './retry-time.ts';
 import type { SignalBucket } from './signal.ts';
 
@@ -55,11 +54,11 @@ export class Quotas {
   }
 
   /** What was read, without the quotas of which nothing is known. */
-  read(arrival: Arrival, dialect: Dialect): readonly Quota[] {
+  read(arrival: Arrival, refills: boolean | undefined): readonly Quota[] {
     const drafts = [...this.#drafts.values()];
     for (const draft of drafts) this.#join(draft);
     return [...drafts, ...this.policies.filter(({ isJoined }) => !isJoined)].flatMap(
-      (draft) => this.#finish(draft, arrival, dialect) ?? [],
+      (draft) => this.#finish(draft, arrival, refills) ?? [],
     );
   }
 
@@ -84,7 +83,7 @@ export class Quotas {
     draft.window ??= policy.window;
   }
 
-  #finish(draft: QuotaDraft, arrival: Arrival, dialect: Dialect): Quota | undefined {
+  #finish(draft: QuotaDraft, arrival: Arrival, refills: boolean | undefined): Quota | undefined {
     const { policyName, unit, used, field, binds } = draft;
     if (draft.isUnknown) return undefined;
     let { limit, remaining, window } = draft;
@@ -95,7 +94,9 @@ export class Quotas {
       else if (remaining !== undefined) limit = used + remaining;
     if ((limit ?? remaining ?? reset) === undefined) return undefined;
     const resetAt = reset?.at === Infinity ? undefined : reset?.at;
-    if (resetAt && limit) window ??= arrival.reading?.windowOf(dialect, limit, remaining, resetAt - arrival.now);
+    const missing = (limit ?? 0) - (remaining ?? limit ?? 0);
+    if (refills && limit !== undefined && missing > 0 && resetAt)
+      window ??= ((resetAt - arrival.now) * limit) / missing;
     const bucket = known({
       policyName: policyName?.slice(0, longestName),
       limit,

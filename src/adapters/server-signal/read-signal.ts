@@ -52,22 +52,23 @@ function read(
     return false;
   };
   const texts = fieldsIn(headers, () => [...names(), ...ofDialect], isWanted, ignored);
-  const quotas = new Quotas(ignored);
-  const said = reading?.inspect({ status, body, now, dialect }, texts, quotas);
-  const isMarked = said?.isMarked === true;
+  const isMarked = reading?.isMarked(dialect, status, texts, body) === true;
   const mayRefuse = status === 429 || maybeRefused.includes(status) || isMarked;
   const isSilent = texts.size === Number(texts.has('date')) && ignored.size === 0;
-  if (isSilent && !mayRefuse && said === undefined) return nothing;
+  if (isSilent && !mayRefuse && dialect.body === undefined) return nothing;
 
   const arrival: Arrival = { now, skew: skewOf(texts.get('date'), now, reading), reading, hints, ignored };
+  const quotas = new Quotas(ignored);
+  const inBody = dialect.body && reading?.quotaIn(body, dialect.body, now);
+  if (inBody) quotas.draft('body', inBody.quota);
   // What comes from a cache was true for somebody else.
   if (mayRefuse || !/^\s*0*[1-9]/.test(texts.get('age') ?? '')) readFamilies(texts, quotas, dialect, reading);
-  const all = quotas.read(arrival, dialect).slice(0, mostQuotas);
+  const all = quotas.read(arrival, dialect.refills).slice(0, mostQuotas);
   const binding = bindingOf(all);
 
   const asked = mayRefuse ? readRetryAfter(texts, arrival) : undefined;
   const throttled = status === 429 || isMarked || (mayRefuse && (asked ?? pauseOf(binding, now, false)) !== undefined);
-  const pause = asked ?? said?.pause ?? pauseOf(binding, now, throttled);
+  const pause = asked ?? (isMarked ? inBody?.pause : undefined) ?? pauseOf(binding, now, throttled);
   return {
     throttled,
     ...binding?.bucket,

@@ -1,24 +1,14 @@
-import type { Dialect } from './dialect.ts';
+import type { BodyQuota, Dialect } from './dialect.ts';
 import type { Part } from './families.ts';
-import type { Quotas } from './quotas.ts';
+import type { QuotaDraft } from './quotas.ts';
 import type { Pause } from './retry-time.ts';
 import type { ServerAnswer } from './signal.ts';
 
 type Answered = Pick<ServerAnswer, 'status' | 'headers' | 'body'>;
 
-/** What a dialect looks at. */
-export interface Inspected {
-  readonly status: number;
-  readonly body: unknown;
-  readonly now: number;
-  readonly dialect: Dialect;
-}
-
-/** What a dialect found. */
-export interface Finding {
-  /** Whether the answer is a refusal. */
-  readonly isMarked: boolean;
-  /** Until when the refused call has to wait, by the body. */
+/** What a body tells about a quota, and until when a refused call has to wait for what it costs. */
+export interface BodyReading {
+  readonly quota: QuotaDraft;
   readonly pause: Pause | undefined;
 }
 
@@ -39,10 +29,10 @@ export interface Reading {
   partsOf(field: string, text: string, dialect: Dialect): readonly NamedPart[] | undefined;
   /** The fields that a dialect asks for, by their lower-case names. */
   namesIn(dialect: Dialect): readonly string[];
-  /** Reads what the dialect finds in an answer beside its fields, and notes the quota in the body; undefined if it finds nothing. */
-  inspect(answer: Inspected, texts: ReadonlyMap<string, string>, quotas: Quotas): Finding | undefined;
-  /** The window of a quota of which `remaining` is left and which will be whole `ms` from now, if the dialect knows it. */
-  windowOf(dialect: Dialect, limit: number, remaining: number | undefined, ms: number): number | undefined;
+  /** Whether an answer has one of a dialect's marks of a refusal. */
+  isMarked(dialect: Dialect, status: number, texts: ReadonlyMap<string, string>, body: unknown): boolean;
+  /** Reads the quota in a body; undefined if there is none. */
+  quotaIn(body: unknown, paths: BodyQuota, now: number): BodyReading | undefined;
 }
 
 /** What a dialect of `sluice/presets` brings along for adapters, so that nobody else carries it. */
