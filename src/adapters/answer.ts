@@ -1,4 +1,4 @@
-import { wrongType } from '../core/base/check.ts';
+import { checkNumber, checkOptions, wrongType } from '../core/base/check.ts';
 import { report } from '../core/base/events.ts';
 import type { Grant } from '../core/base/grant.ts';
 import type { ServerSignal } from '../core/base/server-signal.ts';
@@ -11,8 +11,8 @@ import type { Dialect, ServerAnswer } from './server-signal.ts';
 /** What all adapters take about the answers of a server. `Call` is what the adapter knows of one call before it is sent. */
 export interface AnswerOptions<Call> {
   /**
-   * What is peculiar to the API: see `sluice/presets` for those of well-known ones. One of your own goes through `completeDialect` of
-   * `sluice/presets`.
+   * What is peculiar to the API: see `sluice/presets` for those of well-known ones. One of your own that looks into bodies goes
+   * through `completeDialect` of `sluice/presets`.
    * @default Retry-After, the IETF RateLimit fields and the X-RateLimit families are read
    */
   readonly dialect?: Dialect;
@@ -23,18 +23,25 @@ export interface AnswerOptions<Call> {
 /** What of an answer is read. `body` only matters where the dialect looks into it, `type` only where a browser hides fields. */
 export type Answered = Pick<ServerAnswer, 'status' | 'headers' | 'body'> & { readonly type?: unknown };
 
-/** Checks the dialect, once, when it is given to an adapter. */
-export function checkDialect({ dialect }: AnswerOptions<never>): void {
-  if (dialect === undefined) return;
-  const reading = readingOf(dialect);
-  if (reading === undefined)
-    wrongType('dialect', 'that of a preset, or completed by `completeDialect` from sluice/presets', dialect);
-  reading.check(dialect);
+/** Checks a dialect, once, when it is given to an adapter. */
+export function checkDialect(dialect: Dialect): void {
+  checkOptions('dialect', dialect);
+  const { hints = {}, fields = {}, body = {}, refusals = [], leastPause = 1 } = dialect;
+  for (const [name, value] of Object.entries({ hints, fields, body })) checkOptions(`dialect.${name}`, value);
+  if (!Array.isArray(refusals)) wrongType('dialect.refusals', 'a list', refusals);
+  checkNumber('dialect.leastPause', leastPause, { above: 0 });
+  if (readingOf(dialect) !== undefined || !looksIntoBody({ dialect })) return;
+  const marked = refusals.findIndex(({ body }) => body !== undefined);
+  wrongType(
+    marked >= 0 ? `dialect.refusals[${marked}].body` : 'dialect.body',
+    'completed by `completeDialect` from sluice/presets, which reads bodies',
+    refusals[marked]?.body ?? body,
+  );
 }
 
 /** Whether the dialect looks into the body of answers. */
 export function looksIntoBody({ dialect }: AnswerOptions<never>): boolean {
-  return dialect !== undefined && readingOf(dialect)?.looksIntoBody(dialect) === true;
+  return dialect?.body !== undefined || dialect?.refusals?.some(({ body }) => body !== undefined) === true;
 }
 
 /** Reads what one answer says about the quota. */
@@ -66,7 +73,7 @@ export function hear<Call>(
   } catch (error) {
     report(error);
   }
-  warnOfUnread(link, key, options, answered, signal);
+  warnOfUnread(link, key, answered, signal);
   link.listen(key, grant, signal, options.dialect?.leastPause);
   return signal;
 }
@@ -75,12 +82,11 @@ export function hear<Call>(
 function warnOfUnread(
   link: AdapterLink,
   key: string,
-  { dialect }: AnswerOptions<never>,
   { type }: Answered,
   { throttled, retryAt, ignored }: ServerSignal,
 ): void {
   for (const field of ignored) {
-    const preset = dialect ? undefined : presetFor(field);
+    const preset = presetFor(field);
     if (preset)
       link.warn(preset, key, `\`${field}\` is not read: pass \`dialect: ${preset}().dialect\`, from sluice/presets`);
   }

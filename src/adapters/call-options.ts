@@ -71,8 +71,8 @@ export function checkCallOptions(options: CallOptions<never, never>): void {
     const value = options[name as keyof typeof options];
     if (value !== undefined && typeof value !== 'function') check(name, value);
   }
-  checkDialect(options);
-  const { retry = 0 } = options;
+  const { dialect, retry = 0 } = options;
+  if (dialect !== undefined) checkDialect(dialect);
   checkNumber('retry', retry, { from: 0, whole: true, infinite: true });
 }
 

@@ -1,8 +1,16 @@
-import { quotaIn } from './server-signal/body.ts';
-import { isMarked, namesIn } from './server-signal/marks.ts';
+import { jsonOf } from './json-body.ts';
+import { isMarked, quotaIn } from './server-signal/body.ts';
 import { dateIn } from './server-signal/more-dates.ts';
-import { partsOf } from './server-signal/named-fields.ts';
 import type { Reading } from './server-signal/reading.ts';
+import { meaningsOf } from './server-signal/vendor-fields.ts';
+import { addBody } from './told-body.ts';
 
-/** All there is to read: what dialects say, the fields of vendors, quotas and marks in bodies, dates in words. */
-export const fullReading: Reading = { namesIn, partsOf, dateIn, isMarked, quotaIn };
+/** All there is to read: the fields of vendors, bodies, dates in words. */
+export const fullReading: Reading = {
+  meaningsOf,
+  dateIn,
+  isMarked,
+  quotaIn,
+  jsonOf,
+  addBody,
+};

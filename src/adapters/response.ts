@@ -1,7 +1,7 @@
 import type { Grant } from '../core/base/grant.ts';
 import { type Answered, type AnswerOptions, hear, looksIntoBody } from './answer.ts';
 import type { AdapterLink } from './link.ts';
-import { type AdapterReading, readingOf } from './server-signal/reading.ts';
+import { readingOf } from './server-signal/reading.ts';
 
 /**
  * Hears what a Response says about the quota, and leaves it as it is. One that cannot be read says nothing: a fetch of the caller's
@@ -26,9 +26,8 @@ export function hearResponse<Call>(
     }
     return hear(link, key, grant, options, call, answered).throttled;
   };
-  return looksIntoBody(options)
-    ? (readingOf(options.dialect) as AdapterReading).jsonOf(response).then(heardWith)
-    : heardWith();
+  const reading = looksIntoBody(options) ? readingOf(options.dialect) : undefined;
+  return reading === undefined ? heardWith() : reading.jsonOf(response).then(heardWith);
 }
 
 /** Frees the connection of a Response that nobody will read. */

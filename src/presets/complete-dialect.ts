@@ -1,13 +1,13 @@
-import { adapterReading } from '../adapters/adapter-reading.ts';
-import { checkDialect } from '../adapters/check-dialect.ts';
+import { fullReading } from '../adapters/full-reading.ts';
 import { withReading } from '../adapters/server-signal/reading.ts';
 import type { Dialect } from '../adapters/server-signal.ts';
+import { checkOptions } from '../core/base/check.ts';
 
 /**
- * Completes a dialect of your own with the code that reads by it, for adapters. They do not carry it themselves, so that only those who
- * need it pay for it. The dialects of presets have it already.
+ * Completes a dialect of your own with the code that reads bodies, the fields of vendors and dates in words, for adapters. They do
+ * not carry it themselves, so that only those who need it pay for it. The dialects of presets have it already.
  * @returns a copy; the dialect itself stays as it is. Copies of the copy, by `{ ...dialect }`, have it too.
- * @throws TypeError, RangeError for a wrong dialect
+ * @throws TypeError if `dialect` is no object
  * @example
  * import { completeDialect } from 'sluice/presets';
  *
@@ -15,6 +15,6 @@ import type { Dialect } from '../adapters/server-signal.ts';
  * const fetch = throttleFetch(throttle, { dialect });
  */
 export function completeDialect(dialect: Dialect): Dialect {
-  checkDialect(dialect);
-  return withReading(dialect, adapterReading);
+  checkOptions('dialect', dialect);
+  return withReading(dialect, fullReading);
 }

@@ -138,9 +138,7 @@ describe('a refusal', () => {
   });
 
   it('pauses for as long as the dialect says at least', async () => {
-    const { pass, send, throttle, clock } = setUp(() => refused(), {
-      dialect: completeDialect({ leastPause: 30 * T }),
-    });
+    const { pass, send, throttle, clock } = setUp(() => refused(), { dialect: { leastPause: 30 * T } });
     send(1);
     await pass(0);
     expect((await throttle.status(key)).pausedUntil).toBe(clock.now() + 30 * T);

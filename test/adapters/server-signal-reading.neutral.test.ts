@@ -109,12 +109,12 @@ describe('an adapter without a preset', () => {
   });
 
   it('reads what a dialect of data tells: hints, fields, refusals by status and header, refills', async () => {
-    const dialect = completeDialect({
+    const dialect: Dialect = {
       hints: { 'x-ratelimit-reset': 'delta-ms' },
       fields: { 'x-credits-left': { field: 'remaining', unit: 'credits' }, 'x-share': { field: 'used/limit' } },
       refusals: [{ status: [402] }, { header: ['X-Error', 'maxlag'] }],
       refills: true,
-    });
+    };
     expect((await read({ 'x-credits-left': '7' }, dialect)).bucket).toEqual({ remaining: 7, unit: 'credits' });
     expect((await read({ 'x-share': '3/4' }, dialect)).bucket).toEqual({ limit: 4, remaining: 1 });
     const reset = { 'x-ratelimit-limit': '4', 'x-ratelimit-remaining': '2', 'x-ratelimit-reset': '500' };
@@ -191,10 +191,9 @@ describe('a field of a vendor', () => {
     expect(warnings).toEqual([expect.stringContaining('shopify()')]);
   });
 
-  it('is not warned of where a dialect is there to read it, and cannot', async () => {
-    const { signals, warnings } = await hear([answer({ 'x-hubspot-ratelimit-max': 'x' })], hubspot());
-    expect(signals).toMatchObject([{ ignored: ['x-hubspot-ratelimit-max'] }]);
-    expect(warnings).toEqual([]);
+  it('is warned of beside what a dialect of data reads', async () => {
+    const dialect: Dialect = { leastPause: 5 };
+    expect((await hear([answer({ 'sforce-limit-info': 'x' })], { dialect })).warnings).toHaveLength(1);
   });
 
   it.each([
@@ -226,13 +225,17 @@ describe('a refusal whose timing the browser hides from the page', () => {
   ])('is not %s', async (_, answer) => expect((await hear([answer])).warnings).toEqual([]));
 });
 
-describe('a dialect', () => {
+describe('a dialect that looks into bodies', () => {
   const refusals: Dialect['refusals'] = [{ status: [402] }, { body: ['error', 'x'] }];
   const attach = (dialect: Dialect) => () => throttleFetch(createThrottle({ limits: perSecond(1) }), { dialect });
 
   it('is refused when it is attached, unless it was completed', () => {
+    const rule = 'completed by `completeDialect` from sluice/presets, which reads bodies';
     expect(attach({ refusals })).toThrow(TypeError);
-    expect(attach({ body: { remaining: 'left' } })).toThrow('completeDialect');
+    expect(attach({ refusals })).toThrow(`Expected \`dialect.refusals[1].body\` to be ${rule}, got \`array of 2\`.`);
+    expect(attach({ body: { remaining: 'left' } })).toThrow(
+      `Expected \`dialect.body\` to be ${rule}, got \`[object Object]\`.`,
+    );
     expect(attach(JSON.parse(JSON.stringify(shopify().dialect)))).toThrow('completeDialect');
     expect(attach(completeDialect({ refusals }))).not.toThrow();
     expect(() => completeDialect(null as never)).toThrow('Expected `dialect` to be an object, got `null`.');

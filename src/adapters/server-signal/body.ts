@@ -2,6 +2,7 @@ import type { BodyQuota } from './dialect.ts';
 import type { BodyReading } from './reading.ts';
 
 const mostMembers = 32;
+const longestText = 1_024;
 
 /** The values at a path such as `errors.*.code`: `*` stands for the members of a list, of which 32 are looked at. */
 export function valuesAt(body: unknown, path: string): readonly unknown[] {
@@ -15,6 +16,15 @@ export function valuesAt(body: unknown, path: string): readonly unknown[] {
     values = values.slice(0, mostMembers);
   }
   return values;
+}
+
+/** Whether a body has a text at a place, in any case. */
+export function isMarked(body: unknown, [path, text]: readonly [path: string, text: string]): boolean {
+  return valuesAt(body, path).some(
+    (value) =>
+      (typeof value === 'string' || typeof value === 'number') &&
+      String(value).slice(0, longestText).toLowerCase().includes(text.toLowerCase()),
+  );
 }
 
 /** Reads the quota in a body; undefined if there is none. */

@@ -47,18 +47,15 @@ export interface BodyQuota {
   readonly unit?: string;
 }
 
-/**
- * What is peculiar to one API, as data: `sluice/presets` has those of well-known ones. Adapters take one of your own from `completeDialect`
- * of `sluice/presets`.
- */
+/** What is peculiar to one API, as data: `sluice/presets` has those of well-known ones. */
 export interface Dialect {
   /** How numbers are to be read, by the lower-case name of the field. */
   readonly hints?: Readonly<Record<string, TimeHint>>;
   /** What fields with names of their own mean, by their lower-case name. */
   readonly fields?: Readonly<Record<string, FieldMeaning>>;
-  /** An answer with one of these marks is a refusal. */
+  /** An answer with one of these marks is a refusal. Adapters want `completeDialect` of `sluice/presets` for marks in the body. */
   readonly refusals?: readonly RefusalMark[];
-  /** What the body tells. */
+  /** What the body tells. Adapters want `completeDialect` of `sluice/presets` for it. */
   readonly body?: BodyQuota;
   /**
    * Whether resets tell when all of a quota will be back that comes back evenly, as in a token bucket. The window of a quota

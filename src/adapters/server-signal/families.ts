@@ -1,4 +1,4 @@
-import type { Dialect } from './dialect.ts';
+import type { Dialect, FieldMeaning } from './dialect.ts';
 import { type Member, membersOf, nameIn, wholeNumber } from './list.ts';
 import { own } from './own.ts';
 import type { QuotaDraft, Quotas } from './quotas.ts';
@@ -6,7 +6,7 @@ import type { Reading } from './reading.ts';
 import { readDuration, units } from './retry-time.ts';
 
 /** What a field tells of a quota. Numbers are resets, by rank: the lowest that can be read counts. */
-export type Part = 'limit' | 'remaining' | 'used' | 'window' | number;
+type Part = FieldMeaning['field'] | number;
 
 /** The word in a field's name that says what it tells. The other words name the dimension, such as `requests`. */
 const parts: Readonly<Record<string, Part>> = {
@@ -39,15 +39,19 @@ export const familyName: RegExp = /^((?:x-|anthropic-|x-contentful-)?rate-?limit
 export function readFamilies(
   fields: ReadonlyMap<string, string>,
   quotas: Quotas,
-  dialect: Dialect,
+  { fields: ofDialect = {} }: Dialect,
   reading: Reading | undefined,
 ): void {
   for (const [field, text] of fields) {
+    const ofOwn = own(ofDialect, field);
+    const meanings = ofOwn ? [[ofOwn, text] as const] : reading?.meaningsOf(field, text);
     const [, begin, words = 'policy'] = familyName.exec(field) ?? [];
-    const named = reading?.partsOf(field, text, dialect);
-    for (const { group, part, text, policyName, unit } of named ?? [])
-      readPart(quotas.draft(`${group} ${policyName}`, { field, policyName, unit }), field, text, part, quotas);
-    if (named !== undefined || begin === undefined) continue;
+    for (const [{ field: part, policyName, unit }, text] of meanings ?? []) {
+      // Fields of one vendor and one name describe one quota.
+      const vendor = ofOwn ? '' : field.replace(/limit.*/, '');
+      readPart(quotas.draft(`${vendor} ${policyName}`, { field, policyName, unit }), field, text, part, quotas);
+    }
+    if (meanings !== undefined || begin === undefined) continue;
     if (words === 'policy') readMembers(field, begin, text, quotas);
     else readWords(field, begin, words, text, quotas);
   }
@@ -74,13 +78,19 @@ function readWords(field: string, begin: string, name: string, text: string, quo
 function readPart(draft: QuotaDraft, field: string, text: string, part: Part, quotas: Quotas): void {
   draft.isUnknown ||= /(?:^|,)\s*-1(?![\d.])/.test(text);
   if (draft.isUnknown) return;
-  if (typeof part === 'number') {
-    draft.resets[part] = { field, text: text.replace(/;[^,]*/g, '') };
+  if (part === 'used/limit') {
+    const [used = '', limit = ''] = text.split('/');
+    readPart(draft, field, used, 'used', quotas);
+    readPart(draft, field, limit, 'limit', quotas);
+    return;
+  }
+  if (part === 'reset' || typeof part === 'number') {
+    draft.resets[part === 'reset' ? 1 : part] = { field, text: text.replace(/;[^,]*/g, '') };
     return;
   }
   let told = readDuration(text.trim());
-  if (part === 'window' || (part === 'limit' && told)) {
-    told ??= readDuration(`${text.trim()}s`);
+  if (part === 'window' || part === 'window-ms' || (part === 'limit' && told)) {
+    told ??= readDuration(text.trim() + (part === 'window' ? 's' : 'ms'));
     draft.window = told || draft.window;
   } else {
     const members = membersOf(text);

@@ -1,3 +1,4 @@
+import type { RefusalMark } from './dialect.ts';
 import { familyName, readFamilies } from './families.ts';
 import { fieldsIn } from './header-fields.ts';
 import { clamp, pauseOf } from './pause.ts';
@@ -15,8 +16,8 @@ const mostIgnored = 32;
 const mostQuotas = 32;
 
 /**
- * Reads what every adapter reads: Retry-After, the IETF RateLimit fields, the X-RateLimit families, and what the dialect brings along.
- * Never throws.
+ * Reads what every adapter reads: Retry-After, the IETF RateLimit fields, the X-RateLimit families, and what the dialect says and
+ * brings along. Never throws.
  * @param reading what else to read, whatever the dialect
  * @param names the fields to ask for where names cannot be listed
  */
@@ -40,19 +41,19 @@ function read(
   names: () => readonly string[],
   reading: Reading | undefined,
 ): ServerSignal {
-  const { hints = {} } = dialect;
-  const ofDialect = reading?.namesIn(dialect) ?? [];
+  const { hints = {}, fields = {}, refusals = [] } = dialect;
+  const ofDialect = [...Object.keys(fields), ...refusals.flatMap(({ header }) => header?.[0].toLowerCase() ?? [])];
   const ignored = new Set<string>();
   const isWanted = (name: string): boolean => {
     if (name === 'date' || name === 'age' || ofDialect.includes(name)) return true;
     // Of all other names the many without these words are told at once.
     if (!name.includes('limit') && !name.includes('after')) return false;
-    if (isRetryAfterField(name) || familyName.test(name) || reading?.partsOf(name, '', dialect)) return true;
+    if (isRetryAfterField(name) || familyName.test(name) || reading?.meaningsOf(name, '') !== undefined) return true;
     if (presetFor(name)) ignored.add(name);
     return false;
   };
   const texts = fieldsIn(headers, () => [...names(), ...ofDialect], isWanted, ignored);
-  const isMarked = reading?.isMarked(dialect, status, texts, body) === true;
+  const isMarked = refusals.some((mark) => holds(mark, status, texts, body, reading));
   const mayRefuse = status === 429 || maybeRefused.includes(status) || isMarked;
   const isSilent = texts.size === Number(texts.has('date')) && ignored.size === 0;
   if (isSilent && !mayRefuse && dialect.body === undefined) return nothing;
@@ -79,3 +80,20 @@ function read(
 }
 
 const nothing: ServerSignal = { throttled: false, buckets: [], ignored: [] };
+
+/** Whether an answer has a mark of a refusal. One that says nothing holds for no answer. */
+function holds(
+  { status: statuses, header, body: place }: RefusalMark,
+  status: number,
+  texts: ReadonlyMap<string, string>,
+  body: unknown,
+  reading: Reading | undefined,
+): boolean {
+  return (
+    (statuses ?? header ?? place) !== undefined &&
+    statuses?.includes(status) !== false &&
+    (header === undefined ||
+      texts.get(header[0].toLowerCase())?.toLowerCase().includes(header[1].toLowerCase()) === true) &&
+    (place === undefined || reading?.isMarked(body, place) === true)
+  );
+}

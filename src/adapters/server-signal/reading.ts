@@ -1,5 +1,4 @@
-import type { BodyQuota, Dialect } from './dialect.ts';
-import type { Part } from './families.ts';
+import type { BodyQuota, Dialect, FieldMeaning } from './dialect.ts';
 import type { QuotaDraft } from './quotas.ts';
 import type { Pause } from './retry-time.ts';
 import type { ServerAnswer } from './signal.ts';
@@ -12,35 +11,16 @@ export interface BodyReading {
   readonly pause: Pause | undefined;
 }
 
-/** What a field with a name of its own tells of a quota: that of its group and name. */
-export interface NamedPart {
-  readonly group: string;
-  readonly policyName: string | undefined;
-  readonly unit: string | undefined;
-  readonly part: Part;
-  readonly text: string;
-}
-
-/** What is read beyond what every adapter reads. */
+/** What is read beyond what every adapter reads. A dialect of `sluice/presets` brings it along, so that nobody else carries it. */
 export interface Reading {
+  /** What a field of a vendor means, with the text that means it; undefined for any other field. */
+  meaningsOf(field: string, text: string): readonly (readonly [FieldMeaning, string])[] | undefined;
   /** Reads a date that is in none of the forms of HTTP and RFC 3339, in ms since the epoch. */
   dateIn(text: string): number | undefined;
-  /** Reads a field that has a name of its own, by the dialect or a vendor; undefined for any other. */
-  partsOf(field: string, text: string, dialect: Dialect): readonly NamedPart[] | undefined;
-  /** The fields that a dialect asks for, by their lower-case names. */
-  namesIn(dialect: Dialect): readonly string[];
-  /** Whether an answer has one of a dialect's marks of a refusal. */
-  isMarked(dialect: Dialect, status: number, texts: ReadonlyMap<string, string>, body: unknown): boolean;
+  /** Whether a body has the text of a mark at its place. */
+  isMarked(body: unknown, mark: readonly [path: string, text: string]): boolean;
   /** Reads the quota in a body; undefined if there is none. */
   quotaIn(body: unknown, paths: BodyQuota, now: number): BodyReading | undefined;
-}
-
-/** What a dialect of `sluice/presets` brings along for adapters, so that nobody else carries it. */
-export interface AdapterReading extends Reading {
-  /** @throws TypeError, RangeError if a dialect is not what it should be. */
-  check(dialect: Dialect): void;
-  /** Whether a dialect looks into the body of answers. */
-  looksIntoBody(dialect: Dialect): boolean;
   /** Reads a body that looks like JSON, and leaves the caller's as it is; undefined if it cannot be read. */
   jsonOf(response: Response): Promise<unknown>;
   /** Adds the body of the HTTP answer behind what a call gave or threw, if the dialect finds something in it. */
@@ -51,12 +31,12 @@ export interface AdapterReading extends Reading {
 const reading = Symbol.for('sluice.reading');
 
 /** What a dialect brings along; undefined for one that nothing completed. */
-export function readingOf(dialect: Dialect | undefined): AdapterReading | undefined {
-  return (dialect as { readonly [reading]?: AdapterReading } | undefined)?.[reading];
+export function readingOf(dialect: Dialect | undefined): Reading | undefined {
+  return (dialect as { readonly [reading]?: Reading } | undefined)?.[reading];
 }
 
 /** A dialect that brings a reading along. */
-export function withReading(dialect: Dialect, brought: AdapterReading): Dialect {
-  const complete: Dialect & { readonly [reading]: AdapterReading } = { ...dialect, [reading]: brought };
+export function withReading(dialect: Dialect, brought: Reading): Dialect {
+  const complete: Dialect & { readonly [reading]: Reading } = { ...dialect, [reading]: brought };
   return complete;
 }
