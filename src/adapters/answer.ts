@@ -73,7 +73,7 @@ export function hear<Call>(
   } catch (error) {
     report(error);
   }
-  warnOfUnread(link, key, answered, signal);
+  warnOfUnread(link, key, options, answered, signal);
   link.listen(key, grant, signal, options.dialect?.leastPause);
   return signal;
 }
@@ -82,11 +82,12 @@ export function hear<Call>(
 function warnOfUnread(
   link: AdapterLink,
   key: string,
+  { dialect }: AnswerOptions<never>,
   { type }: Answered,
   { throttled, retryAt, ignored }: ServerSignal,
 ): void {
   for (const field of ignored) {
-    const preset = presetFor(field);
+    const preset = readingOf(dialect) === undefined && presetFor(field);
     if (preset)
       link.warn(preset, key, `\`${field}\` is not read: pass \`dialect: ${preset}().dialect\`, from sluice/presets`);
   }

@@ -130,12 +130,6 @@ describe('what nobody sends', () => {
     expect(read(200, { RateLimit: '"a";a=5;w=0' })).toMatchObject({ buckets: [], ignored: ['ratelimit'] });
   });
 
-  it('makes no window: a duration with a unit in a field of milliseconds', () => {
-    const dialect: Dialect = { fields: { 'x-window': { field: 'window-ms' }, 'x-left': { field: 'remaining' } } };
-    expect(read(200, { 'x-left': '1', 'x-window': '10s' }, dialect)).not.toHaveProperty('window');
-    expect(read(200, { 'x-left': '1', 'x-window': '10' }, dialect)).toMatchObject({ window: 10 });
-  });
-
   it('is told of by the first field of its quota: a pause of one window', () => {
     const headers = { 'RateLimit-Remaining': '0', 'RateLimit-Limit': '5;w=60' };
     expect(read(429, headers)).toMatchObject({ retryAt: 60_000, source: 'ratelimit-remaining' });
