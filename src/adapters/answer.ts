@@ -20,28 +20,23 @@ export interface AnswerOptions<Call> {
   readonly onSignal?: (signal: ServerSignal, call: Call) => void;
 }
 
-/** What of an answer is read. `body` only matters where the dialect looks into it. */
-export type Answered = Pick<ServerAnswer, 'status' | 'headers' | 'body'>;
+/** What of an answer is read. `body` only matters where the dialect looks into it, `type` only where a browser hides fields. */
+export type Answered = Pick<ServerAnswer, 'status' | 'headers' | 'body'> & { readonly type?: unknown };
 
-/** Checks what was given to an adapter, once, when it is attached. */
-export function checkAnswerOptions<Call>({ dialect, onSignal }: AnswerOptions<Call>): void {
-  if (dialect !== undefined) checkDialect(dialect);
-  if (onSignal !== undefined && typeof onSignal !== 'function') wrongType('onSignal', 'a function', onSignal);
-}
-
-function checkDialect(dialect: Dialect): void {
+/** Checks a dialect, once, when it is given to an adapter. */
+export function checkDialect(dialect: Dialect): void {
   checkOptions('dialect', dialect);
   const { hints = {}, fields = {}, body = {}, refusals = [], leastPause = 1 } = dialect;
   for (const [name, value] of Object.entries({ hints, fields, body })) checkOptions(`dialect.${name}`, value);
   if (!Array.isArray(refusals)) wrongType('dialect.refusals', 'a list', refusals);
   checkNumber('dialect.leastPause', leastPause, { above: 0 });
+  if (readingOf(dialect) !== undefined || !looksIntoBody({ dialect })) return;
   const marked = refusals.findIndex(({ body }) => body !== undefined);
-  if (readingOf(dialect) === undefined && (marked >= 0 || dialect.body !== undefined))
-    wrongType(
-      marked >= 0 ? `dialect.refusals[${marked}].body` : 'dialect.body',
-      'completed by `completeDialect` from sluice/presets, which reads bodies',
-      refusals[marked]?.body ?? body,
-    );
+  wrongType(
+    marked >= 0 ? `dialect.refusals[${marked}].body` : 'dialect.body',
+    'completed by `completeDialect` from sluice/presets, which reads bodies',
+    refusals[marked]?.body ?? body,
+  );
 }
 
 /** Whether the dialect looks into the body of answers. */
@@ -73,27 +68,33 @@ export function hear<Call>(
   answered: Answered,
   signal: ServerSignal = signalOf(link, options, answered),
 ): ServerSignal {
-  const { dialect, onSignal } = options;
   try {
-    onSignal?.(signal, call);
+    options.onSignal?.(signal, call);
   } catch (error) {
     report(error);
   }
-  if (readingOf(dialect) === undefined) warnOfUnread(link, key, signal);
-  link.listen(key, grant, signal, dialect?.leastPause);
+  warnOfUnread(link, key, options, answered, signal);
+  link.listen(key, grant, signal, options.dialect?.leastPause);
   return signal;
 }
 
-/** The presets that were named, by throttle. */
-const named = new WeakMap<AdapterLink, Set<string>>();
-
-/** Warns once per throttle and vendor of a field that only a preset reads. */
-function warnOfUnread(link: AdapterLink, key: string, { ignored }: ServerSignal): void {
+/** Warns of fields that only a preset reads, and of a refusal whose timing the browser hides from the page. */
+function warnOfUnread(
+  link: AdapterLink,
+  key: string,
+  { dialect }: AnswerOptions<never>,
+  { type }: Answered,
+  { throttled, retryAt, ignored }: ServerSignal,
+): void {
   for (const field of ignored) {
-    const preset = presetFor(field);
-    const told = named.get(link) ?? new Set();
-    if (preset === undefined || told.has(preset)) continue;
-    named.set(link, told.add(preset));
-    link.warn(key, `\`${field}\` is not read: pass \`dialect: ${preset}().dialect\`, from sluice/presets`);
+    const preset = readingOf(dialect) === undefined && presetFor(field);
+    if (preset)
+      link.warn(preset, key, `\`${field}\` is not read: pass \`dialect: ${preset}().dialect\`, from sluice/presets`);
   }
+  if (type === 'cors' && throttled && retryAt === undefined && !ignored.includes('retry-after'))
+    link.warn(
+      `cors ${key}`,
+      key,
+      'a refusal names no time: the server may lack `Access-Control-Expose-Headers: Retry-After`',
+    );
 }

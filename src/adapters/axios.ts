@@ -59,10 +59,9 @@ export function throttleAxios(
   throttle: Throttle,
   options: ThrottleAxiosOptions = {},
 ): { eject(): void } {
-  const link = linkOf(throttle);
   checkMethods('instance', instance, ['request', 'getUri']);
   checkCallOptions(options);
-  link.attach();
+  const link = linkOf(throttle);
   const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
   const commonTerms = termsBy(options);

@@ -4,7 +4,7 @@ import { report } from '../core/base/events.ts';
 import type { Grant } from '../core/base/grant.ts';
 import { type Cost, checkCost } from '../core/limits/cost.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
-import { type AnswerOptions, checkAnswerOptions } from './answer.ts';
+import { type AnswerOptions, checkDialect } from './answer.ts';
 
 /**
  * What all adapters take, under the same names. `Call` is what the adapter knows of one call before it is sent, `Answer` what
@@ -67,12 +67,12 @@ const optionsOfCalls: Readonly<Record<string, Check>> = {
 /** Checks what was given to an adapter, once, when it is attached. */
 export function checkCallOptions(options: CallOptions<never, never>): void {
   checkOptions('options', options);
-  checkAnswerOptions(options);
   for (const [name, check] of Object.entries(optionsOfCalls)) {
     const value = options[name as keyof typeof options];
     if (value !== undefined && typeof value !== 'function') check(name, value);
   }
-  const { retry = 0 } = options;
+  const { dialect, retry = 0 } = options;
+  if (dialect !== undefined) checkDialect(dialect);
   checkNumber('retry', retry, { from: 0, whole: true, infinite: true });
 }
 

@@ -60,7 +60,6 @@ export function throttleCalls<Target extends object>(
   throttle: Throttle,
   options: ThrottleCallsOptions<Target> = {},
 ): Target {
-  const link = linkOf(throttle);
   if (Object(target) !== target) wrongType('target', 'a function or an object', target);
   checkCallOptions(options);
   checkMethodNames('methods', options.methods);
@@ -71,7 +70,7 @@ export function throttleCalls<Target extends object>(
   if (typeof target !== 'function' && options.methods === undefined && options.lazy === undefined)
     wrongType('methods', 'given for an object: the paths of the methods to throttle', options.methods);
   const termsOf = termsBy(options);
-  link.attach();
+  const link = linkOf(throttle);
   // How long a call takes tells little of the network: most of it is the work of the SDK and the server.
   const line = { throttle, link, tellsOfNetwork: false };
 

@@ -40,12 +40,11 @@ export interface ThrottleFetchOptions extends CallOptions<FetchCall, Response> {
  * const answer = await fetch('https://api.github.com/zen');
  */
 export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions = {}): typeof fetch {
-  const link = linkOf(throttle);
   checkCallOptions(options);
   const { match } = options;
   const send = options.fetch ?? globalThis.fetch;
   checkFunction('fetch', send);
-  link.attach();
+  const link = linkOf(throttle);
   const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
   const termsOf = termsBy(options);

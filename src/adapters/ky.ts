@@ -62,10 +62,9 @@ const silent = ['create', 'extend', 'retry', 'stop'];
  * const items = await api.get('https://api.example.com/items').json();
  */
 export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, options: ThrottleKyOptions = {}): Ky {
-  const link = linkOf(throttle);
   checkMethods('instance', instance, ['extend']);
   checkCallOptions(options);
-  link.attach();
+  const link = linkOf(throttle);
   const ky = instance as unknown as Instance;
   const line = new KyLine({ throttle, link }, options);
   const own = withoutAnswerHooks(ky);
@@ -186,9 +185,8 @@ function standForCopy(response: Response): () => void {
  * const api = ky.create({ hooks: kyHooks(throttle) });
  */
 export function kyHooks(throttle: Throttle, options: KyHooksOptions = {}): KyHooks {
-  const link = linkOf(throttle);
   checkCallOptions(options);
-  link.attach();
+  const link = linkOf(throttle);
   const line = new KyLine({ throttle, link }, options);
   /** Calls by their headers, the one object that is a call's own in both versions. */
   const calls = new WeakMap<Headers, CallInTurn>();

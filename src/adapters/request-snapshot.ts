@@ -3,36 +3,17 @@ import { hasMethods } from '../core/base/check.ts';
 /** What `fetch` was called with. */
 export type FetchArguments = Parameters<typeof fetch>;
 
-/** What fetch reads of an init, wherever it stands: on the object itself or on what it inherits from. */
-const members = [
-  'method',
-  'headers',
-  'body',
-  'mode',
-  'credentials',
-  'cache',
-  'redirect',
-  'referrer',
-  'referrerPolicy',
-  'integrity',
-  'keepalive',
-  'signal',
-  'duplex',
-  'priority',
-  'window',
-] as const;
-
 /**
- * Reads an init once, as fetch does: instances of classes and Requests may stand for one. What is not known here but to the
- * fetch at hand is kept.
+ * Reads an init once, as fetch does: instances of classes and Requests may stand for one, whose members are getters of what they
+ * inherit from. What is known to the fetch at hand alone is kept.
  */
 export function membersOf(init: RequestInit): RequestInit {
   const read: Record<string, unknown> = { ...init };
-  for (const member of members) {
-    if (member in read) continue;
-    const value = (init as Record<string, unknown>)[member];
-    if (value !== undefined) read[member] = value;
-  }
+  for (let from: unknown = init; from !== null && from !== Object.prototype; from = Object.getPrototypeOf(from))
+    for (const name of Object.getOwnPropertyNames(from)) {
+      const value = name in read ? undefined : (init as Record<string, unknown>)[name];
+      if (value !== undefined) read[name] = value;
+    }
   return read;
 }
 
@@ -59,7 +40,10 @@ export function snapshot(
 }
 
 function copyOfHeaders(headers: HeadersInit): HeadersInit {
-  if (isA('Headers', headers)) return copyByClass('Headers', headers);
+  if (isA('Headers', headers)) {
+    const Class = isOurs('Headers', headers as unknown) ? Headers : (headers.constructor as typeof Headers);
+    return new Class(headers);
+  }
   // Fetch takes anything that can be iterated for a list of pairs, and all else for a record.
   if (!hasMethods(headers, Symbol.iterator)) return { ...headers } as HeadersInit;
   return Array.from(headers as Iterable<[string, string]>, (pair): [string, string] =>
@@ -72,7 +56,7 @@ function copyOfBody(body: BodyInit | null): BodyInit | null {
   if (isA('ArrayBuffer', body)) return body.slice(0);
   if (ArrayBuffer.isView(body) && isA('ArrayBuffer', body.buffer))
     return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
-  if (isA('URLSearchParams', body)) return copyByClass('URLSearchParams', body);
+  if (isA('URLSearchParams', body)) return new URLSearchParams(body);
   // A form of another make is more than its entries.
   if (!isOurs('FormData', body) || !hasMethods(body, Symbol.iterator)) return body;
   const copy = new FormData();
@@ -116,10 +100,4 @@ function isA<Name extends keyof Classes>(name: Name, value: unknown): value is C
 function isOurs<Name extends keyof Classes>(name: Name, value: unknown): value is Classes[Name] {
   const ours = (globalThis as Record<string, unknown>)[name];
   return typeof ours === 'function' && value instanceof ours;
-}
-
-/** Copies with our class if a value is one of ours, else with its own. */
-function copyByClass<Name extends 'Headers' | 'URLSearchParams'>(name: Name, value: Classes[Name]): Classes[Name] {
-  const Class = (isOurs(name, value) ? globalThis[name] : value.constructor) as new (of: unknown) => Classes[Name];
-  return new Class(value);
 }

@@ -50,9 +50,8 @@ export function throttleInterceptor(
   throttle: Throttle,
   options: ThrottleInterceptorOptions = {},
 ): <Own extends (...args: never) => boolean>(dispatch: Own) => Own {
-  const link = linkOf(throttle);
   checkCallOptions(options);
-  link.attach();
+  const link = linkOf(throttle);
   const line = { throttle, link };
   const isLookedAt = looksAtCalls(options);
   const termsOf = termsBy(options);

@@ -179,6 +179,18 @@ describe('a field of a vendor', () => {
     expect((await hear([answer(shop)])).warnings).toHaveLength(1);
   });
 
+  it('is warned of when somebody listens, however late', async () => {
+    const shop = { 'x-shopify-shop-api-call-limit': '32/40' };
+    const throttle = createThrottle({ limits: { rate: 9, interval: T, burst: 9 }, clock: new ManualClock() });
+    const send = throttleFetch(throttle, { fetch: async () => answer(shop) });
+    await send(url);
+    const warnings: string[] = [];
+    throttle.on('warning', ({ message }) => warnings.push(message));
+    await send(url);
+    await send(url);
+    expect(warnings).toEqual([expect.stringContaining('shopify()')]);
+  });
+
   it('is warned of beside what a dialect of data reads', async () => {
     const dialect: Dialect = { leastPause: 5 };
     expect((await hear([answer({ 'sforce-limit-info': 'x' })], { dialect })).warnings).toHaveLength(1);
@@ -194,6 +206,23 @@ describe('a field of a vendor', () => {
   ])('is none, and no warning: %s', async (field) => {
     expect((await hear([answer({ [field]: '1' })])).warnings).toEqual([]);
   });
+});
+
+describe('a refusal whose timing the browser hides from the page', () => {
+  const refusal = (type: ResponseType, headers: Headers = {}) =>
+    Object.defineProperty(new Response('', { status: 429, headers }), 'type', { value: type });
+
+  it('is warned of once per key', async () => {
+    const { warnings } = await hear([refusal('cors'), refusal('cors')]);
+    expect(warnings).toEqual([{ key: 'https://a.example', message: expect.stringContaining('Expose-Headers') }]);
+  });
+
+  it.each<[string, Response]>([
+    ['a refusal from the own origin', refusal('basic')],
+    ['one that a script made', refusal('default')],
+    ['one that names a time', refusal('cors', { 'Retry-After': '5' })],
+    ['one whose time cannot be read', refusal('cors', { 'Retry-After': 'soon' })],
+  ])('is not %s', async (_, answer) => expect((await hear([answer])).warnings).toEqual([]));
 });
 
 describe('a dialect that looks into bodies', () => {

@@ -120,3 +120,18 @@ describe('what a strict reader would read otherwise', () => {
     expect(signal).toEqual(expected);
   });
 });
+
+describe('what nobody sends', () => {
+  const read = (status: number, headers: Readonly<Record<string, string>>, dialect?: Dialect) =>
+    readServerSignal({ status, headers, now: 0, ...(dialect && { dialect }) });
+
+  it('makes no quota: an item one of whose numbers is none, even if it says what is left', () => {
+    expect(read(200, { RateLimit: '"a";r=5;q=x' })).toMatchObject({ buckets: [], ignored: ['ratelimit'] });
+    expect(read(200, { RateLimit: '"a";a=5;w=0' })).toMatchObject({ buckets: [], ignored: ['ratelimit'] });
+  });
+
+  it('is told of by the first field of its quota: a pause of one window', () => {
+    const headers = { 'RateLimit-Remaining': '0', 'RateLimit-Limit': '5;w=60' };
+    expect(read(429, headers)).toMatchObject({ retryAt: 60_000, source: 'ratelimit-remaining' });
+  });
+});

@@ -37,13 +37,14 @@ export function quotaIn(body: unknown, paths: BodyQuota, now: number): BodyReadi
   const wait = restoreRate && missing > 0 ? Math.ceil((missing / restoreRate) * 1_000 - 1e-6) : undefined;
   return {
     quota: {
+      field: 'body',
       unit: paths.unit,
       limit: limit && Math.floor(limit),
       remaining: remaining && Math.floor(remaining),
       resets: reset === undefined ? [] : [{ field: 'body', text: reset }],
       binds: true,
     },
-    pause: wait === undefined ? undefined : { at: now + wait, source: 'body' },
+    pause: wait === undefined ? undefined : { until: now + wait, field: 'body' },
   };
 }
 

@@ -1,19 +1,15 @@
 import type { Dialect, FieldMeaning } from './dialect.ts';
-import { type Member, membersOf, nameIn, numberIn, wholeNumber } from './list.ts';
+import { type Member, membersOf, nameIn, wholeNumber } from './list.ts';
 import { own } from './own.ts';
 import type { QuotaDraft, Quotas } from './quotas.ts';
 import type { Reading } from './reading.ts';
-import { readDuration } from './retry-time.ts';
+import { readDuration, units } from './retry-time.ts';
 
-/** What a field tells of a quota. Numbers are further resets, by rank: the lowest that can be read counts. `reset` is 1. */
+/** What a field tells of a quota. Numbers are resets, by rank: the lowest that can be read counts. */
 type Part = FieldMeaning['field'] | number;
 
-/** A table of words. Without a prototype, as it has no `constructor`. */
-type Words<Value> = Readonly<Record<string, Value | undefined>>;
-
 /** The word in a field's name that says what it tells. The other words name the dimension, such as `requests`. */
-const parts: Words<Part> = {
-  __proto__: null as never,
+const parts: Readonly<Record<string, Part>> = {
   limit: 'limit',
   remaining: 'remaining',
   available: 'remaining',
@@ -22,21 +18,13 @@ const parts: Words<Part> = {
   interval: 'window',
   window: 'window',
   resetafter: 0,
-  reset: 'reset',
+  reset: 1,
   resettime: 2,
   next: 3,
 };
 
-/** Words of a dimension that are a window, in ms. */
-const windows: Words<number> = {
-  __proto__: null as never,
-  second: 1_000,
-  minute: 60_000,
-  hour: 3_600_000,
-  hourly: 3_600_000,
-  day: 86_400_000,
-  daily: 86_400_000,
-};
+/** Words of a dimension that are a window. They begin with the sign of its unit. */
+const windowWord = /^(?:second|minute|hour|day|hourly|daily)$/;
 
 /**
  * The fields of IETF drafts 00 to 11 and the X-RateLimit families, also with what Anthropic and Contentful put before it: what they
@@ -61,7 +49,7 @@ export function readFamilies(
     for (const [{ field: part, policyName, unit }, text] of meanings ?? []) {
       // Fields of one vendor and one name describe one quota.
       const vendor = ofOwn ? '' : field.replace(/limit.*/, '');
-      readPart(quotas.draft(`${vendor} ${policyName}`, { policyName, unit }), field, text, part, quotas);
+      readPart(quotas.draft(`${vendor} ${policyName}`, { field, policyName, unit }), field, text, part, quotas);
     }
     if (meanings !== undefined || begin === undefined) continue;
     if (words === 'policy') readMembers(field, begin, text, quotas);
@@ -71,23 +59,25 @@ export function readFamilies(
 
 function readWords(field: string, begin: string, name: string, text: string, quotas: Quotas): void {
   const words = name.replace(/reset-(after|time)/, 'reset$1').split('-');
-  const place = words.findIndex((word) => parts[word] !== undefined);
-  if (/^(resource|bucket|name)$/.test(name)) quotas.draft(`${begin}|`).policyName ??= text.trim();
+  const place = words.findIndex((word) => own(parts, word) !== undefined);
+  if (/^(resource|bucket|name)$/.test(name)) quotas.draft(`${begin}|`, { field }).policyName ??= text.trim();
   if (place < 0) return;
   const part = parts[words.splice(place, 1)[0] as string] as Part;
-  const policyName = words.join('-') || undefined;
-  const window = words.map((word) => windows[word]).find(Boolean);
-  const unit = words.filter((word) => !windows[word]).join('-');
-  const draft = quotas.draft(`${begin}|${policyName ?? ''}`, {
-    policyName,
+  const policyName = words.join('-');
+  const unit = words.filter((word) => !windowWord.test(word)).join('-');
+  const window = words.find((word) => windowWord.test(word));
+  const draft = quotas.draft(`${begin}|${policyName}`, {
+    field,
+    policyName: policyName || undefined,
     unit: /token|complexity/.test(unit) ? unit : undefined,
-    window,
-    windowField: field,
+    window: units[window?.[0] as string],
   });
   readPart(draft, field, text, part, quotas);
 }
 
 function readPart(draft: QuotaDraft, field: string, text: string, part: Part, quotas: Quotas): void {
+  draft.isUnknown ||= /(?:^|,)\s*-1(?![\d.])/.test(text);
+  if (draft.isUnknown) return;
   if (part === 'used/limit') {
     const [used = '', limit = ''] = text.split('/');
     readPart(draft, field, used, 'used', quotas);
@@ -95,84 +85,62 @@ function readPart(draft: QuotaDraft, field: string, text: string, part: Part, qu
     return;
   }
   if (part === 'reset' || typeof part === 'number') {
-    draft.isUnknown ||= numberIn(text) === -1;
     draft.resets[part === 'reset' ? 1 : part] = { field, text: text.replace(/;[^,]*/g, '') };
     return;
   }
-  const duration = readDuration(text.trim());
-  if (part === 'window' || part === 'window-ms' || (part === 'limit' && duration)) {
-    const window = numberIn(text) * (part === 'window' ? 1_000 : 1) || duration;
-    if (window === undefined) quotas.ignored.add(field);
-    setWindow(draft, field, window);
-    return;
+  let told = readDuration(text.trim());
+  if (part === 'window' || part === 'window-ms' || (part === 'limit' && told)) {
+    told ??= readDuration(text.trim() + (part === 'window' ? 's' : 'ms'));
+    draft.window = told || draft.window;
+  } else {
+    const members = membersOf(text);
+    const policies = members.flatMap((member) => draftOf(member, field) ?? []).filter(({ window }) => window);
+    const counts = members
+      .map(({ head }) => wholeNumber((nameIn(head) ?? head).replace(/\.\d+$/, '')))
+      .filter((count) => count >= 0);
+    told = counts[0];
+    // Of several that several proxies sent the one that leaves least counts; of a list with policies the first is the limit.
+    const isFirst = part === 'limit' && policies.length > 0;
+    draft[part] = isFirst || told === undefined ? told : Math[part === 'used' ? 'max' : 'min'](...counts);
+    if (part === 'limit') quotas.policies.push(...policies);
+    else draft.window = policies[0]?.window ?? draft.window;
   }
-  const members = membersOf(text);
-  const counts = members
-    .map(({ head }) => Math.trunc(numberIn(nameIn(head) ?? head)))
-    .filter((count) => !Number.isNaN(count));
-  const policies = policiesIn(members, field).filter(({ window }) => window);
-  const [first] = counts;
-  counts.sort((a, b) => a - b);
-  draft.isUnknown ||= counts[0] === -1;
-  if (first === undefined) quotas.ignored.add(field);
-  // Of several that several proxies sent the one that leaves least counts; of a list with policies the first is the limit.
-  draft[part] = part === 'used' ? counts.at(-1) : part === 'limit' && policies[0] ? first : counts[0];
-  if (part === 'limit') quotas.policies.push(...policies);
-  else setWindow(draft, field, policies[0]?.window);
-}
-
-function setWindow(draft: QuotaDraft, field: string, window = 0): void {
-  if (window <= 0) return;
-  draft.window = window;
-  draft.windowField = field;
+  if (told === undefined) quotas.ignored.add(field);
 }
 
 /** Reads `RateLimit` and `RateLimit-Policy` in the syntax of draft 07 and later ones. What breaks a rule is dropped, the rest stays. */
 function readMembers(field: string, begin: string, text: string, quotas: Quotas): void {
   const members = membersOf(text);
   if (members.length === 0) quotas.ignored.add(field);
-  if (begin !== field) quotas.policies.push(...policiesIn(members, field));
-  else
-    for (const [index, member] of members.entries()) {
-      const [, part = 'limit', number] = /^(?:([a-z]+)=)?(\d{1,15})$/.exec(member.head) ?? [];
-      if (number === undefined) readItem(member, field, index, quotas);
-      else readWords(field, begin, part, number, quotas);
-    }
+  for (const [index, member] of members.entries()) {
+    const [, part = 'limit', number] = /^(?:([a-z]+)=)?(\d{1,15})$/.exec(member.head) ?? [];
+    const draft = draftOf(member, field);
+    if (begin !== field) {
+      if (draft?.limit !== undefined) quotas.policies.push(draft);
+    } else if (number !== undefined) readWords(field, begin, part, number, quotas);
+    else if (draft && (draft.remaining ?? draft.resets[0]) !== undefined) quotas.draft(`${field}|${index}|`, draft);
+    else quotas.ignored.add(field);
+  }
 }
 
-const policiesIn = (members: readonly Member[], field: string): readonly QuotaDraft[] =>
-  members.flatMap((member) => policyOf(member, field) ?? []);
-
-/** Reads one policy: `"burst";q=100;w=60`, or `100;w=60` in older drafts; undefined if it breaks a rule. */
-function policyOf({ head, parameters }: Member, field: string): QuotaDraft | undefined {
-  const { q, w, window = w, qu, name, pk } = parameters;
+/**
+ * Reads one member of a list: a policy such as `"burst";q=100;w=60`, or `100;w=60` in older drafts, or what is left of one such as
+ * `"burst";r=50;t=30`. `a` is what an unmerged revision calls `r`. Undefined if it breaks a rule.
+ */
+function draftOf({ head, parameters }: Member, field: string): QuotaDraft | undefined {
+  const { q, r, a, w, t, window = r === undefined ? w : undefined, qu, name, pk } = parameters;
   const policyName = nameIn(head);
-  const limit = wholeNumber(policyName === undefined ? head : q);
-  const seconds = wholeNumber(window);
-  if (limit === undefined || (window !== undefined && !seconds)) return undefined;
+  const numbers = [policyName === undefined ? head : q, r ?? a, window, t].map((text) => text && wholeNumber(text));
+  const [limit, remaining, seconds] = numbers as (number | undefined)[];
+  if (numbers.some(Number.isNaN) || seconds === 0) return undefined;
   return {
+    field,
     policyName: policyName ?? nameIn(name),
     partition: pk,
     limit,
+    remaining,
     window: seconds && seconds * 1_000,
-    windowField: field,
     unit: nameIn(qu)?.replace(/^requests?$/, ''),
-    resets: [],
+    resets: t === undefined ? [] : [{ field, text: t }],
   };
-}
-
-/** Reads one item: `"default";r=50;t=30`. `a` is what an unmerged revision calls `r`; its `w` is the window. */
-function readItem({ head, parameters }: Member, field: string, index: number, quotas: Quotas): void {
-  const { r, a, w, t, pk } = parameters;
-  const policyName = nameIn(head);
-  const left = r ?? a;
-  const remaining = wholeNumber(left ?? t);
-  if (policyName === undefined || remaining === undefined || (t !== undefined && wholeNumber(t) === undefined)) {
-    quotas.ignored.add(field);
-    return;
-  }
-  const draft = quotas.draft(`${field}|${index}|`, { policyName, partition: pk });
-  if (left !== undefined) draft.remaining = remaining;
-  if (r === undefined && a !== undefined) setWindow(draft, field, (wholeNumber(w) ?? 0) * 1_000);
-  if (t !== undefined) draft.resets[0] = { field, text: t };
 }

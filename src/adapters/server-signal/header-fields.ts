@@ -28,30 +28,27 @@ export function fieldsIn(
 ): Map<string, string> {
   const texts = new Map<string, string>();
   let seen = 0;
-  const take = (name: unknown, value: unknown): void => {
-    if (typeof name !== 'string' || name.length > 128) return;
+  for (const pair of pairsIn(headers, names)) {
+    if (++seen > mostFields) break;
+    const [name, value] = Array.isArray(pair) ? pair : [];
+    if (typeof name !== 'string' || name.length > 128) continue;
     const lowerCase = name.toLowerCase();
     const text = isWanted(lowerCase) ? textOf(value) : undefined;
     const before = texts.get(lowerCase);
-    if (text === undefined || (before === undefined && texts.size >= mostKept)) return;
+    if (text === undefined || (before === undefined && texts.size >= mostKept)) continue;
     const joined = before === undefined ? text : `${before}, ${text}`;
     // One that has grown too long stays too long.
     texts.set(lowerCase, joined.slice(0, longestField + 1));
     if (joined.length > longestField) ignored.add(lowerCase);
-  };
-  if (Symbol.iterator in headers)
-    for (const pair of headers as Iterable<unknown>) {
-      if (++seen > mostFields) break;
-      if (Array.isArray(pair)) take(pair[0], pair[1]);
-    }
-  else {
-    const get = typeof headers === 'function' ? headers : (headers as { get?: unknown }).get;
-    const isAsked = typeof get === 'function';
-    for (const name of isAsked ? names() : Object.keys(headers).slice(0, mostFields))
-      take(name, isAsked ? get.call(headers, name) : (headers as Record<string, unknown>)[name]);
   }
   for (const name of ignored) texts.delete(name);
   return texts;
+}
+
+function pairsIn(headers: HeaderSource, names: () => readonly string[]): Iterable<unknown> {
+  if (Symbol.iterator in headers) return headers as Iterable<unknown>;
+  const get = typeof headers === 'function' ? headers : (headers as { get?: unknown }).get;
+  return typeof get === 'function' ? names().map((name) => [name, get.call(headers, name)]) : Object.entries(headers);
 }
 
 function textOf(value: unknown): string | undefined {

@@ -34,14 +34,9 @@ export function membersOf(text: string): readonly Member[] {
   return members;
 }
 
-/** Reads a number of units or seconds, or the -1 of a server that does not know; NaN if it is none. */
-export function numberIn(text: string): number {
-  return /^\s*(?:\d{1,15}|-1)(?:\.\d{1,15})?\s*$/.test(text) ? Number(text) : Number.NaN;
-}
-
-/** Reads a whole number of up to 15 digits; undefined if it is none. */
-export function wholeNumber(text: string | undefined): number | undefined {
-  return /^\d{1,15}$/.test(text ?? '') ? Number(text) : undefined;
+/** Reads a number of units or seconds of up to 15 digits; NaN if it is none, or no whole one. */
+export function wholeNumber(text: string): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
 }
 
 /** Reads a name in quotes, or without as in the examples of the drafts; undefined if it is none. */

@@ -3,13 +3,14 @@ import type { SignalBucket } from './signal.ts';
 
 /** One quota while fields are read: each tells a part of it. */
 export interface QuotaDraft {
+  /** The field that told of it first. */
+  readonly field: string;
   policyName?: string | undefined;
   unit?: string | undefined;
   limit?: number | undefined;
   remaining?: number | undefined;
   used?: number | undefined;
   window?: number | undefined;
-  windowField?: string | undefined;
   /** A partition of the quota, as it was sent: it is compared, never decoded. */
   partition?: string | undefined;
   /** Whether it binds unless another is used up. */
@@ -27,7 +28,8 @@ export interface Quota {
   readonly bucket: SignalBucket;
   readonly reset: RetryTime | undefined;
   readonly binds: boolean | undefined;
-  readonly windowField: string | undefined;
+  /** The field that told of it first. */
+  readonly field: string;
 }
 
 const longestName = 128;
@@ -45,7 +47,7 @@ export class Quotas {
   }
 
   /** The draft that goes by a key, a new one if there is none. */
-  draft(key: string, begin: Partial<QuotaDraft> = {}): QuotaDraft {
+  draft(key: string, begin: Omit<QuotaDraft, 'resets'>): QuotaDraft {
     const draft = this.#drafts.get(key) ?? { resets: [], ...begin };
     this.#drafts.set(key, draft);
     return draft;
@@ -63,7 +65,7 @@ export class Quotas {
   /** Finds the policy of a quota: that of its name and partition, that of its limit, or for one without either the only one. */
   #join(draft: QuotaDraft): void {
     const { policies } = this;
-    const { policyName, partition, limit, unit, window } = draft;
+    const { policyName, partition, limit, unit } = draft;
     const policy =
       policies.find(
         (one) =>
@@ -79,11 +81,10 @@ export class Quotas {
     draft.policyName ??= policy.policyName;
     draft.unit ??= policy.unit;
     draft.window ??= policy.window;
-    if (window === undefined) draft.windowField = policy.windowField;
   }
 
   #finish(draft: QuotaDraft, arrival: Arrival, refills: boolean | undefined): Quota | undefined {
-    const { policyName, unit, used, windowField, binds } = draft;
+    const { policyName, unit, used, field, binds } = draft;
     if (draft.isUnknown) return undefined;
     let { limit, remaining, window } = draft;
     let reset: RetryTime | undefined;
@@ -104,7 +105,7 @@ export class Quotas {
       window,
       unit: unit?.slice(0, longestName),
     });
-    return { bucket, reset, windowField, binds };
+    return { bucket, reset, field, binds };
   }
 }
 
@@ -118,17 +119,11 @@ function known(bucket: { readonly [Name in keyof SignalBucket]: SignalBucket[Nam
  * limit, requests before other units, and of equals the one that says when more will be there.
  */
 export function bindingOf(quotas: readonly Quota[]): Quota | undefined {
-  const rankOf = ({ bucket, reset, binds }: Quota): readonly number[] => {
-    const { limit, remaining, unit, window = -1 } = bucket;
-    if (remaining === 0) return [3, reset?.at ?? -1, window];
-    return [
-      binds ? 2 : unit ? 0 : 1,
-      remaining === undefined ? 0 : limit ? 2 : 1,
-      remaining && limit ? -remaining / limit : 0,
-      reset ? 1 : 0,
-    ];
+  const rankOf = ({ bucket, reset, binds }: Quota): number => {
+    const { limit, remaining, unit, window = 0 } = bucket;
+    if (remaining === 0) return 20 + (reset?.at ?? window);
+    const left = remaining === undefined ? 0 : limit ? 2 + 1 / (1 + remaining / limit) : 1;
+    return (binds ? 8 : unit ? 0 : 4) + left + (reset ? 1e-9 : 0);
   };
-  const order = (a: readonly number[], b: readonly number[]) =>
-    a.reduce((order, value, place) => order || value - (b[place] as number), 0);
-  return [...quotas].sort((a, b) => order(rankOf(b), rankOf(a)))[0];
+  return [...quotas].sort((a, b) => rankOf(b) - rankOf(a))[0];
 }

@@ -1,6 +1,6 @@
 import type { BodyQuota, Dialect, FieldMeaning } from './dialect.ts';
-import type { Pause } from './pause.ts';
 import type { QuotaDraft } from './quotas.ts';
+import type { Pause } from './retry-time.ts';
 import type { ServerAnswer } from './signal.ts';
 
 type Answered = Pick<ServerAnswer, 'status' | 'headers' | 'body'>;

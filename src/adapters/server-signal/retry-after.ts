@@ -1,5 +1,4 @@
-import { type Pause, pauseUntil } from './pause.ts';
-import { type Arrival, readTime } from './retry-time.ts';
+import { type Arrival, type Pause, readTime } from './retry-time.ts';
 
 /** Retry-After and its relatives. */
 const name = /^(?:x-(?:amz-|ms-)?)?(?:rate-?limit-)?retry-?after(?:-ms)?$/;
@@ -17,6 +16,5 @@ export function readRetryAfter(fields: ReadonlyMap<string, string>, arrival: Arr
     .flatMap(([field, text]) => readTime(field, text, arrival, inMs.test(field) ? 'delta-ms' : undefined) ?? [])
     .sort((a, b) => b.at - a.at);
   const [latest] = times;
-  const exact = times.find(({ field }) => inMs.test(field));
-  return latest && pauseUntil(exact !== undefined && latest.at - exact.at <= 1_000 ? exact : latest);
+  return times.find(({ field, at }) => inMs.test(field) && (latest?.at ?? 0) - at <= 1_000) ?? latest;
 }

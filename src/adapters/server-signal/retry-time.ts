@@ -17,14 +17,18 @@ export interface Arrival {
   readonly ignored: Set<string>;
 }
 
-/** A time that a server named and that lies ahead. */
-export interface RetryTime {
+/** Until when a server wants no calls. */
+export interface Pause {
   /** In ms since the epoch by the client's clock; Infinity for more than 400 days ahead. */
-  readonly at: number;
-  /** It was an instant and no span, so that the server's rounding is in it. */
-  readonly absolute: boolean;
-  /** Which field named it. */
+  readonly until: number;
+  /** Which field said so. */
   readonly field: string;
+}
+
+/** A time that a server named and that lies ahead. */
+export interface RetryTime extends Pause {
+  /** In ms since the epoch by the client's clock; Infinity for more than 400 days ahead. Before `until` by the server's rounding. */
+  readonly at: number;
 }
 
 /** Further ahead than this nobody means it: 400 days. */
@@ -32,6 +36,9 @@ export const never = 34_560_000_000;
 
 /** Clocks that differ by less show the seconds that dates are rounded to, nothing else. */
 const rounding = 2_000;
+
+/** An instant that the server named is past by its own clock's rounding only a second later. */
+const roundingOfInstants = 1_000;
 
 /**
  * How far the server's clock is ahead of the client's, in ms.
@@ -67,48 +74,44 @@ export function readTime(
   const times = text.match(oneOfSeveral) ?? [];
   let latest: RetryTime | undefined;
   for (const one of times.length > mostTimes ? [] : times) {
-    const time = readOne(
-      one
-        .trim()
-        .replace(/^"(.*)"$/, '$1')
-        .trim(),
-      arrival,
-      hint,
-      window,
-    );
-    if (time !== undefined && time.at > (latest?.at ?? arrival.now)) latest = { ...time, field };
+    const inner = one.trim().replace(/^"(.*)"$/, '$1');
+    const time = readOne(field, inner.trim(), arrival, hint, window);
+    if (time !== undefined && time.at > (latest?.at ?? arrival.now)) latest = time;
   }
   if (latest === undefined) arrival.ignored.add(field);
   return latest;
 }
 
 function readOne(
+  field: string,
   text: string,
   { now, skew, reading }: Arrival,
   hint: TimeHint | undefined,
-  window: number | undefined,
-): Omit<RetryTime, 'field'> | undefined {
+  window = Infinity,
+): RetryTime | undefined {
   const isNumber = /^\d{1,20}(?:\.\d{1,9})?$/.test(text);
   const number = Number(text);
   const isInstant = isNumber && hint === undefined && number >= 1e9;
-  const date = isInstant ? number * msIn(number) : isNumber ? undefined : readDate(text, reading);
-  const isInMs =
-    hint === 'delta-ms' ||
-    (hint === undefined && window !== undefined && number * 1_000 > 2 * window && number <= window);
-  const ms =
-    date === undefined ? (isNumber ? number * (isInMs ? 1 : 1_000) : (readDuration(text) ?? 0)) : date - (now + skew);
+  const instant = isInstant ? sinceEpoch(number) : isNumber ? undefined : readDate(text, reading);
+  const isInMs = hint === 'delta-ms' || (hint === undefined && number * 1_000 > 2 * window && number <= window);
+  const span = isNumber ? text + (isInMs ? 'ms' : 's') : text;
+  const ms = instant === undefined ? (readDuration(span) ?? 0) : instant - (now + skew);
   if (ms <= 0) return undefined;
   // Whole milliseconds that are enough, or of an instant; what lies below a nanosecond came from the arithmetic.
-  const wait = date === undefined ? Math.max(1, Math.ceil(ms - 1e-6)) : Math.floor(ms + 1e-3);
-  return { at: ms > never ? Infinity : now + wait, absolute: date !== undefined };
+  const wait = instant === undefined ? Math.ceil(ms - 1e-7) : Math.floor(ms + 1e-3);
+  const at = ms > never ? Infinity : now + wait;
+  return { at, until: instant === undefined ? at : at + roundingOfInstants, field };
 }
 
-/** What a large number since the epoch counts, in ms: nanoseconds, microseconds, milliseconds or seconds. */
-const msIn = (number: number): number => (number >= 1e17 ? 1e-6 : number >= 1e14 ? 1e-3 : number >= 1e11 ? 1 : 1_000);
+/** Reads a large number since the epoch, in ms: it may count seconds, milliseconds, microseconds or nanoseconds. */
+function sinceEpoch(number: number): number {
+  let ms = number * 1_000;
+  while (ms >= 1e14) ms /= 1_000;
+  return ms;
+}
 
-/** The forms of RFC 9110 section 5.6.7: IMF-fixdate, rfc850 and asctime. */
-const httpDate =
-  /^[A-Z][a-z]+(?:, \d\d?[ -][A-Z][a-z]{2}[ -](?:\d\d){1,2}| [A-Z][a-z]{2} [ \d]\d) \d\d:\d\d:[0-5]\d (?:GMT|UTC|\d{4})$/;
+/** What looks like one of the forms of RFC 9110 section 5.6.7, IMF-fixdate, rfc850 and asctime: the platform reads the rest. */
+const httpDate = /^[A-Z][a-z]+,? [\w -]+ \d\d:\d\d:[0-5]\d (?:GMT|UTC|\d{4})$/;
 
 /** RFC 3339, seconds optional. */
 const isoDate = /^\d{4}-\d\d-\d\dT\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:\d\d)$/;
@@ -123,7 +126,14 @@ function readDate(text: string, reading: Reading | undefined): number | undefine
 }
 
 /** Milliseconds in each unit of a duration but microseconds, whose sign may arrive as the two bytes that it is in UTF-8. */
-const units: Readonly<Record<string, number>> = { ns: 1e-6, ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+export const units: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 const duration = /^(?:\d+(?:\.\d+)?(?:[nm]?s|[mhd]|(?:u|Â?µ|μ)s))+$/;
 
 /** Reads a duration such as `1s`, `6m0s` or `120ms`, in ms; undefined if it is none. */

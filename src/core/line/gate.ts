@@ -37,9 +37,9 @@ export class Gate {
     return Infinity;
   }
 
-  /** Whether calls may go now without a word to the gate. */
-  isClear(_now: number, _inFlight: number): boolean {
-    return this.pausedUntil === -Infinity;
+  /** Whether calls may go now without a word to the gate: it has nothing to say of any of them. */
+  isClear(now: number, inFlight: number): boolean {
+    return this.opensAt(now, inFlight) === -Infinity && this.most(now, inFlight) === Infinity;
   }
 
   /**

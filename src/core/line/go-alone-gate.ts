@@ -28,10 +28,6 @@ export class GoAloneGate extends Gate {
     return this.#alone === 'next' ? 1 : super.most(now, inFlight);
   }
 
-  override isClear(now: number, inFlight: number): boolean {
-    return this.#alone === undefined && super.isClear(now, inFlight);
-  }
-
   override pass(grant: CallGrant, isSeen: boolean, now: number): void {
     if (this.#alone !== 'next') return;
     // Nobody sees the end of a call that holds no place.

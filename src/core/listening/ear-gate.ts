@@ -1,16 +1,8 @@
 import type { CallGrant } from '../base/grant.ts';
 import type { ServerSignal } from '../base/server-signal.ts';
-import type { Plan } from '../limits/plan.ts';
-import type { GateHost } from '../line/gate.ts';
 import { GoAloneGate } from '../line/go-alone-gate.ts';
-import { BackOff } from './back-off.ts';
-import { Pace } from './pace.ts';
+import { Refusals } from './refusals.ts';
 import { Remaining } from './remaining.ts';
-
-/** What the gate of a key with a server needs of its throttle. */
-export interface EarGateHost extends GateHost {
-  plan(key: string): Plan;
-}
 
 /** How long others wait for the answer to a call that has to find out what is left, in ms. */
 const learningPatience = 1_000;
@@ -21,11 +13,8 @@ const learningPatience = 1_000;
  * Invariant: it can close or narrow the way, never let more go than limits do.
  */
 export class EarGate extends GoAloneGate {
-  declare protected readonly host: EarGateHost;
-  #backOff = new BackOff();
+  #refusals = new Refusals();
   #remaining = new Remaining();
-  /** Undefined while no call was refused of late. */
-  #pace: Pace | undefined;
   /** From when on the next call goes alone to learn what is left; Infinity for never. */
   #knowsUntil = Infinity;
 
@@ -39,71 +28,49 @@ export class EarGate extends GoAloneGate {
       if (!this.goesAlone) this.goAlone(learningPatience);
     }
     const isFull = inFlight >= this.#remaining.mostInFlight(now);
-    return Math.max(super.opensAt(now, inFlight), isFull ? this.#knowsUntil : -Infinity, this.#pacedUntil());
+    return Math.max(super.opensAt(now, inFlight), isFull ? this.#knowsUntil : -Infinity, this.#refusals.nextAt);
   }
 
   override most(now: number, inFlight: number): number {
     const room = this.#remaining.mostInFlight(now) - inFlight;
-    return Math.min(super.most(now, inFlight), this.#pace?.holds ? 1 : Infinity, Math.max(0, room));
-  }
-
-  override isClear(now: number, inFlight: number): boolean {
-    if (now >= this.#knowsUntil || this.#pace?.holds) return false;
-    return inFlight < this.#remaining.mostInFlight(now) && super.isClear(now, inFlight);
+    return Math.min(super.most(now, inFlight), this.#refusals.holds ? 1 : Infinity, Math.max(0, room));
   }
 
   override pass(grant: CallGrant, isSeen: boolean, now: number): void {
     super.pass(grant, isSeen, now);
-    this.#pace?.noteGrant(now);
+    this.#refusals.noteGrant(now, grant.plan);
   }
 
   override isIdle(now: number): boolean {
-    return this.#backOff.isOver(now) && this.#remaining.isOver(now) && super.isIdle(now);
+    return this.#refusals.isOver(now) && this.#remaining.isOver(now) && super.isIdle(now);
   }
 
   override reset(): void {
-    this.#backOff = new BackOff();
+    this.#refusals = new Refusals();
     this.#remaining = new Remaining();
-    this.#pace = undefined;
     this.#knowsUntil = Infinity;
     super.reset();
   }
 
   /** Notes that the server refused a call that left at `left`. */
   noteRefusal(left: number, now: number, signal: ServerSignal): void {
-    if (this.#backOff.noteRefusal(left, now)) {
-      // Once for all calls that were on their way together.
-      if (this.#pace === undefined) this.#pace = new Pace();
-      else this.#pace.noteRefusal();
-    }
+    this.#refusals.noteRefusal(left, now);
     this.#remaining.noteRefusal(signal);
   }
 
   /** How long to pause after a refusal that names no time, in ms. */
   backOff(least: number | undefined): number {
-    return this.#backOff.pause(least);
+    return this.#refusals.pause(least);
   }
 
   /** Notes that the server took a call that left at `left`. */
   noteAnswer(left: number): void {
-    this.#backOff.noteAnswer(left);
+    this.#refusals.noteAnswer(left);
     this.#remaining.noteAnswer();
-    this.#pace?.noteAnswer();
-    if (this.#pace?.isOver) this.#pace = undefined;
   }
 
   /** Lets the next call go alone once what the server said no longer holds. */
   learnAgain(now: number): void {
     this.#knowsUntil = this.#remaining.knowsUntil(now);
-  }
-
-  #pacedUntil(): number {
-    if (!this.#pace?.holds) return -Infinity;
-    try {
-      return this.#pace.nextAt(this.host.plan(this.key));
-    } catch {
-      // The user's limits function threw. Whoever asks the bucket is told.
-      return -Infinity;
-    }
   }
 }

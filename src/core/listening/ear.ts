@@ -8,7 +8,6 @@ import { goneLater, postpone } from '../bucket/moves.ts';
 import { type Ceiling, costInPool } from '../bucket/pool.ts';
 import { plainReceipt } from '../bucket/receipts.ts';
 import type { Limit } from '../limits/limit.ts';
-import type { Plan } from '../limits/plan.ts';
 import type { Gates } from '../line/gate.ts';
 import { type Clock, wholeTicks } from '../time/clock.ts';
 import { EarGate } from './ear-gate.ts';
@@ -29,7 +28,6 @@ export interface EarLanes {
     /** Takes who knows the limits of keys that were left to their servers. */
     learnFrom(limitsOf: (key: string) => readonly Limit[] | undefined): void;
   };
-  plan(key: string): Plan;
   /** Calls of this process that are on their way. */
   inFlight(key: string): number;
   /** The bucket of a key, if the store hands its buckets out. */
@@ -49,6 +47,8 @@ export interface EarHost {
   };
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
+  /** A closed throttle hears nothing. */
+  isClosed(): boolean;
   /** Stops a key for everyone. */
   pause(key: string, ms: number): Promise<void>;
   /** Lets no more go than the server says is left. */
@@ -72,14 +72,14 @@ const learningPatience = 1_000;
  * limits do.
  */
 export class ServerEar {
-  readonly #host: EarHost;
+  protected readonly host: EarHost;
   readonly #spread = new Spread();
   readonly #learned = new LearnedLimits();
   /** When the latest answer came, on the monotonic clock. */
   #answeredAt = -Infinity;
 
   constructor(host: EarHost) {
-    this.#host = host;
+    this.host = host;
     const { gates, plans } = host.lanes;
     gates.upgrade(EarGate);
     plans.follow(this.#spread.margin);
@@ -87,11 +87,15 @@ export class ServerEar {
   }
 
   get #lanes(): EarLanes {
-    return this.#host.lanes;
+    return this.host.lanes;
   }
 
-  /** Acts on what an answer said about the quota. See `AdapterLink.listen`. */
+  /**
+   * Acts on what an answer said about the quota, before the place of its call is free again.
+   * @param leastPause how long to pause at least where the server refused and named no time, in ms
+   */
   listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void {
+    if (this.host.isClosed()) return;
     const { events, clock, gates } = this.#lanes;
     if (events.wants('signal')) events.emit('signal', { key, signal });
     const { remaining, retryAt, throttled } = signal;
@@ -106,7 +110,7 @@ export class ServerEar {
       this.#stop(gate, wait ?? gate.backOff(leastPause), throttled ? refusedPatience : learningPatience);
     this.#learn(key, signal);
     if (gate === undefined) return;
-    this.#noteRemaining(gate, left, now, signal);
+    this.#noteRemaining(gate, grant as CallGrant, left, now, signal);
     if (throttled) return;
     gate.end(grant as CallGrant);
     this.#lanes.find(key)?.advance();
@@ -114,10 +118,10 @@ export class ServerEar {
 
   /** Stops a key for everyone. One call goes first afterwards, for whose answer the others wait `patience` ms. */
   #stop(gate: EarGate, ms: number, patience: number): void {
-    const pause = Math.min(ms, this.#host.maxPause);
+    const pause = Math.min(ms, this.host.maxPause);
     if (pause <= 0) return;
     gate.goAlone(patience);
-    void quietly(() => this.#host.pause(gate.key, pause));
+    void quietly(() => this.host.pause(gate.key, pause));
   }
 
   /** Takes the limits that a server tells of for those of the key, if they were left to it. */
@@ -128,16 +132,15 @@ export class ServerEar {
       void quietly(() => this.#lanes.move(key, () => undefined));
   }
 
-  #noteRemaining(gate: EarGate, left: number, now: number, signal: ServerSignal): void {
+  #noteRemaining(gate: EarGate, { plan }: CallGrant, left: number, now: number, signal: ServerSignal): void {
     const { clock } = this.#lanes;
     const { key } = gate;
-    const { maxPause } = this.#host;
+    const { maxPause } = this.host;
     const inFlight = Math.max(0, this.#lanes.inFlight(key) - 1);
-    const plan = this.#lanes.plan(key);
     const said = gate.remaining.note({ signal, left, now, wall: clock.now(), inFlight, plan, maxPause });
     if (said === undefined) return;
     gate.learnAgain(now);
-    void quietly(() => this.#host.sync(key, said));
+    void quietly(() => this.host.sync(key, said));
   }
 
   /** Notes that a call leaves. */
@@ -150,11 +153,12 @@ export class ServerEar {
     // Nobody knows how long the way over a new connection takes.
     grant.isCold = left - this.#answeredAt > connectionsLast;
     const bucket = grant.isCold ? this.#lanes.bucketIn(grant.key, left) : undefined;
-    if (bucket !== undefined) this.#host.reservations.correct(grant, { ...grant.receipt, moved: bucket.extras.moved });
+    if (bucket !== undefined) this.host.reservations.correct(grant, { ...grant.receipt, moved: bucket.extras.moved });
   }
 
   /** Notes that the first of the answer to a call that was seen to leave has come. */
   noteArrival(grant: Grant): void {
+    if (this.host.isClosed()) return;
     this.#answeredAt = this.#lanes.clock.monotonic();
     if (!(grant instanceof HeldGrant)) return;
     // From its slot on: a call that left late collides with later ones as one does that was long on its way.
@@ -171,9 +175,9 @@ export class ServerEar {
   #countLater(grant: Grant, ms: number): void {
     const { store, clock } = this.#lanes;
     const { key } = grant;
-    const receipt = this.#host.reservations.receiptOf(grant);
+    const receipt = this.host.reservations.receiptOf(grant);
     if (ms <= 0 || receipt === undefined) return;
-    this.#host.reservations.correct(grant, goneLater(plainReceipt(receipt), ms));
+    this.host.reservations.correct(grant, goneLater(plainReceipt(receipt), ms));
     void quietly(async () => {
       const now = clock.monotonic();
       const bucket = this.#lanes.bucketIn(key, now);

@@ -3,7 +3,7 @@ import { sameInstant } from '../base/server-signal.ts';
 import type { Ceiling } from '../bucket/pool.ts';
 import type { Plan } from '../limits/plan.ts';
 import { tick } from '../time/clock.ts';
-import { spacing } from './pace.ts';
+import { spacing } from './refusals.ts';
 
 /** One answer that was heard. */
 export interface Heard {

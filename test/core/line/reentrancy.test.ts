@@ -104,7 +104,6 @@ test('after a refusal that came and passed while the store was asked for several
   const { store } = slowStore(memoryStore({ clock }), clock, () => 50);
   const throttle = createThrottle({ limits: { rate: 1, interval: 1, burst: 9 }, clock, store, margin: 0 });
   const link = linkOf(throttle);
-  link.attach();
   const enter = () => outcomeOf(Promise.resolve(link.enter('key', {})), clock);
   const first = enter();
   await clock.advance(50);

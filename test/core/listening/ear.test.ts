@@ -3,7 +3,6 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Events } from '../../../src/core/base/events.ts';
 import { HeldGrant } from '../../../src/core/base/grant.ts';
 import type { ServerSignal } from '../../../src/core/base/server-signal.ts';
-import type { Receipt } from '../../../src/core/base/store.ts';
 import type { Ceiling } from '../../../src/core/bucket/pool.ts';
 import { type Plan, planOf } from '../../../src/core/limits/plan.ts';
 import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
@@ -14,7 +13,6 @@ import { tick } from '../../../src/core/time/clock.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 
-const receipt: Receipt = { slot: 0, cost: 1, plan: planOf({ rate: 1, interval: 1 }, 0), after: [0] };
 const refused: ServerSignal = { throttled: true, clamped: false, buckets: [], ignored: [] } as never;
 
 /** A key whose server tells what is left; its limits let one call go every 10 ms. */
@@ -25,12 +23,11 @@ function told(options: { plan?: () => Plan; maxPause?: number } = {}) {
   const stops: [key: string, ms: number][] = [];
   let inFlight = 0;
   const plan = options.plan ?? (() => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0));
-  const gates = new Gates({ clock, events, plan } as GateHost);
+  const gates = new Gates({ clock, events } as GateHost);
   const lanes = {
     clock,
     events,
     gates,
-    plan,
     plans: { areLearned: false, follow: () => {}, learnFrom: () => {} },
     inFlight: () => inFlight,
     bucketIn: () => undefined,
@@ -39,11 +36,13 @@ function told(options: { plan?: () => Plan; maxPause?: number } = {}) {
   const host = {
     lanes,
     maxPause: options.maxPause ?? Infinity,
+    isClosed: () => false,
     pause: async (...stop: [string, number]) => void stops.push(stop),
     sync: async (_key: string, said: Ceiling) => void ceilings.push(said),
   } as Partial<EarHost> as EarHost;
   const ear = new ServerEar(host);
-  const grant = (key: string) => new HeldGrant(key, lanes, clock.monotonic(), receipt);
+  const grant = (key: string) =>
+    new HeldGrant(key, lanes, clock.monotonic(), { slot: 0, cost: 1, plan: plan(), after: [0] });
   const gate = () => gates.of('key') as EarGate;
   const listen = (key: string, left: number, signal: ServerSignal, leastPause?: number) => {
     const call = grant(key);
