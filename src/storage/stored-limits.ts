@@ -17,16 +17,6 @@ export function planOfData(limits: readonly Limit[], margin: Margin): Plan {
   return planOf(withKinds, margin);
 }
 
-const known = new WeakMap<Plan, readonly Limit[]>();
-
-/** The limits of a plan as plain data, without the kinds that they carry. */
-export function dataOf(plan: Plan): readonly Limit[] {
-  const limits =
-    known.get(plan) ?? plan.limits.map((limit) => Object.fromEntries(Object.entries(limit)) as unknown as Limit);
-  known.set(plan, limits);
-  return limits;
-}
-
 /** Where a sliding window stands, as it is stored. */
 export interface StoredWindow {
   /** Instants of the marks, rising. */
