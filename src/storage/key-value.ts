@@ -88,6 +88,11 @@ export function keyValueStore(storage: KeyValueStorage, options: KeyValueStoreOp
   if (options.clock !== undefined) checkMethods('clock', options.clock, ['now', 'monotonic']);
   const { shared = true, clock } = options;
   if (typeof shared !== 'boolean') wrongType('shared', 'true or false', shared);
+  return bucketsOn(storage, shared, clock);
+}
+
+/** The same as `keyValueStore` for a storage of our own, which needs no check. */
+export function bucketsOn(storage: KeyValueStorage, shared: boolean, clock: Clock | undefined): SharedStore {
   return sharedStore(new KeyValueStore(storage, shared, clock));
 }
 
