@@ -21,7 +21,7 @@ import { type Plan, planOf } from '../core/limits/plan.ts';
 import { sharedStore } from '../core/sharing/shared-store.ts';
 import { type Clock, systemClock, wholeTicks } from '../core/time/clock.ts';
 import { fill, isSameWrite, type Reconciled, reconcile } from './reconcile.ts';
-import { type BucketRecord, bucketOf, contentOf, moved, planOfRecord, recordIn, recordOf, textOf } from './record.ts';
+import { type BucketRecord, bucketOf, moved, planOfRecord, recordIn, recordOf, sameBucket } from './record.ts';
 import { SteadyClock } from './steady-clock.ts';
 
 /** What a storage must be able to do to hold buckets. */
@@ -230,16 +230,16 @@ class KeyValueStore implements StoreOperations {
       const bucket = this.#open(held, terms, now, time);
       if (bucket === undefined) return stored;
       const movedBefore = bucket.extras.moved;
-      const before = textOf(held?.record ?? contentOf(bucket));
+      const before = held?.record ?? recordOf(bucket, { birth: drawn(), seq: 0, writer: this.#writer }, now, longAgo);
       answer = operation(bucket, now, decidedAt - askedAt);
       moves = bucket.extras.moved > movedBefore && bucket.extras.latest > now;
-      if (terms.looks || (!held?.differs && textOf(contentOf(bucket)) === before)) return stored;
-      const { birth = drawn(), seq = 0, rests = longAgo } = held?.record ?? {};
-      const stamp = { birth, seq: seq + 1, writer: this.#writer };
-      const restedAt = Math.max(rests, held?.besides?.rests ?? longAgo, restsAt(bucket));
-      seen = recordOf(bucket, stamp, now, restedAt);
+      if (terms.looks) return stored;
+      const rests = Math.max(before.rests, held?.besides?.rests ?? longAgo, restsAt(bucket));
+      const after = recordOf(bucket, { ...before, seq: before.seq + 1, writer: this.#writer }, now, rests);
+      if (!held?.differs && sameBucket(before, after)) return stored;
+      seen = after;
       writes = true;
-      return moved(seen, -time.ahead);
+      return moved(after, -time.ahead);
     });
     const finish = () => {
       if (decidedAt === undefined) throw new Error(`The storage ${this.name} did not call the change it was given.`);

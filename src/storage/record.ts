@@ -108,12 +108,7 @@ const given = (value: unknown): never => value as never;
 
 const limit = object<Limit>({ kind: given, rate: given, interval: given, burst: given, margin: given, name: given });
 
-/** Plain data, without the kinds that the limits of a plan carry. */
-const limits: Read<readonly Limit[]> = (value, at) => {
-  const read = list(limit)(value, at);
-  planOfStored(read, 0);
-  return read;
-};
+const limits: Read<readonly Limit[]> = (value) => knownLimits(value as readonly Limit[], 0).data;
 
 const contents: Fields<Content> = {
   limits,
@@ -150,8 +145,6 @@ const record = object<BucketRecord>({
   ...contents,
 });
 
-const asItIs: Instants = (at) => at;
-
 /** The record that a stored value is, in every part; undefined if it is none of this version. */
 export function recordIn(stored: unknown): BucketRecord | undefined {
   try {
@@ -168,18 +161,18 @@ export function recordIn(stored: unknown): BucketRecord | undefined {
 }
 
 /** Makes a record of a bucket. */
-export function recordOf(bucket: Bucket, stamp: Stamp, seen: number, rests: number): BucketRecord {
+export function recordOf({ plan, states, extras }: Bucket, stamp: Stamp, seen: number, rests: number): BucketRecord {
+  const { birth, seq, writer } = stamp;
   const end = seen + furthest;
-  return record({ ...contentOf(bucket), ...stamp, v: version, seen, rests }, (at) => Math.min(at, end));
+  const all = { v: version, birth, seq, writer, seen, rests, ...extras, limits: plan.limits, states };
+  return record({ ...all, own: extras.own?.limits }, (at) => Math.min(at, end));
 }
 
-/** What is stored of a bucket, which goes on using it. */
-export function contentOf({ plan, states, extras }: Bucket): Content {
-  return { ...extras, limits: plan.limits, states, own: extras.own?.limits };
+/** Whether two records of one birth are of the same bucket, whoever wrote them when. */
+export function sameBucket(one: BucketRecord, other: BucketRecord): boolean {
+  const { seq, writer, seen, rests } = one;
+  return JSON.stringify(one) === JSON.stringify({ ...other, seq, writer, seen, rests });
 }
-
-/** All that is stored of a bucket as text: two buckets with the same are the same. */
-export const textOf = (of: Content): string => JSON.stringify(content(of, asItIs));
 
 /** The same record on a clock that is `ms` ahead. */
 export function moved(earlier: BucketRecord, ms: number): BucketRecord {
@@ -188,7 +181,7 @@ export function moved(earlier: BucketRecord, ms: number): BucketRecord {
 
 /** Makes the bucket that a record is of. `margin` is what limits without one of their own keep in hand. */
 export function bucketOf(stored: BucketRecord, margin: Margin): Bucket {
-  const { limits, states, own, ...extras } = content(stored, asItIs);
+  const { limits, states, own, ...extras } = content(stored, (at) => at);
   return {
     plan: planOfStored(limits, margin),
     states: states as LimitState[],
@@ -201,18 +194,25 @@ export function planOfRecord({ limits, own }: BucketRecord, margin: Margin): Pla
   return planOfStored(own ?? limits, margin);
 }
 
-/** Plans of limits that were read before: a storage gives new objects each time. */
-const plans: Plan[] = [];
-const mostPlans = 100;
-
-/** The same as `planOfData`. */
-function planOfStored(limits: readonly Limit[], margin: Margin): Plan {
-  for (const plan of plans) if (plan.margin === margin && isMadeOf(plan, limits)) return plan;
-  const plan = planOfData(limits, margin);
-  if (plans.length >= mostPlans) plans.length = 0;
-  plans.push(plan);
-  return plan;
+/** Limits that were stored, as a plan and as plain data without the kinds that a plan's carry. */
+interface KnownLimits {
+  readonly plan: Plan;
+  readonly data: readonly Limit[];
 }
+
+/** Limits that were read before: a storage gives new objects each time. */
+const known: KnownLimits[] = [];
+const mostKnown = 100;
+
+function knownLimits(limits: readonly Limit[], margin: Margin): KnownLimits {
+  for (const one of known) if (one.plan.margin === margin && isMadeOf(one.plan, limits)) return one;
+  const one = { plan: planOfData(limits, margin), data: list(limit)(limits, Number) };
+  if (known.length >= mostKnown) known.length = 0;
+  known.push(one);
+  return one;
+}
+
+const planOfStored = (limits: readonly Limit[], margin: Margin): Plan => knownLimits(limits, margin).plan;
 
 /** How many more marks the windows of a record may get. */
 export function marksToCome(stored: unknown): number {
