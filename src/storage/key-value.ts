@@ -219,33 +219,31 @@ class KeyValueStore implements StoreOperations {
     let answer: T | undefined;
     let seen: BucketRecord | undefined;
     let decidedAt: number | undefined;
-    let writes = false;
-    let moves = false;
+    let tells = false;
     const done = this.#storage.update(key, (stored) => {
       const now = time.now();
       decidedAt = time.monotonic();
       const held = this.#find(key, stored, time, now);
       seen = held?.record;
-      writes = false;
+      tells = false;
       const bucket = this.#open(held, terms, now, time);
       if (bucket === undefined) return stored;
-      const movedBefore = bucket.extras.moved;
       const before = held?.record ?? recordOf(bucket, { birth: drawn(), seq: 0, writer: this.#writer }, now, longAgo);
       answer = operation(bucket, now, decidedAt - askedAt);
-      moves = bucket.extras.moved > movedBefore && bucket.extras.latest > now;
       if (terms.looks) return stored;
       const rests = Math.max(before.rests, held?.besides?.rests ?? longAgo, restsAt(bucket));
       const after = recordOf(bucket, { ...before, seq: before.seq + 1, writer: this.#writer }, now, rests);
       if (!held?.differs && sameBucket(before, after)) return stored;
       seen = after;
-      writes = true;
+      // Who holds a slot has to know that it became later.
+      tells = terms.announces || (after.moved > before.moved && after.latest > now);
       return moved(after, -time.ahead);
     });
     const finish = () => {
       if (decidedAt === undefined) throw new Error(`The storage ${this.name} did not call the change it was given.`);
       // Only now is it sure that what was decided is kept: the step may have been tried several times.
       if (seen !== undefined) this.#learn(key, seen);
-      if (writes && (terms.announces || moves)) this.#announce(key);
+      if (tells) this.#announce(key);
       // The step may have been over for a while when the storage says so; waits are counted from now on.
       return sooner(answer, time.monotonic() - decidedAt);
     };
