@@ -97,8 +97,18 @@ export class GuardedStore implements StoreOperations {
 
   /** Corrects a call where it was granted. What the store cannot take is lost. */
   #correct(key: string, receipt: Receipt, correct: (store: StoreOperations) => Answer<void>): Answer<void> {
-    if (receipt.standIn) return correct(this.#local);
-    return this.#do(key, (store) => (store === this.#local ? undefined : correct(store)));
+    return receipt.standIn ? correct(this.#local) : this.#tell(key, correct);
+  }
+
+  /** Does on the local bucket too what it has to know when it takes over. */
+  #tellBoth(key: string, operation: (store: StoreOperations) => Answer<void>): Answer<void> {
+    operation(this.#local);
+    return this.#tell(key, operation);
+  }
+
+  /** Does an operation on the store alone. */
+  #tell(key: string, operation: (store: StoreOperations) => Answer<void>): Answer<void> {
+    return this.#do(key, (store) => (store === this.#local ? undefined : operation(store)));
   }
 
   /** Works on the local bucket. */
@@ -122,8 +132,7 @@ export class GuardedStore implements StoreOperations {
   }
 
   sync(key: string, said: Ceiling, plan: Plan): Answer<void> {
-    this.#local.sync(key, said, plan);
-    return this.#do(key, (store) => store.sync(key, said, plan));
+    return this.#tellBoth(key, (store) => store.sync(key, said, plan));
   }
 
   peek(key: string, plan: Plan, without?: Receipt): Answer<Standing> {
@@ -135,14 +144,12 @@ export class GuardedStore implements StoreOperations {
   }
 
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Answer<void> {
-    this.#local.override(key, limits, plan);
-    return this.#do(key, (store) => store.override(key, limits, plan));
+    return this.#tellBoth(key, (store) => store.override(key, limits, plan));
   }
 
   reset(key: string): Answer<void> {
-    this.#local.reset(key);
     this.#untold.delete(key);
-    return this.#do(key, (store) => store.reset(key));
+    return this.#tellBoth(key, (store) => store.reset(key));
   }
 
   watch(listener: (news: StoreNews) => void): () => void {
