@@ -9,7 +9,7 @@ import { isMadeOf, type Margin, type Plan } from '../core/limits/plan.ts';
 import { planOfData } from './stored-limits.ts';
 
 // A bucket as it is stored. One table says which fields there are and how each is read; to check, copy, bound, move and compare
-// records is to read them. Invariant: what was read shares nothing with what it was read from.
+// records is to read them. Invariant: what was read shares nothing with what it was read from but limits, which nobody changes.
 
 /** Which write a record comes from. */
 export interface Stamp {
