@@ -14,13 +14,6 @@ const mostAttempts = 3;
 /** Why a transaction was given up that the page could not end: nobody else may wait for it, and it is tried again later. */
 const pageLeft = new Error('The page was left.');
 
-/** A way to the database. */
-interface Connection {
-  readonly opening: Promise<IDBDatabase>;
-  /** The same once it is open: a transaction then begins at once. */
-  database?: IDBDatabase;
-}
-
 /**
  * One object store in a database, reached over a connection that is made anew whenever it is lost. Every use is one transaction,
  * which is tried again if the connection may have been at fault, and given up when it takes too long.
@@ -31,7 +24,7 @@ export class Database {
   #clock: Clock = systemClock;
   /** Of the attempts in flight. */
   #deadlines = new Deadlines(systemClock, attemptPatience);
-  #connection: Connection | undefined;
+  #connection: Promise<IDBDatabase> | undefined;
   /** Set while the page is away. */
   #absence: { readonly over: Promise<void>; readonly end: () => void } | undefined;
   #unfollow: (() => void) | undefined;
@@ -52,7 +45,7 @@ export class Database {
     this.#unfollow = undefined;
     this.#comeBack();
     this.#deadlines.close();
-    if (this.#connection !== undefined) this.#drop(this.#connection);
+    this.#drop(this.#connection);
   }
 
   /**
@@ -76,7 +69,8 @@ export class Database {
   };
 
   #attempt<T>(mode: IDBTransactionMode, work: Parameters<typeof this.use<T>>[1]): Promise<T> {
-    const connection = this.#connect();
+    this.#connection ??= this.#connect();
+    const connection = this.#connection;
     return new Promise((resolve, reject) => {
       let transaction: IDBTransaction | undefined;
       let isGivenUp = false;
@@ -87,7 +81,7 @@ export class Database {
         reject(error);
       };
       const begin = async () => {
-        const database = connection.database ?? (await connection.opening);
+        const database = await connection;
         if (isGivenUp) return;
         const begun = database.transaction(this.#storeName, mode, { durability: 'relaxed' });
         transaction = begun;
@@ -113,24 +107,15 @@ export class Database {
     return named('TimeoutError', `The database ${this.#dbName} ${what} within ${attemptPatience} ms.`);
   }
 
-  #connect(): Connection {
-    if (this.#connection !== undefined) return this.#connection;
-    const opening = openDatabase(this.#dbName, this.#storeName, () => this.#drop(connection));
-    const connection: Connection = { opening };
-    this.#connection = connection;
-    opening.then(
-      (database) => {
-        connection.database = database;
-      },
-      () => {},
-    );
+  #connect(): Promise<IDBDatabase> {
+    const connection = openDatabase(this.#dbName, this.#storeName, () => this.#drop(connection));
     return connection;
   }
 
   /** Ends a connection, even one that is still to come. */
-  #drop(connection: Connection): void {
+  #drop(connection: Promise<IDBDatabase> | undefined): void {
     if (this.#connection === connection) this.#connection = undefined;
-    connection.opening.then(
+    connection?.then(
       (database) => database.close(),
       () => {},
     );
@@ -144,7 +129,7 @@ export class Database {
     });
     this.#absence = { over, end };
     this.#deadlines.missAll();
-    if (this.#connection !== undefined) this.#drop(this.#connection);
+    this.#drop(this.#connection);
   }
 
   #comeBack(): void {

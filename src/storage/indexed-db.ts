@@ -3,7 +3,7 @@ import { checkMethods, checkOptions, wrongType } from '../core/base/check.ts';
 import type { SharedStore } from '../core/base/store.ts';
 import type { Clock } from '../core/time/clock.ts';
 import { Database } from './database.ts';
-import { keyValueStore } from './key-value.ts';
+import { bucketsOn } from './key-value.ts';
 import { TabNews } from './tab-news.ts';
 
 /** What `indexedDbStore` takes. */
@@ -46,7 +46,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
   if (clock !== undefined) checkMethods('clock', clock, ['now', 'monotonic', 'setTimeout', 'clearTimeout']);
   const database = new Database(dbName, storeName);
   const news = new TabNews(`sluice/indexed-db/${encodeURIComponent(dbName)}/${encodeURIComponent(storeName)}`);
-  return keyValueStore(
+  return bucketsOn(
     {
       name: 'indexed-db',
       update: (key, change) => update(key, change, database.use),
@@ -55,6 +55,7 @@ export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore
       useClock: (given) => database.useClock(given),
       close: () => database.close(),
     },
-    clock === undefined ? {} : { clock },
+    true,
+    clock,
   );
 }

@@ -21,16 +21,7 @@ import { type Plan, planOf } from '../core/limits/plan.ts';
 import { sharedStore } from '../core/sharing/shared-store.ts';
 import { type Clock, systemClock, wholeTicks } from '../core/time/clock.ts';
 import { fill, isSameWrite, type Reconciled, reconcile } from './reconcile.ts';
-import {
-  type BucketRecord,
-  bucketOf,
-  isRecord,
-  moved,
-  planOfRecord,
-  recordOf,
-  textOf,
-  textOfRecord,
-} from './record.ts';
+import { type BucketRecord, bucketOf, moved, planOfRecord, recordIn, recordOf, sameBucket } from './record.ts';
 import { SteadyClock } from './steady-clock.ts';
 
 /** What a storage must be able to do to hold buckets. */
@@ -97,6 +88,11 @@ export function keyValueStore(storage: KeyValueStorage, options: KeyValueStoreOp
   if (options.clock !== undefined) checkMethods('clock', options.clock, ['now', 'monotonic']);
   const { shared = true, clock } = options;
   if (typeof shared !== 'boolean') wrongType('shared', 'true or false', shared);
+  return bucketsOn(storage, shared, clock);
+}
+
+/** The same as `keyValueStore` for a storage of our own, which needs no check. */
+export function bucketsOn(storage: KeyValueStorage, shared: boolean, clock: Clock | undefined): SharedStore {
   return sharedStore(new KeyValueStore(storage, shared, clock));
 }
 
@@ -128,8 +124,6 @@ class KeyValueStore implements StoreOperations {
   readonly #known = new Map<string, BucketRecord>();
   readonly #listeners = new Set<(news: StoreNews) => void>();
   readonly #writer = drawn();
-  /** What is left of a walk through the known keys that forgets those at rest. */
-  #walk: Iterator<[string, BucketRecord]> | undefined;
   #unwatch: (() => void) | undefined;
   #clock: Clock | undefined;
   #time: SteadyClock | undefined;
@@ -225,35 +219,31 @@ class KeyValueStore implements StoreOperations {
     let answer: T | undefined;
     let seen: BucketRecord | undefined;
     let decidedAt: number | undefined;
-    let writes = false;
-    let moves = false;
+    let tells = false;
     const done = this.#storage.update(key, (stored) => {
       const now = time.now();
       decidedAt = time.monotonic();
       const held = this.#find(key, stored, time, now);
       seen = held?.record;
-      writes = false;
+      tells = false;
       const bucket = this.#open(held, terms, now, time);
       if (bucket === undefined) return stored;
-      const movedBefore = bucket.extras.moved;
-      const fresh = held === undefined ? textOf(bucket) : '';
+      const before = held?.record ?? recordOf(bucket, { birth: drawn(), seq: 0, writer: this.#writer }, now, longAgo);
       answer = operation(bucket, now, decidedAt - askedAt);
-      moves = bucket.extras.moved > movedBefore && bucket.extras.latest > now;
       if (terms.looks) return stored;
-      if (!held?.differs && !hasTaken(answer) && textOf(bucket) === (held ? textOfRecord(held.record) : fresh))
-        return stored;
-      const { birth = drawn(), seq = 0, rests = longAgo } = held?.record ?? {};
-      const stamp = { birth, seq: seq + 1, writer: this.#writer };
-      const restedAt = Math.max(rests, held?.besides?.rests ?? longAgo, restsAt(bucket));
-      seen = recordOf(bucket, stamp, now, restedAt);
-      writes = true;
-      return moved(seen, -time.ahead);
+      const rests = Math.max(before.rests, held?.besides?.rests ?? longAgo, restsAt(bucket));
+      const after = recordOf(bucket, { ...before, seq: before.seq + 1, writer: this.#writer }, now, rests);
+      if (!held?.differs && sameBucket(before, after)) return stored;
+      seen = after;
+      // Who holds a slot has to know that it became later.
+      tells = terms.announces || (after.moved > before.moved && after.latest > now);
+      return moved(after, -time.ahead);
     });
     const finish = () => {
       if (decidedAt === undefined) throw new Error(`The storage ${this.name} did not call the change it was given.`);
       // Only now is it sure that what was decided is kept: the step may have been tried several times.
       if (seen !== undefined) this.#learn(key, seen);
-      if (writes && (terms.announces || moves)) this.#announce(key);
+      if (tells) this.#announce(key);
       // The step may have been over for a while when the storage says so; waits are counted from now on.
       return sooner(answer, time.monotonic() - decidedAt);
     };
@@ -263,12 +253,13 @@ class KeyValueStore implements StoreOperations {
   /** What the storage and our own memory say of a key. */
   #find(key: string, stored: unknown, time: SteadyClock, now: number): Reconciled | undefined {
     const known = this.#known.get(key);
-    if (!isRecord(stored)) {
+    const found = recordIn(stored);
+    if (found === undefined) {
       if (stored !== undefined && stored !== null) this.#tell(key);
       return reconcile(undefined, known, now);
     }
-    const ahead = time.aheadOf(stored.seen, now);
-    const held = reconcile(moved(stored, ahead), known, now);
+    const ahead = time.aheadOf(found.seen, now);
+    const held = reconcile(moved(found, ahead), known, now);
     // What was written before the wall clock was set back is written anew, for those who come later.
     return held && ahead !== time.ahead ? { ...held, differs: true } : held;
   }
@@ -317,28 +308,24 @@ class KeyValueStore implements StoreOperations {
     this.#hear(key, new Error(`The value at key ${shown(key)} is no bucket of this version; it counts as none.`));
   }
 
-  /** Looks at the next few records and forgets those long at rest, here and in the storage. */
+  /** Looks at the next few records and forgets those long at rest, here and in the storage. Those that stay come last from now on. */
   #forget(time: SteadyClock): void {
-    for (let look = 0; look < looksPerOperation; look++) {
-      this.#walk ??= this.#known.entries();
-      const { done, value } = this.#walk.next();
-      if (done) {
-        this.#walk = undefined;
-        return;
-      }
-      const [key, record] = value;
-      if (record.own !== undefined || record.rests > time.now() - restBeforeForgetting) continue;
+    let looks = looksPerOperation;
+    for (const [key, record] of this.#known) {
+      if (looks-- === 0) return;
       this.#known.delete(key);
+      if (record.own !== undefined || record.rests > time.now() - restBeforeForgetting) this.#known.set(key, record);
       // A record that stays only takes room.
-      this.#clean(key, record, time).catch(() => {});
+      else this.#clean(key, record, time).catch(() => {});
     }
   }
 
   async #clean(key: string, known: BucketRecord, time: SteadyClock): Promise<void> {
     let emptied = false;
     await this.#storage.update(key, (stored) => {
+      const found = recordIn(stored);
       emptied =
-        isRecord(stored) && stored.own === undefined && (isSameWrite(stored, known) || isLongAtRest(stored, time));
+        found !== undefined && found.own === undefined && (isSameWrite(found, known) || isLongAtRest(found, time));
       return emptied ? undefined : stored;
     });
     if (emptied) await this.#storage.delete?.(key);
@@ -354,12 +341,6 @@ class KeyValueStore implements StoreOperations {
 function isLongAtRest({ rests, seen }: BucketRecord, time: SteadyClock): boolean {
   const now = time.now();
   return rests + time.aheadOf(seen, now) <= now - restBeforeForgetting;
-}
-
-/** Whether an answer tells by itself that the bucket has changed: to compare what was with what is takes longer. */
-function hasTaken(answer: unknown): boolean {
-  const { granted = [], reserved } = (answer ?? {}) as Partial<TakeAnswer>;
-  return reserved !== undefined || granted.some(({ cost }) => typeof cost === 'number' && cost > 0);
 }
 
 /** A number that no other process draws. */

@@ -2,7 +2,7 @@ import { checkMethods, checkOptions, wrongType } from '../core/base/check.ts';
 import type { Answer, SharedStore } from '../core/base/store.ts';
 import { type Clock, systemClock } from '../core/time/clock.ts';
 import { opened, sealed } from './envelope.ts';
-import { type KeyValueStorage, keyValueStore } from './key-value.ts';
+import { bucketsOn, type KeyValueStorage } from './key-value.ts';
 import { LockedLine } from './locked-line.ts';
 import { marksToCome } from './record.ts';
 import { TabNews } from './tab-news.ts';
@@ -56,8 +56,7 @@ export function localStorageStore(options: LocalStorageStoreOptions = {}): Share
   if (typeof storage !== 'function') checkMethods('storage', storage, ['getItem', 'setItem', 'removeItem']);
   if (clock !== undefined) checkMethods('clock', clock, ['now', 'monotonic', 'setTimeout', 'clearTimeout']);
   const shared = options.storage === undefined || !isSessionStorage(options.storage);
-  const items = new Items(prefix, storage, shared);
-  return keyValueStore(items, clock === undefined ? { shared } : { shared, clock });
+  return bucketsOn(new Items(prefix, storage, shared), shared, clock);
 }
 
 type Listener = (key?: string, trouble?: unknown) => void;

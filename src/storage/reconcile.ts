@@ -33,10 +33,10 @@ export function reconcile(
   const { birth, seq } = found;
   if (birth === known.birth) {
     if (seq > known.seq) return { record: found, differs: false };
-    return { record: known, besides: withOwn(found, known.own), differs: true };
+    return { record: known, besides: { ...found, own: known.own }, differs: true };
   }
   const { own = known.own } = found;
-  return { record: withOwn({ ...known, birth, seq }, own), besides: withOwn(found, own), differs: true };
+  return { record: { ...known, birth, seq, own }, besides: { ...found, own }, differs: true };
 }
 
 /** Whether two records come from one write, whatever clock they are on. */
@@ -44,18 +44,13 @@ export function isSameWrite(a: BucketRecord, b: BucketRecord): boolean {
   return a.birth === b.birth && a.seq === b.seq && a.writer === b.writer;
 }
 
-function withOwn({ own: _, ...record }: BucketRecord, own: BucketRecord['own']): BucketRecord {
-  return own === undefined ? record : { ...record, own };
-}
-
 /** Makes a bucket as full as another under the same limits, where that one is fuller. */
 export function fill(bucket: Bucket, other: Bucket, now: number): void {
   const [ours, theirs] = [bucket.extras, other.extras];
   bucket.states = bucket.states.map((state, index) => {
-    const more = other.states[index];
-    if (more === undefined) return state;
-    if (typeof state !== 'number') return joined(state, more as Marks, bucket.plan.rules[index] as Rule, now);
-    return Math.max(state, more as number);
+    const more = other.states[index] as LimitState;
+    if (typeof state === 'number') return Math.max(state, more as number);
+    return joined(state, more as Marks, bucket.plan.rules[index] as Rule, now);
   });
   const { moved, moves } = theirs.moved > ours.moved ? theirs : ours;
   note(bucket, {
@@ -72,10 +67,8 @@ export function fill(bucket: Bucket, other: Bucket, now: number): void {
 
 /** Per limit the past of which more is known: that which holds for longer. */
 function joinedPast(a: Extras['past'], b: Extras['past']): Extras['past'] {
-  if (a === undefined || b === undefined) return a ?? b;
-  const longer = (one: Past | undefined, other: Past | undefined) =>
-    one !== undefined && other !== undefined && other.until > one.until ? other : (one ?? other);
-  return a.map((one, index) => longer(one, b[index]));
+  const untilOf = (one: Past | undefined) => one?.until ?? -Infinity;
+  return a === undefined ? b : a.map((one, index) => (untilOf(b?.[index]) > untilOf(one) ? b?.[index] : one));
 }
 
 /** The marks of both; calls of one instant count as the same. */

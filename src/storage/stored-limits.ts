@@ -1,4 +1,4 @@
-import { carrying, type Kind, type LimitState } from '../core/limits/kind.ts';
+import { carrying, type LimitState } from '../core/limits/kind.ts';
 import { type Limit, longAgo } from '../core/limits/limit.ts';
 import type { Marks } from '../core/limits/marks.ts';
 import { type Margin, type Plan, planOf } from '../core/limits/plan.ts';
@@ -6,25 +6,12 @@ import { slidingWindowKind } from '../core/limits/sliding-window.ts';
 
 // What is stored names its kinds by strings, so whoever reads it has to know all kinds that a limit could bring.
 
-const kinds: readonly Kind[] = [slidingWindowKind];
-
 /** The same as `planOf`, for limits that were stored as plain data. */
 export function planOfData(limits: readonly Limit[], margin: Margin): Plan {
-  const withKinds = Array.from(limits, (limit) => {
-    const kind = kinds.find(({ name }) => name === limit?.kind);
-    return kind === undefined ? limit : carrying(limit, kind);
-  });
+  const withKinds = Array.from(limits, (limit) =>
+    limit?.kind === slidingWindowKind.name ? carrying(limit, slidingWindowKind) : limit,
+  );
   return planOf(withKinds, margin);
-}
-
-const known = new WeakMap<Plan, readonly Limit[]>();
-
-/** The limits of a plan as plain data, without the kinds that they carry. */
-export function dataOf(plan: Plan): readonly Limit[] {
-  const limits =
-    known.get(plan) ?? plan.limits.map((limit) => Object.fromEntries(Object.entries(limit)) as unknown as Limit);
-  known.set(plan, limits);
-  return limits;
 }
 
 /** Where a sliding window stands, as it is stored. */

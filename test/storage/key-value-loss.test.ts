@@ -10,6 +10,7 @@ import {
 } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
+import type { Marks } from '../../src/core/limits/marks.ts';
 import { planOf } from '../../src/core/limits/plan.ts';
 import { onMap, type Values } from './storages.ts';
 
@@ -168,9 +169,10 @@ describe('a sliding window of which two processes know parts', () => {
       await clock.advance(hour / 100);
     }
     go(mine, 10);
-    const { windows } = values.get('key') as { windows: { times: number[]; costs: number[] }[] };
-    expect(windows[0]?.times.length).toBeLessThanOrEqual(32);
-    const counted = windows[0]?.costs.reduce((sum, cost) => sum + cost, 0);
+    const { states } = values.get('key') as { states: [Marks] };
+    const [[, ...marks]] = states;
+    expect(marks.length).toBeLessThanOrEqual(2 * 32);
+    const counted = marks.filter((_, place) => place % 2 === 1).reduce((sum, cost) => sum + cost, 0);
     expect(counted).toBeGreaterThanOrEqual(310);
   });
 });

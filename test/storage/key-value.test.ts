@@ -108,7 +108,7 @@ describe('keyValueStore', () => {
       const { store, values } = make();
       for (const seq of [1, 2, 3]) {
         store.take('key', call);
-        expect(values.get('key')).toMatchObject({ v: 2, seq });
+        expect(values.get('key')).toMatchObject({ v: 3, seq });
       }
     });
 
@@ -262,19 +262,19 @@ describe('keyValueStore', () => {
       ['a list', []],
       ['an empty object', {}],
       ['a foreign object', { count: 3, resetAt: 5 }],
-      ['one of the version before', { ...sound, v: 1 }],
-      ['one of a version to come', { ...sound, v: 3 }],
+      ['one of the version before', { ...sound, v: 2 }],
+      ['one of a version to come', { ...sound, v: 4 }],
       ['one without a sequence', { ...sound, seq: undefined }],
       ['a huge sequence', { ...sound, seq: 1e300 }],
-      ['a tat that is NaN', { ...sound, tats: [Number.NaN] }],
-      ['a tat that JSON made null', { ...sound, tats: [null] }],
-      ['a tat that is text', { ...sound, tats: ['5'] }],
-      ['a huge tat', { ...sound, tats: [1e300] }],
+      ['a tat that is NaN', { ...sound, states: [Number.NaN] }],
+      ['a tat that JSON made null', { ...sound, states: [null] }],
+      ['a tat that is text', { ...sound, states: ['5'] }],
+      ['a huge tat', { ...sound, states: [1e300] }],
       ['an infinite gate', { ...sound, gate: Infinity }],
       ['a huge gate', { ...sound, gate: 2 ** 50 }],
       ['a huge instant of writing', { ...sound, seen: 1e300 }],
-      ['too many tats', { ...sound, tats: [0, 0] }],
-      ['no limits', { ...sound, limits: [], tats: [] }],
+      ['too many tats', { ...sound, states: [0, 0] }],
+      ['no limits', { ...sound, limits: [], states: [] }],
       ['a limit that is none', { ...sound, limits: [{ rate: -1, interval: 5 }] }],
       [
         'limits of one name',
@@ -284,7 +284,7 @@ describe('keyValueStore', () => {
             { ...limit, name: 'a' },
             { ...limit, name: 'a' },
           ],
-          tats: [0, 0],
+          states: [0, 0],
         },
       ],
       ['wrong limits of its own', { ...sound, own: [{ rate: 'many' }] }],

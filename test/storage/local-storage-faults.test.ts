@@ -75,7 +75,7 @@ describe('a record', () => {
     const { clock, slots, mine, theirs } = await openTwo();
     const news: StoreNews[] = [];
     mine.store.watch?.((one) => news.push(one));
-    const damaged = theirs.tab.storage.getItem(item)?.replace('"tats":[', '"tats":[null,') as string;
+    const damaged = theirs.tab.storage.getItem(item)?.replace('"states":[', '"states":[null,') as string;
     theirs.tab.storage.setItem(item, text ?? damaged);
     await clock.advance(1_000);
     const taken = mine.take();
@@ -170,7 +170,7 @@ describe('a browser without Web Locks', () => {
         fallback: false,
       },
     ]);
-    expect(tab.storage.getItem('sluice:a')).toContain('"v":2');
+    expect(tab.storage.getItem('sluice:a')).toContain('"v":3');
     await throttle.close();
   });
 });

@@ -54,20 +54,12 @@ export const slidingWindowKind: Kind<Marks> = {
   },
 
   allowAt: ({ span, burst }, marks, calls) => marksAllowAt(marks, span, burst, calls),
-  // A call in the future gets a mark of its own as long as there is room, so that it can be given back.
   grant({ span, burst }, marks, calls, at, now) {
     drop(marks, placeAfter(marks, now - span), span);
     // Of exact length, as most keys have one mark.
     if (marks.length === 1) return [marks[0] as number, at, calls];
-    const last = marks.length - 2;
-    const latest = marks[last] as number;
-    if (latest === at || (at <= now && areMerged(latest, at, burst, span))) {
-      marks[last] = at;
-      marks[last + 1] = (marks[last + 1] as number) + calls;
-    } else {
-      marks.push(at, calls);
-      compact(marks, span);
-    }
+    // A call in the future gets a mark of its own as long as there is room, so that it can be given back.
+    insert(marks, at > now ? 0 : burst, span, calls, at);
     return marks;
   },
   tatOf: latestOf,
@@ -124,7 +116,10 @@ function takeBack(marks: Marks, interval: number, slot: number, calls: number, i
   if (slot > (marks[0] as number) - interval) takeOff(marks, slot, calls, isExact);
 }
 
-/** Notes a call that went at `to`, among those that are noted already. */
+/**
+ * Notes a call that went at `to`, among those that are noted already.
+ * @param limit the most calls in a window: with few of them, no two instants share a mark
+ */
 function insert(marks: Marks, limit: number, length: number, calls: number, to: number): void {
   const place = placeBefore(marks, to);
   const merges = (at: number) => marks[at] === to || areMerged(marks[at] as number, to, limit, length);

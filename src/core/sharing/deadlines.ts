@@ -31,8 +31,8 @@ export class Deadlines {
   set(miss: (late: number) => void): () => boolean {
     const deadline = { at: this.#clock.monotonic() + this.#ms, miss };
     this.#open.add(deadline);
-    if (this.#timer === undefined) this.#setTimer(this.#ms);
-    else if (this.#open.size === 1) keepsNodeOpen(this.#timer, true);
+    this.#timer ??= this.#timerIn(this.#ms);
+    keepsNodeOpen(this.#timer, true);
     return () => {
       if (!this.#open.delete(deadline)) return false;
       if (this.#open.size === 0) keepsNodeOpen(this.#timer, false);
@@ -56,8 +56,8 @@ export class Deadlines {
     this.#timer = undefined;
   }
 
-  #setTimer(ms: number): void {
-    this.#timer = this.#clock.setTimeout(() => this.#look(), ms);
+  #timerIn(ms: number): unknown {
+    return this.#clock.setTimeout(() => this.#look(), ms);
   }
 
   #look(): void {
@@ -71,7 +71,7 @@ export class Deadlines {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
     const [first] = this.#open;
-    if (first !== undefined) this.#setTimer(first.at - now);
+    if (first !== undefined) this.#timer = this.#timerIn(first.at - now);
   }
 }
 

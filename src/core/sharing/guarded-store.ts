@@ -11,6 +11,7 @@ import {
   type TakeAnswer,
   type TakeRequest,
 } from '../base/store.ts';
+import type { Bucket } from '../bucket/bucket.ts';
 import { noteGranted, postpone, takeOnSlot } from '../bucket/moves.ts';
 import type { Ceiling } from '../bucket/pool.ts';
 import { joined } from '../bucket/receipts.ts';
@@ -65,14 +66,16 @@ export class GuardedStore implements StoreOperations {
 
   take(key: string, request: TakeRequest): Answer<TakeAnswer> {
     const { instead, ...rest } = request;
-    const ours = instead?.standIn ? rest : request;
-    const theirs = instead !== undefined && !instead.standIn ? rest : request;
+    const { plan } = request;
     return this.#do(
       key,
-      (store) => (store === this.#local ? this.#takeHere(key, theirs) : store.take(key, ours)),
-      (answer) => this.#remember(key, request.plan, answer),
+      (store) => {
+        const asked = this.#knows(store, instead) ? request : rest;
+        if (store !== this.#local) return store.take(key, asked);
+        return markStandIn(this.#here(key, plan, (bucket, now) => takeOnSlot(bucket, asked, now)));
+      },
+      (answer) => this.#remember(key, plan, answer),
       (answer) => void this.#returnLate(key, answer),
-      markStandIn,
     );
   }
 
@@ -85,21 +88,38 @@ export class GuardedStore implements StoreOperations {
   }
 
   postpone(key: string, receipt: Receipt, ms: number): Answer<void> {
-    if (!receipt.standIn) return this.#correct(key, receipt, (store) => store.postpone?.(key, receipt, ms));
-    const now = wholeTicks(this.#clock.monotonic());
-    postpone(this.#local.bucket(key, receipt.plan, now), receipt, ms, now);
+    return this.#correct(key, receipt, (store) =>
+      store === this.#local
+        ? this.#here(key, receipt.plan, (bucket, now) => postpone(bucket, receipt, ms, now))
+        : store.postpone?.(key, receipt, ms),
+    );
   }
 
   /** Corrects a call where it was granted. What the store cannot take is lost. */
-  #correct(key: string, { standIn }: Receipt, correct: (store: StoreOperations) => Answer<void>): Answer<void> {
-    if (standIn) return correct(this.#local);
-    return this.#away ? undefined : this.#do(key, (store) => (store === this.#local ? undefined : correct(store)));
+  #correct(key: string, receipt: Receipt, correct: (store: StoreOperations) => Answer<void>): Answer<void> {
+    return receipt.standIn ? correct(this.#local) : this.#tell(key, correct);
   }
 
-  /** Takes from the local bucket, a slot of its own that has come included. */
-  #takeHere(key: string, request: TakeRequest): TakeAnswer {
+  /** Does on the local bucket too what it has to know when it takes over. */
+  #tellBoth(key: string, operation: (store: StoreOperations) => Answer<void>): Answer<void> {
+    operation(this.#local);
+    return this.#tell(key, operation);
+  }
+
+  /** Does an operation on the store alone. */
+  #tell(key: string, operation: (store: StoreOperations) => Answer<void>): Answer<void> {
+    return this.#do(key, (store) => (store === this.#local ? undefined : operation(store)));
+  }
+
+  /** Works on the local bucket. */
+  #here<T>(key: string, plan: Plan, work: (bucket: Bucket, now: number) => T): T {
     const now = wholeTicks(this.#clock.monotonic());
-    return takeOnSlot(this.#local.bucket(key, request.plan, now), request, now);
+    return work(this.#local.bucket(key, plan, now), now);
+  }
+
+  /** Whether a reservation, if there is one, was made by a store. */
+  #knows(store: StoreOperations, reservation: Receipt | undefined): boolean {
+    return (reservation?.standIn ?? false) === (store === this.#local);
   }
 
   pause(key: string, ms: number, plan: Plan): Answer<void> {
@@ -112,29 +132,24 @@ export class GuardedStore implements StoreOperations {
   }
 
   sync(key: string, said: Ceiling, plan: Plan): Answer<void> {
-    this.#local.sync(key, said, plan);
-    return this.#do(key, (store) => store.sync(key, said, plan));
+    return this.#tellBoth(key, (store) => store.sync(key, said, plan));
   }
 
   peek(key: string, plan: Plan, without?: Receipt): Answer<Standing> {
-    const ours = (store: StoreOperations) =>
-      (without?.standIn ?? false) === (store === this.#local) ? without : undefined;
-    const answer = this.#do(key, (store) => store.peek(key, plan, ours(store)));
-    if (!this.#untold.has(key)) return answer;
-    return isPromise(answer)
-      ? answer.then((standing) => this.#withUntold(key, standing))
-      : this.#withUntold(key, answer);
+    return this.#do(
+      key,
+      (store) => store.peek(key, plan, this.#knows(store, without) ? without : undefined),
+      (standing) => this.#withUntold(key, standing),
+    );
   }
 
   override(key: string, limits: readonly Limit[] | undefined, plan: Plan): Answer<void> {
-    this.#local.override(key, limits, plan);
-    return this.#do(key, (store) => store.override(key, limits, plan));
+    return this.#tellBoth(key, (store) => store.override(key, limits, plan));
   }
 
   reset(key: string): Answer<void> {
-    this.#local.reset(key);
     this.#untold.delete(key);
-    return this.#do(key, (store) => store.reset(key));
+    return this.#tellBoth(key, (store) => store.reset(key));
   }
 
   watch(listener: (news: StoreNews) => void): () => void {
@@ -151,25 +166,26 @@ export class GuardedStore implements StoreOperations {
     return this.#onError === 'memory' && this.#awayUntil > this.#clock.monotonic();
   }
 
-  /** Does an operation on the store, or on the local bucket if the store is away or fails. */
+  /**
+   * Does an operation on the store, or on the local bucket if the store is away or fails.
+   * @param inTime makes of the store's answer what is answered
+   * @param late gets an answer that came after the operation had failed
+   */
   #do<T>(
     key: string,
     operation: (store: StoreOperations) => Answer<T>,
-    succeeded: (answer: T) => void = () => {},
+    inTime: (answer: T) => T = (answer) => answer,
     late: (answer: T) => void = () => {},
-    standIn: (answer: T) => T = (answer) => answer,
   ): Answer<T> {
-    const fallBack = () => standIn(operation(this.#local) as T);
-    if (this.#away) return fallBack();
-    const failed = (error: unknown): T => {
+    if (this.#away) return operation(this.#local);
+    const failed = (error: unknown): Answer<T> => {
       this.#noteFailure(key, error);
       if (this.#onError === 'reject') throw new StoreError(this.name, key, error);
-      return fallBack();
+      return operation(this.#local);
     };
     const done = (answer: T): T => {
       this.#rest = firstRest;
-      succeeded(answer);
-      return answer;
+      return inTime(answer);
     };
     let answer: Answer<T>;
     try {
@@ -177,36 +193,23 @@ export class GuardedStore implements StoreOperations {
     } catch (error) {
       return failed(error);
     }
-    return isPromise(answer) ? this.#inTime(answer, done, failed, late) : done(answer);
+    return isPromise(answer) ? this.#within(answer, late).then(done, failed) : done(answer);
   }
 
-  /** An answer that fails when it takes too long. */
-  #inTime<T>(
-    answer: Promise<T>,
-    done: (answer: T) => T,
-    failed: (error: unknown) => T,
-    late: (answer: T) => void,
-  ): Promise<T> {
+  /** The same answer, or a failure when it takes too long. */
+  #within<T>(answer: Promise<T>, late: (answer: T) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       let isExtended = false;
-      const settle = (outcome: () => T) => {
-        try {
-          resolve(outcome());
-        } catch (error) {
-          reject(error);
-        }
-      };
       const miss = (by: number) => {
-        if (isExtended || by < wokeAfter)
-          return settle(() => failed(new Error(`No answer within ${storePatience} ms.`)));
+        if (isExtended || by < wokeAfter) return reject(new Error(`No answer within ${storePatience} ms.`));
         // Its answer may be about to arrive: this process was away, not the store.
         isExtended = true;
         meet = this.#deadlines.set(miss);
       };
       let meet = this.#deadlines.set(miss);
       answer.then(
-        (value) => (this.#meets(meet) ? settle(() => done(value)) : late(value)),
-        (error) => this.#meets(meet) && settle(() => failed(error)),
+        (value) => (this.#meets(meet) ? resolve(value) : late(value)),
+        (error) => this.#meets(meet) && reject(error),
       );
     });
   }
@@ -239,22 +242,16 @@ export class GuardedStore implements StoreOperations {
   }
 
   /** Lets the local bucket see what the store granted, so that it would not start empty. */
-  #remember(key: string, plan: Plan, { now, granted, reserved }: TakeAnswer): void {
-    if (this.#onError === 'reject') return;
-    const monotonic = wholeTicks(this.#clock.monotonic());
-    const bucket = this.#local.bucket?.(key, plan, monotonic);
-    if (bucket === undefined) return;
+  #remember(key: string, plan: Plan, answer: TakeAnswer): TakeAnswer {
+    const { now, granted, reserved } = answer;
     const receipts = reserved === undefined ? granted : [...granted, reserved];
-    for (let index = 0; index < receipts.length; index++) {
-      const { slot, cost } = receipts[index] as Receipt;
-      // Calls that are alike are noted together.
-      const first = index;
-      while (typeof cost === 'number' && isAlike(receipts[index + 1], slot, cost)) index++;
-      const { after } = receipts[index] as Receipt;
-      const here = (instant: number) => monotonic + wholeTicks(instant - now);
-      const calls = typeof cost === 'number' ? cost * (index - first + 1) : cost;
-      noteGranted(bucket, calls, here(slot), after.map(here), monotonic);
-    }
+    if (this.#onError === 'memory')
+      this.#here(key, plan, (bucket, monotonic) => {
+        const here = (instant: number) => monotonic + wholeTicks(instant - now);
+        for (const { slot, cost, after } of joined(receipts))
+          noteGranted(bucket, cost, here(slot), after.map(here), monotonic);
+      });
+    return answer;
   }
 
   /** Gives back what came too late for anybody to use, the slot first. What the store cannot take back is lost. */
@@ -267,10 +264,6 @@ export class GuardedStore implements StoreOperations {
       // As above.
     }
   }
-}
-
-function isAlike(receipt: Receipt | undefined, slot: number, cost: number): boolean {
-  return receipt !== undefined && receipt.slot === slot && receipt.cost === cost;
 }
 
 function markStandIn(answer: TakeAnswer): TakeAnswer {

@@ -1,10 +1,9 @@
-import type { Answer, TakeAnswer } from '../base/store.ts';
+import type { Answer } from '../base/store.ts';
 
 /** What is to move the bucket, and who waits for it. */
 interface Move {
   readonly move: () => Answer<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly tell: (outcome: Promise<void>) => void;
 }
 
 /**
@@ -22,19 +21,8 @@ export class Moves {
   /** Notes a move. The promise settles when it was made and the line has gone on. */
   add(move: () => Answer<void>, isFirst: boolean): Promise<void> {
     this.#isFirst ||= isFirst;
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ move, resolve, reject });
-    });
-  }
-
-  /**
-   * Takes calls before the line asks.
-   * @param goOn has the line make the moves
-   */
-  take(take: () => Answer<TakeAnswer>, goOn: () => void): Promise<TakeAnswer> {
-    return new Promise((resolve, reject) => {
-      this.add(async () => resolve(await take()), true).catch(reject);
-      goOn();
+    return new Promise((tell) => {
+      this.#waiting.push({ move, tell });
     });
   }
 
@@ -50,30 +38,23 @@ export class Moves {
 
   /**
    * Makes all moves.
-   * @param before what comes before them
-   * @returns when they are made, and what tells those who wait for them
+   * @param before what comes before them, whether it fails or not
+   * @returns when they are made, what tells those who wait for them
    */
-  make(before: () => Promise<unknown>): { readonly moving: Promise<void>; readonly tell: () => void } {
+  async make(before: () => Answer<void> | undefined): Promise<() => void> {
     const moves = this.#waiting;
     this.#waiting = [];
     this.#hasMoved = true;
     this.#isFirst = false;
-    const outcomes: (() => void)[] = [];
-    const make = async ({ move, resolve, reject }: Move) => {
-      try {
-        await move();
-        outcomes.push(resolve);
-      } catch (error) {
-        outcomes.push(() => reject(error));
-      }
+    try {
+      await before();
+    } catch {
+      // Nobody here can do anything about it.
+    }
+    const outcomes = moves.map(async ({ move }) => move());
+    await Promise.allSettled(outcomes);
+    return () => {
+      for (const [index, { tell }] of moves.entries()) tell(outcomes[index] as Promise<void>);
     };
-    const makeAll = async () => {
-      await before().catch(() => {});
-      await Promise.all(moves.map(make));
-    };
-    const tell = () => {
-      for (const outcome of outcomes) outcome();
-    };
-    return { moving: makeAll(), tell };
   }
 }

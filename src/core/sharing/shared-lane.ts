@@ -1,12 +1,11 @@
 import type { ThrottleError } from '../base/errors.ts';
-import type { CallGrant } from '../base/grant.ts';
 import type { Answer, Receipt, TakeAnswer, TakeRequest } from '../base/store.ts';
 import { joined } from '../bucket/receipts.ts';
 import { sameCost } from '../limits/cost.ts';
 import { type Plan, samePlan } from '../limits/plan.ts';
 import type { GoAloneGate } from '../line/go-alone-gate.ts';
 import { grace, Lane, type LaneHost } from '../line/lane.ts';
-import type { NextCall, Waiter, WaitRequest } from '../line/waiting-room.ts';
+import type { NextCall, Waiter } from '../line/waiting-room.ts';
 import { tick } from '../time/clock.ts';
 import { firstFew } from './first-few.ts';
 import { storePatience } from './guarded-store.ts';
@@ -70,15 +69,6 @@ export class SharedLane extends Lane {
     return this.#slot && nextCallOn(this.#slot);
   }
 
-  override wait(request: WaitRequest): Promise<CallGrant> {
-    const { events, maxQueue } = this.host;
-    // Any limit lets a single call go some time; what those of a shared store are, nobody knows yet.
-    const isPlain = request.cost === 1 && maxQueue === Infinity && request.maxWait === Infinity;
-    // Where nobody asks how long it waits either, the look at the clock is spared while the store is asked.
-    if (!isPlain || !this.isAsking || events.wants('granted')) return super.wait(request);
-    return this.join(request, this.#traffic.askedAt);
-  }
-
   override async close(error: ThrottleError): Promise<void> {
     await super.close(error);
     await this.#traffic.whenIdle();
@@ -94,10 +84,11 @@ export class SharedLane extends Lane {
     const { store } = this.host;
     // What passes a limit by may go before the slot that the line holds, which goes back for that long.
     if (this.headCost === undefined || typeof request.costs[0] !== 'object') return store.take(this.key, request);
-    return this.#moves.take(
-      () => store.take(this.key, request),
-      () => this.advance(),
-    );
+    let taken: Answer<TakeAnswer>;
+    const take = async () => {
+      taken = await store.take(this.key, request);
+    };
+    return this.renew(take, true).then(() => taken);
   }
 
   override renew(move: () => Answer<void>, isFirst: boolean = false): Promise<void> {
@@ -167,10 +158,9 @@ export class SharedLane extends Lane {
     this.#slot = undefined;
     this.#plan = undefined;
     this.#batch.forget();
-    const returning = async () => slot?.receipt && (await this.host.store.giveBack(this.key, slot.receipt));
-    const { moving, tell } = this.#moves.make(returning);
-    // The line has gone on by now: who settles sees the waiting calls where they belong.
-    void this.#traffic.holdFor(moving).then(tell);
+    const moving = this.#moves.make(() => slot?.receipt && this.host.store.giveBack(this.key, slot.receipt));
+    // The line has gone on by then: who settles sees the waiting calls where they belong.
+    void this.#traffic.hold(moving).then(async () => (await moving)());
   }
 
   /** Looks into the store for what others did. */

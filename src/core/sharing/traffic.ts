@@ -20,9 +20,11 @@ export class Traffic {
   readonly #key: string;
   readonly #host: TrafficHost;
   readonly #goOn: () => void;
+  /** When the latest operation began, on the monotonic clock. */
+  askedAt = 0;
+  /** How long the latest answer took, in ms; 0 if it came on the spot. */
+  answerTook = 0;
   #asking: Promise<void> | undefined;
-  #askedAt = 0;
-  #answerTook = 0;
   #returning: Promise<unknown> | undefined;
 
   /** @param goOn called when the operation in flight is over */
@@ -35,16 +37,6 @@ export class Traffic {
   /** Whether an operation is in flight. */
   get isBusy(): boolean {
     return this.#asking !== undefined;
-  }
-
-  /** When it began, on the monotonic clock. */
-  get askedAt(): number {
-    return this.#askedAt;
-  }
-
-  /** How long the latest answer took, in ms; 0 if it came on the spot. */
-  get answerTook(): number {
-    return this.#answerTook;
   }
 
   /** Resolves when nothing is in flight. */
@@ -63,43 +55,47 @@ export class Traffic {
     fail: (error: unknown) => void,
     gathers: boolean,
   ): void {
-    // Who is called back before the first await must see that the store is asked.
-    this.#asking = begun;
-    this.#askedAt = this.#host.clock.monotonic();
-    this.#asking = this.#operate(ask, digest, fail, gathers);
-  }
-
-  async #operate<T extends object>(
-    ask: () => T | Promise<T>,
-    digest: (answer: T) => void,
-    fail: (error: unknown) => void,
-    gathers: boolean,
-  ): Promise<void> {
-    try {
-      if (gathers) await begun;
-      const asked = ask();
-      const answer = await asked;
-      this.#answerTook = isPromise(asked) ? this.#host.clock.monotonic() - this.#askedAt : 0;
-      digest(answer);
-    } catch (error) {
-      await begun;
-      fail(error);
-    }
-    if (this.#returning !== undefined) await this.#whenReturned();
-    this.#finish();
+    void this.#begin(async () => {
+      try {
+        if (gathers) await begun;
+        const asked = ask();
+        const answer = await asked;
+        this.answerTook = isPromise(asked) ? this.#host.clock.monotonic() - this.askedAt : 0;
+        digest(answer);
+      } catch (error) {
+        // Not within the step of the line that asked, which could not go on.
+        await begun;
+        fail(error);
+      }
+      await this.#end();
+    });
   }
 
   /** Keeps the line from asking until something is over, which does not fail. */
-  async holdFor(operation?: Promise<void>): Promise<void> {
-    this.#asking = this.#after(operation);
-    await this.#asking;
+  hold(operation?: Promise<unknown>): Promise<void> {
+    return this.#begin(async () => {
+      await operation;
+      await this.#end();
+    });
   }
 
-  async #after(operation: Promise<void> | undefined): Promise<void> {
-    this.#askedAt = this.#host.clock.monotonic();
-    await operation;
-    await this.#whenReturned();
-    this.#finish();
+  #begin(operate: () => Promise<void>): Promise<void> {
+    this.askedAt = this.#host.clock.monotonic();
+    // Who is called back before the first await must see that the store is asked.
+    this.#asking = begun;
+    this.#asking = operate();
+    return this.#asking;
+  }
+
+  /** Has the line go on when all is returned: at once, if nothing is, so that it asks before those go on who were granted. */
+  async #end(): Promise<void> {
+    while (this.#returning !== undefined) {
+      const returning = this.#returning;
+      await returning;
+      if (this.#returning === returning) this.#returning = undefined;
+    }
+    this.#asking = undefined;
+    this.#goOn();
   }
 
   /** Returns what nobody here wants any more. A slot that the store cannot take back is lost, which wastes one call. */
@@ -111,23 +107,9 @@ export class Traffic {
       const answer = this.#returning === undefined ? send() : this.#returning.then(send);
       if (!isPromise(answer)) return;
       this.#returning = answer.catch(() => {});
-      if (this.#asking === undefined) void this.holdFor();
+      if (this.#asking === undefined) void this.hold();
     } catch {
       // As above.
     }
-  }
-
-  /** Waits until all is returned that nobody wants. */
-  async #whenReturned(): Promise<void> {
-    while (this.#returning !== undefined) {
-      const returning = this.#returning;
-      await returning;
-      if (this.#returning === returning) this.#returning = undefined;
-    }
-  }
-
-  #finish(): void {
-    this.#asking = undefined;
-    this.#goOn();
   }
 }

@@ -5,7 +5,7 @@
 function nextRecord(before: unknown): unknown {
   const seq = ((before as { seq?: number } | undefined)?.seq ?? 0) + 1;
   return {
-    v: 1,
+    v: 3,
     birth: 2 ** 47,
     seq,
     writer: 2 ** 46,
@@ -13,7 +13,7 @@ function nextRecord(before: unknown): unknown {
     rests: 2 ** 40,
     gate: -(2 ** 40),
     limits: [{ rate: 1, interval: 1_000 }],
-    tats: [2 ** 40 + seq],
+    states: [2 ** 40 + seq],
     latest: 2 ** 40,
   };
 }
