@@ -7,8 +7,7 @@ import { wholeSteps, wholeTicksUp } from './rounding.ts';
 // A leaky bucket that is safe for "N per interval": its margin makes the window longer that its rate was worked out for.
 
 /** The arithmetic of quotas. */
-export const quotaKind: Kind<number> = {
-  ...leakyBucket,
+export const quotaKind: Kind<number> = /* @__PURE__ */ Object.assign({}, leakyBucket, {
   name: 'quota',
   mostKept: () => Infinity,
   numbersOf(limit, kept) {
@@ -17,7 +16,7 @@ export const quotaKind: Kind<number> = {
     const span = Math.max(wholeTicksUp(interval) + kept, emissionInterval);
     return { ...leakyBucket.numbersOf(limit, 0), span, emissionInterval };
   },
-};
+} satisfies Partial<Kind<number>>);
 
 /** What `quota` takes. */
 export interface QuotaOptions {
