@@ -74,11 +74,14 @@ export class HeldGrant extends CallGrant {
   departedAt: number | undefined;
   /** Whether it left over a connection that was likely closed. */
   isCold: boolean;
+  /** The calls of its key that are in flight, this one included; undefined until it is counted. */
+  inFlight: { calls: number } | undefined;
 
   // Written out, as a constructor that passes all its arguments on takes longer.
   constructor(key: string, by: Granter, monotonic: number, from: Receipt | Plan, tats?: number | readonly number[]) {
     super(key, by, monotonic, from, tats);
     this.departedAt = undefined;
     this.isCold = false;
+    this.inFlight = undefined;
   }
 }

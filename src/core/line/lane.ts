@@ -19,7 +19,7 @@ export interface LaneHost extends RoomHost {
   /** How many calls of a key are in flight. */
   inFlight(key: string): number;
   /** Counts a call as in flight. */
-  hold(key: string): void;
+  hold(grant: HeldGrant): void;
   /** Looks at the clocks, so that a jump of the wall clock is told. */
   noteTime(): void;
   /** Says that the lane is empty and may be forgotten. */
@@ -165,8 +165,8 @@ export abstract class Lane {
     const { clock, events } = this.host;
     this.room.part(waiter);
     const { cost, since, holdsPlace } = waiter;
-    if (holdsPlace) this.host.hold(this.key);
     const grant = new (holdsPlace ? HeldGrant : CallGrant)(this.key, this.host, at, receipt);
+    if (grant instanceof HeldGrant) this.host.hold(grant);
     this.gate?.pass(grant, holdsPlace, clock.monotonic());
     waiter.resolve(grant);
     if (events.wants('granted'))

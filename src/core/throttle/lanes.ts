@@ -4,6 +4,7 @@ import type { Answer, LocalStore, StoreOperations } from '../base/store.ts';
 import { type Bucket, grantNow, tatOrTatsOf } from '../bucket/bucket.ts';
 import type { Plan } from '../limits/plan.ts';
 import { Gates } from '../line/gate.ts';
+import { InFlight } from '../line/in-flight.ts';
 import type { Lane } from '../line/lane.ts';
 import { LocalLane, type LocalLaneHost } from '../line/local-lane.ts';
 import type { Sharing, WatchHost } from '../line/sharing.ts';
@@ -38,8 +39,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   /** What the store brings if it is shared; undefined if it hands its buckets out. */
   readonly #sharing: Sharing | undefined;
   readonly #lanes = new Map<string, Lane>();
-  /** How many calls are in flight, of the keys that have some. */
-  readonly #inFlight = new Map<string, number>();
+  readonly #inFlight = new InFlight();
   /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
   #spare: Lane | undefined;
   #wallAhead: number;
@@ -90,19 +90,17 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   inFlight(key: string): number {
-    return this.#inFlight.get(key) ?? 0;
+    return this.#inFlight.of(key);
   }
 
-  hold(key: string): void {
-    this.#inFlight.set(key, this.inFlight(key) + 1);
+  hold(grant: HeldGrant): void {
+    this.#inFlight.hold(grant);
   }
 
   /** Gives the place of a call in flight back. */
   leave(grant: Grant): void {
     const { key } = grant;
-    const left = this.inFlight(key) - 1;
-    if (left > 0) this.#inFlight.set(key, left);
-    else this.#inFlight.delete(key);
+    this.#inFlight.leave(grant as HeldGrant);
     if (!this.gates.isEmpty) this.gates.find(key)?.end(grant as CallGrant);
     if (this.#lanes.size > 0) this.#lanes.get(key)?.advance();
   }
@@ -127,7 +125,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
     const { plan } = bucket;
     const tats = tatOrTatsOf(bucket);
     const grant = holdsPlace ? new HeldGrant(key, this, now, plan, tats) : new CallGrant(key, this, now, plan, tats);
-    if (holdsPlace) this.hold(key);
+    if (holdsPlace) this.hold(grant as HeldGrant);
     // Last: who hears of it may make another call.
     if (this.events.wants('granted')) this.events.emit('granted', { key, cost: 1, wait: 0 });
     return grant;

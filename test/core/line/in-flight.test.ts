@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { HeldGrant } from '../../../src/core/base/grant.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
+import { InFlight } from '../../../src/core/line/in-flight.ts';
+import { systemClock } from '../../../src/core/time/clock.ts';
+
+const plan = planOf({ rate: 1, interval: 1 }, 0);
+const grantOf = (key: string) => new HeldGrant(key, { clock: systemClock }, 0, plan, 0);
+
+test('calls in flight are counted by key, each until it leaves', () => {
+  const inFlight = new InFlight();
+  const [first, second] = [grantOf('key'), grantOf('key')];
+  inFlight.hold(first);
+  inFlight.hold(second);
+  expect([inFlight.of('key'), inFlight.of('other')]).toEqual([2, 0]);
+  inFlight.leave(first);
+  inFlight.leave(second);
+  inFlight.leave(grantOf('key'));
+  expect(inFlight.of('key')).toBe(0);
+});
+
+test('a call in flight stays counted however many keys come and go after it', () => {
+  const inFlight = new InFlight();
+  const first = grantOf('key');
+  inFlight.hold(first);
+  for (let other = 0; other < 5_000; other++) {
+    const grant = grantOf(`${other}`);
+    inFlight.hold(grant);
+    inFlight.leave(grant);
+  }
+  expect(inFlight.of('key')).toBe(1);
+  inFlight.leave(first);
+  expect(inFlight.of('key')).toBe(0);
+});
