@@ -7,13 +7,18 @@ import type { Cost } from '../limits/cost.ts';
  */
 export function joined(receipts: readonly Receipt[]): readonly Receipt[] {
   const found: Receipt[] = [];
-  for (const receipt of receipts) {
+  let calls = 0;
+  for (let index = 0; index < receipts.length; index++) {
+    const receipt = receipts[index] as Receipt;
     const { slot, cost } = receipt;
-    const last = found.at(-1);
+    const next = receipts[index + 1];
     // Where the last of them left the bucket is where all of them did.
-    if (last?.slot === slot && typeof last.cost === 'number' && typeof cost === 'number')
-      found[found.length - 1] = withCost(receipt, last.cost + cost);
-    else found.push(receipt);
+    if (next?.slot === slot && typeof next.cost === 'number' && typeof cost === 'number') {
+      calls += cost;
+      continue;
+    }
+    found.push(calls === 0 ? receipt : withCost(receipt, calls + (cost as number)));
+    calls = 0;
   }
   return found;
 }

@@ -1,11 +1,12 @@
 import type { ThrottleError } from '../base/errors.ts';
+import type { CallGrant } from '../base/grant.ts';
 import type { Answer, Receipt, TakeAnswer, TakeRequest } from '../base/store.ts';
 import { joined } from '../bucket/receipts.ts';
 import { sameCost } from '../limits/cost.ts';
 import { type Plan, samePlan } from '../limits/plan.ts';
 import type { GoAloneGate } from '../line/go-alone-gate.ts';
 import { grace, Lane, type LaneHost } from '../line/lane.ts';
-import type { NextCall, Waiter } from '../line/waiting-room.ts';
+import type { NextCall, Waiter, WaitRequest } from '../line/waiting-room.ts';
 import { tick } from '../time/clock.ts';
 import { firstFew } from './first-few.ts';
 import { storePatience } from './guarded-store.ts';
@@ -67,6 +68,14 @@ export class SharedLane extends Lane {
 
   protected override next(): NextCall | undefined {
     return this.#slot && nextCallOn(this.#slot);
+  }
+
+  override wait(request: WaitRequest): Promise<CallGrant> {
+    const { events, maxQueue } = this.host;
+    // Any limit lets a single call go some time. While the store is asked, the look at the clock and all checks can be spared.
+    const isPlain = request.cost === 1 && maxQueue === Infinity && request.maxWait === Infinity;
+    if (!isPlain || !this.isAsking || events.wants('granted')) return super.wait(request);
+    return this.join(request, this.#traffic.askedAt);
   }
 
   override async close(error: ThrottleError): Promise<void> {
@@ -239,7 +248,8 @@ export class SharedLane extends Lane {
     const isStale = now - this.#traffic.askedAt > storePatience && !(granted[0] ?? reserved)?.standIn;
     // Whether all callers so far have gone: one whose grant went to a newcomer of higher priority still goes before the next.
     let inOrder = true;
-    for (const [index, receipt] of granted.entries()) {
+    for (let index = 0; index < granted.length; index++) {
+      const receipt = granted[index] as Receipt;
       const owner = callers[index] as Waiter;
       // A call that had to wait for its slot, and wakes late, goes on the slot.
       const at = now - Math.max(0, answer.now - receipt.slot);

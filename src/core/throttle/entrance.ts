@@ -26,6 +26,9 @@ const none: EnterOptions = {
 export class Entrance {
   readonly #lanes: Lanes;
   readonly #maxWait: number;
+  /** What a call asks of its lane that asks for nothing else. */
+  readonly #plainWait: WaitRequest;
+  readonly #plainRun: WaitRequest;
   /** Why nobody comes in any more; undefined while it is open. */
   closed: ThrottleError | undefined;
 
@@ -33,6 +36,8 @@ export class Entrance {
   constructor(lanes: Lanes, maxWait: number) {
     this.#lanes = lanes;
     this.#maxWait = maxWait;
+    this.#plainWait = { cost: 1, priority: 0, maxWait, signal: undefined, holdsPlace: false };
+    this.#plainRun = { ...this.#plainWait, holdsPlace: true };
   }
 
   /**
@@ -45,8 +50,11 @@ export class Entrance {
     const { cost, maxWait, priority, signal } = options;
     // Most calls ask for nothing but their turn.
     const isPlain = cost === undefined && maxWait === undefined && priority === undefined && signal === undefined;
-    const granted = isPlain ? this.#lanes.grantNow(key, holdsPlace) : undefined;
-    return granted ?? this.#enterChecked(key, options, holdsPlace);
+    if (!isPlain) return this.#enterChecked(key, options, holdsPlace);
+    const granted = this.#lanes.grantNow(key, holdsPlace);
+    if (granted !== undefined) return granted;
+    this.checkKey(key);
+    return this.#lanes.of(key).wait(holdsPlace ? this.#plainRun : this.#plainWait);
   }
 
   #enterChecked(key: string, options: EnterOptions, holdsPlace: boolean): CallGrant | Promise<CallGrant> {

@@ -101,7 +101,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   leave(grant: Grant): void {
     const { key } = grant;
     this.#inFlight.leave(grant as HeldGrant);
-    if (!this.gates.isEmpty) this.gates.find(key)?.end(grant as CallGrant);
+    this.gates.find(key)?.end(grant as CallGrant);
     if (this.#lanes.size > 0) this.#lanes.get(key)?.advance();
   }
 
