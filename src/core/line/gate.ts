@@ -109,11 +109,6 @@ export class Gates {
     for (const [key, gate] of this.#gates) this.#gates.set(key, new kind(key, this.#host, gate));
   }
 
-  /** Whether no key has a gate. */
-  get isEmpty(): boolean {
-    return this.#gates.size === 0;
-  }
-
   /** The gate of a key, if it has one. */
   find(key: string): Gate | undefined {
     // Most throttles have none, and each call asks.

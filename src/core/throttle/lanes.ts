@@ -118,7 +118,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
     if (this.concurrency !== Infinity && this.inFlight(key) >= this.concurrency) return undefined;
     const { clock } = this;
     const monotonic = clock.monotonic();
-    if (!this.gates.isEmpty && this.gates.find(key)?.isClear(monotonic, this.inFlight(key)) === false) return undefined;
+    if (this.gates.find(key)?.isClear(monotonic, this.inFlight(key)) === false) return undefined;
     const now = wholeTicks(monotonic);
     const bucket = (this.store as LocalStore).bucket(key, this.plans.of(key), now);
     if (bucket.extras.refunds !== undefined || !grantNow(bucket, now)) return undefined;
