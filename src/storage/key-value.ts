@@ -228,11 +228,13 @@ class KeyValueStore implements StoreOperations {
       tells = false;
       const bucket = this.#open(held, terms, now, time);
       if (bucket === undefined) return stored;
-      const before = held?.record ?? recordOf(bucket, { birth: drawn(), seq: 0, writer: this.#writer }, now, longAgo);
+      const writer = this.#writer;
+      const before = held?.record ?? recordOf(bucket, { birth: drawn(), seq: 0, writer }, now, longAgo);
       answer = operation(bucket, now, decidedAt - askedAt);
       if (terms.looks) return stored;
       const rests = Math.max(before.rests, held?.besides?.rests ?? longAgo, restsAt(bucket));
-      const after = recordOf(bucket, { ...before, seq: before.seq + 1, writer: this.#writer }, now, rests);
+      const { birth, seq } = before;
+      const after = recordOf(bucket, { birth, seq: seq + 1, writer }, now, rests);
       if (!held?.differs && sameBucket(before, after)) return stored;
       seen = after;
       // Who holds a slot has to know that it became later.
@@ -311,10 +313,11 @@ class KeyValueStore implements StoreOperations {
   /** Looks at the next few records and forgets those long at rest, here and in the storage. Those that stay come last from now on. */
   #forget(time: SteadyClock): void {
     let looks = looksPerOperation;
+    const now = time.now();
     for (const [key, record] of this.#known) {
       if (looks-- === 0) return;
       this.#known.delete(key);
-      if (record.own !== undefined || record.rests > time.now() - restBeforeForgetting) this.#known.set(key, record);
+      if (record.own !== undefined || record.rests > now - restBeforeForgetting) this.#known.set(key, record);
       // A record that stays only takes room.
       else this.#clean(key, record, time).catch(() => {});
     }

@@ -1,10 +1,10 @@
-import type { Bucket, Extras, SlotMove } from '../core/bucket/bucket.ts';
+import { type Bucket, copyOfState, type Extras, type SlotMove } from '../core/bucket/bucket.ts';
 import type { Past } from '../core/bucket/change.ts';
 import { asMoved } from '../core/bucket/moves.ts';
 import type { Pool } from '../core/bucket/pool.ts';
 import type { Allowance, LimitState } from '../core/limits/kind.ts';
 import { type Limit, longAgo } from '../core/limits/limit.ts';
-import { areTooMany, type Marks, mostMarks } from '../core/limits/marks.ts';
+import { areTooMany, latestOf, type Marks, mostMarks } from '../core/limits/marks.ts';
 import { isMadeOf, type Margin, type Plan } from '../core/limits/plan.ts';
 import { planOfData } from './stored-limits.ts';
 
@@ -44,7 +44,7 @@ const version = 3;
 const furthest = 2 ** 41;
 
 /** The latest and, negated, the earliest instant that a clock may show: in the year 2248. */
-const latest = 2 ** 43;
+const latestInstant = 2 ** 43;
 
 /** What becomes of each instant that is read. */
 type Instants = (instant: number) => number;
@@ -78,8 +78,12 @@ const optional =
 /** A list of at least one. A structured clone keeps holes, which `map` would pass over. */
 const list =
   <T>(read: Read<T>): Read<T[]> =>
-  (value, at) =>
-    Array.isArray(value) && value.length > 0 ? Array.from(value, (item, place) => read(item, at, place)) : wrong();
+  (value, at) => {
+    if (!Array.isArray(value) || value.length === 0) wrong();
+    const copy: T[] = [];
+    for (let place = 0; place < value.length; place++) copy.push(read(value[place], at, place));
+    return copy;
+  };
 
 type Fields<T> = { readonly [Name in keyof T]-?: Read<T[Name]> };
 
@@ -95,10 +99,12 @@ const object =
     return copy as T;
   };
 
+/** The parts of marks, each by its place. */
+const parts = list<number>((part, at, place = 0) => (place > 0 && place % 2 === 0 ? positive : instant)(part, at));
+
 /** An instant, then an instant and a cost by turns: see `Marks`. */
 const marks: Read<Marks> = (value, at) => {
-  const read = list((item, _, place = 0) => (place > 0 && place % 2 === 0 ? positive : instant)(item, at));
-  const copy = read(value, at);
+  const copy = parts(value, at);
   const falls = copy.some((mark, place) => place > 1 && place % 2 === 1 && mark < (copy[place - 2] as number));
   return falls || copy.length % 2 === 0 || areTooMany(copy) ? wrong() : copy;
 };
@@ -110,7 +116,13 @@ const limit = object<Limit>({ kind: given, rate: given, interval: given, burst: 
 
 const limits: Read<readonly Limit[]> = (value) => knownLimits(value as readonly Limit[], 0).data;
 
-const contents: Fields<Content> = {
+const record = object<BucketRecord>({
+  v: (value) => (value === version ? version : wrong()),
+  birth: count,
+  seq: (value) => (Number.isSafeInteger(value) ? (value as number) : wrong()),
+  writer: count,
+  seen: instant,
+  rests: instant,
   limits,
   states: list<LimitState>((value, at) => (typeof value === 'number' ? at(value) : marks(value, at))),
   gate: instant,
@@ -132,25 +144,14 @@ const contents: Fields<Content> = {
     ),
   ),
   own: optional(limits),
-};
-
-const content = object<Content>(contents);
-const record = object<BucketRecord>({
-  v: (value) => (value === version ? version : wrong()),
-  birth: count,
-  seq: (value) => (Number.isSafeInteger(value) ? (value as number) : wrong()),
-  writer: count,
-  seen: instant,
-  rests: instant,
-  ...contents,
 });
 
 /** The record that a stored value is, in every part; undefined if it is none of this version. */
 export function recordIn(stored: unknown): BucketRecord | undefined {
   try {
     const { seen } = stored as BucketRecord;
-    const end = seen <= latest ? seen + 2 * furthest : Number.NaN;
-    const read = record(stored, (at) => (at >= -latest && at <= end ? at : wrong()));
+    const end = seen <= latestInstant ? seen + 2 * furthest : Number.NaN;
+    const read = record(stored, (at) => (at >= -latestInstant && at <= end ? at : wrong()));
     const { states, refunds = states, past = states } = read;
     const { atRest } = planOfStored(read.limits, 0);
     const isWhole = [states, refunds, past].every(({ length }) => length === atRest.length);
@@ -164,15 +165,22 @@ export function recordIn(stored: unknown): BucketRecord | undefined {
 export function recordOf({ plan, states, extras }: Bucket, stamp: Stamp, seen: number, rests: number): BucketRecord {
   const { birth, seq, writer } = stamp;
   const end = seen + furthest;
-  const all = { v: version, birth, seq, writer, seen, rests, ...extras, limits: plan.limits, states };
-  return record({ ...all, own: extras.own?.limits }, (at) => Math.min(at, end));
+  const own = extras.own?.limits;
+  const all = { v: version, birth, seq, writer, seen, rests, ...extras, limits: plan.limits, states, own };
+  return record(all, (at) => Math.min(at, end));
 }
 
 /** Whether two records of one birth are of the same bucket, whoever wrote them when. */
 export function sameBucket(one: BucketRecord, other: BucketRecord): boolean {
-  const { seq, writer, seen, rests } = one;
-  return JSON.stringify(one) === JSON.stringify({ ...other, seq, writer, seen, rests });
+  const { seq, writer, seen, rests, states } = one;
+  // A call that goes shows here: most comparisons end without a look at the rest.
+  const isSame = states.every((state, index) => lastOf(state) === lastOf(other.states[index]));
+  return isSame && JSON.stringify(one) === JSON.stringify({ ...other, seq, writer, seen, rests });
 }
+
+/** What a call that goes makes another. */
+const lastOf = (state: LimitState | undefined): number | undefined =>
+  typeof state === 'object' ? latestOf(state) + (state.at(-1) as number) : state;
 
 /** The same record on a clock that is `ms` ahead. */
 export function moved(earlier: BucketRecord, ms: number): BucketRecord {
@@ -181,11 +189,23 @@ export function moved(earlier: BucketRecord, ms: number): BucketRecord {
 
 /** Makes the bucket that a record is of. `margin` is what limits without one of their own keep in hand. */
 export function bucketOf(stored: BucketRecord, margin: Margin): Bucket {
-  const { limits, states, own, ...extras } = content(stored, (at) => at);
+  const { limits, states, gate, latest, fixed, moved, moves, refunds, pools, past, own } = stored;
   return {
     plan: planOfStored(limits, margin),
-    states: states as LimitState[],
-    extras: { ...extras, own: own && planOfStored(own, margin), follow: asMoved },
+    states: states.map(copyOfState),
+    // Nobody changes them: they can be shared.
+    extras: {
+      gate,
+      latest,
+      fixed,
+      moved,
+      moves,
+      refunds,
+      pools,
+      past,
+      own: own && planOfStored(own, margin),
+      follow: asMoved,
+    },
   };
 }
 
@@ -205,7 +225,8 @@ const known: KnownLimits[] = [];
 const mostKnown = 100;
 
 function knownLimits(limits: readonly Limit[], margin: Margin): KnownLimits {
-  for (const one of known) if (one.plan.margin === margin && isMadeOf(one.plan, limits)) return one;
+  for (const one of known)
+    if (one.plan.margin === margin && (one.data === limits || isMadeOf(one.plan, limits))) return one;
   const one = { plan: planOfData(limits, margin), data: list(limit)(limits, Number) };
   if (known.length >= mostKnown) known.length = 0;
   known.push(one);
