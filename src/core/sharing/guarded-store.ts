@@ -65,12 +65,11 @@ export class GuardedStore implements StoreOperations {
   }
 
   take(key: string, request: TakeRequest): Answer<TakeAnswer> {
-    const { instead, ...rest } = request;
-    const { plan } = request;
+    const { plan, instead } = request;
     return this.#do(
       key,
       (store) => {
-        const asked = this.#knows(store, instead) ? request : rest;
+        const asked = this.#knows(store, instead) ? request : { ...request, instead: undefined };
         if (store !== this.#local) return store.take(key, asked);
         return markStandIn(this.#here(key, plan, (bucket, now) => takeOnSlot(bucket, asked, now)));
       },
