@@ -1,6 +1,6 @@
 import { hasMethods } from '../core/base/check.ts';
 import { isThrottleError } from '../core/base/errors.ts';
-import type { Grant } from '../core/base/grant.ts';
+import type { Grant, HeldGrant } from '../core/base/grant.ts';
 import { isPromise } from '../core/base/store.ts';
 import { ignoreAbort, onAbort, reasonOf } from '../core/line/abort-signals.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
@@ -145,6 +145,8 @@ export async function sendInTurn<Answer>(
     try {
       discard();
       if (tellsOfNetwork) link.noteDeparture(grant);
+      // Still, of calls that were on their way together one refusal counts.
+      else (grant as HeldGrant).departedAt = link.clock.monotonic();
       const answer = await call.send();
       if (tellsOfNetwork) link.noteArrival(grant);
       const heard = call.hear(grant, answer);
