@@ -7,6 +7,9 @@ import { startServerProcess } from './servers/server-process.ts';
 /** Calls that are made. */
 export const CALLS = 30;
 
+/** How long the clients wait for an answer, in ms: where they have a time-out. The last calls wait longer than that for their turn. */
+export const TIMEOUT = 1_000;
+
 export interface ClientExample {
   /** What the server answers, as the client expects it. */
   readonly answer: object;

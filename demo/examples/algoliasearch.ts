@@ -1,15 +1,20 @@
-// algoliasearch: the methods that send are named.
+// algoliasearch: its requester sends all of its calls, those to other hosts too, and its time-outs begin there.
+import { createHttpRequester } from '@algolia/requester-node-http';
 import { algoliasearch } from 'algoliasearch';
 import { throttleCalls } from 'sluice';
-import { runClientExample } from '../client-example.ts';
+import { runClientExample, TIMEOUT } from '../client-example.ts';
 
 await runClientExample('algoliasearch', {
   answer: { hits: [{ objectID: '1' }], nbHits: 1 },
   gives: [{ objectID: '1' }],
   connect: (url, throttle) => {
-    const hosts = [{ url: new URL(url).host, protocol: 'http' as const, accept: 'readWrite' as const }];
-    const bare = algoliasearch('APP', 'none', { hosts });
-    const algolia = throttle ? throttleCalls(bare, throttle, { methods: ['searchSingleIndex'] }) : bare;
+    const bare = createHttpRequester();
+    const algolia = algoliasearch('APP', 'none', {
+      hosts: [{ url: new URL(url).host, protocol: 'http', accept: 'readWrite' }],
+      timeouts: { connect: TIMEOUT, read: TIMEOUT, write: TIMEOUT },
+      maxRateLimitRetries: 0,
+      requester: throttle ? throttleCalls(bare, throttle, { methods: ['send'] }) : bare,
+    });
     return async (index) => {
       const { hits } = await algolia.searchSingleIndex({ indexName: 'items', searchParams: { query: `${index}` } });
       return hits;

@@ -1,7 +1,7 @@
-// @anthropic-ai/sdk: the methods that send are named, since each of them is one call.
-import Anthropic from '@anthropic-ai/sdk';
-import { throttleCalls } from 'sluice';
-import { runClientExample } from '../client-example.ts';
+// @anthropic-ai/sdk: a middleware. Every attempt waits, and its time-out begins afterwards.
+import Anthropic, { type Middleware } from '@anthropic-ai/sdk';
+import { type Throttle, throttleFetch } from 'sluice';
+import { runClientExample, TIMEOUT } from '../client-example.ts';
 
 await runClientExample('@anthropic-ai/sdk', {
   answer: {
@@ -16,8 +16,16 @@ await runClientExample('@anthropic-ai/sdk', {
   },
   gives: { type: 'text', text: 'An answer' },
   connect: (url, throttle) => {
-    const bare = new Anthropic({ apiKey: 'none', baseURL: url, maxRetries: 0 });
-    const anthropic = throttle ? throttleCalls(bare, throttle, { methods: ['messages.create'] }) : bare;
+    const inTurn = (throttle: Throttle): Middleware => {
+      return (request, next) => throttleFetch(throttle, { fetch: () => next(request) })(request.url, request);
+    };
+    const anthropic = new Anthropic({
+      apiKey: 'none',
+      baseURL: url,
+      maxRetries: 0,
+      timeout: TIMEOUT,
+      middleware: throttle ? [inTurn(throttle)] : [],
+    });
     return async (index) => {
       const messages = [{ role: 'user' as const, content: `What is ${index} times ${index}?` }];
       const { data } = await anthropic.messages.create({ model: 'small', max_tokens: 9, messages }).withResponse();

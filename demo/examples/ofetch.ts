@@ -1,13 +1,14 @@
-// ofetch: it is made of a fetch.
-import { createFetch } from 'ofetch';
-import { throttleFetch } from 'sluice';
-import { runClientExample } from '../client-example.ts';
+// ofetch: a function. Its time-out begins in it, before it calls its fetch.
+import { ofetch } from 'ofetch';
+import { throttleCalls } from 'sluice';
+import { runClientExample, TIMEOUT } from '../client-example.ts';
 
 await runClientExample('ofetch', {
   answer: { title: 'An item' },
   gives: 'An item',
   connect: (url, throttle) => {
-    const ofetch = createFetch({ fetch: throttle ? throttleFetch(throttle) : fetch, defaults: { retry: 0 } });
-    return async (index) => (await ofetch<{ title: string }>(`${url}/items/${index}`)).title;
+    const bare = ofetch.create({ retry: 0, timeout: TIMEOUT });
+    const api = throttle ? throttleCalls(bare, throttle) : bare;
+    return async (index) => (await api<{ title: string }>(`${url}/items/${index}`)).title;
   },
 });

@@ -1,7 +1,7 @@
-// openai: its fetch is an option.
+// openai: the methods that send are named. Its time-out begins in them, before it calls its fetch.
 import OpenAI from 'openai';
-import { throttleFetch } from 'sluice';
-import { runClientExample } from '../client-example.ts';
+import { throttleCalls } from 'sluice';
+import { runClientExample, TIMEOUT } from '../client-example.ts';
 
 await runClientExample('openai', {
   answer: {
@@ -14,12 +14,10 @@ await runClientExample('openai', {
   },
   gives: 'An answer',
   connect: (url, throttle) => {
-    const openai = new OpenAI({
-      apiKey: 'none',
-      baseURL: url,
-      maxRetries: 0,
-      fetch: throttle ? throttleFetch(throttle) : fetch,
-    });
+    const bare = new OpenAI({ apiKey: 'none', baseURL: url, maxRetries: 0, timeout: TIMEOUT });
+    const openai = throttle
+      ? throttleCalls(bare, throttle, { methods: ['chat.completions.*', 'responses.*', 'embeddings.*'] })
+      : bare;
     return async (index) => {
       const messages = [{ role: 'user' as const, content: `What is ${index} times ${index}?` }];
       const { choices } = await openai.chat.completions.create({ model: 'small', messages });

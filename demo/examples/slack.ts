@@ -1,7 +1,7 @@
 // @slack/web-api: its methods are one call each.
 import { LogLevel, WebClient } from '@slack/web-api';
 import { throttleCalls } from 'sluice';
-import { runClientExample } from '../client-example.ts';
+import { runClientExample, TIMEOUT } from '../client-example.ts';
 
 await runClientExample('@slack/web-api', {
   answer: { ok: true, ts: '1.0' },
@@ -10,6 +10,7 @@ await runClientExample('@slack/web-api', {
     const bare = new WebClient('none', {
       slackApiUrl: `${url}/api/`,
       retryConfig: { retries: 0 },
+      timeout: TIMEOUT,
       rejectRateLimitedCalls: true,
       logLevel: LogLevel.ERROR,
     });

@@ -1,21 +1,22 @@
-// stripe: an HTTP client that is made of a fetch.
-import { throttleFetch } from 'sluice';
+// stripe: the methods that send are named. Its time-out begins in them, before its HTTP client calls a fetch.
+import { throttleCalls } from 'sluice';
 import Stripe from 'stripe';
-import { runClientExample } from '../client-example.ts';
+import { runClientExample, TIMEOUT } from '../client-example.ts';
 
 await runClientExample('stripe', {
   answer: { id: 'cus_1', object: 'customer', name: 'Amy' },
   gives: 'cus_1',
   connect: (url, throttle) => {
     const { hostname, port } = new URL(url);
-    const stripe = new Stripe('sk_test_none', {
+    const bare = new Stripe('sk_test_none', {
       protocol: 'http',
       host: hostname,
       port: Number(port),
       maxNetworkRetries: 0,
       telemetry: false,
-      httpClient: Stripe.createFetchHttpClient(throttle ? throttleFetch(throttle) : fetch),
+      timeout: TIMEOUT,
     });
+    const stripe = throttle ? throttleCalls(bare, throttle, { methods: ['customers.*', 'paymentIntents.*'] }) : bare;
     return async (index) => (await stripe.customers.retrieve(`cus_${index}`)).id;
   },
 });

@@ -1,6 +1,6 @@
 import { hasMethods } from '../core/base/check.ts';
 import { isThrottleError } from '../core/base/errors.ts';
-import type { Grant } from '../core/base/grant.ts';
+import type { Grant, HeldGrant } from '../core/base/grant.ts';
 import { isPromise } from '../core/base/store.ts';
 import { ignoreAbort, onAbort, reasonOf } from '../core/line/abort-signals.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
@@ -47,6 +47,9 @@ export interface Sendable<Answer> extends Waiting {
   settle?: ((grant: Grant, answer: Answer) => void) | undefined;
 }
 
+/** How long a call has waited whose abort may be a time-out, in ms. */
+const longWait = 500;
+
 type Terms = Omit<CallTerms<never>, 'settle'>;
 
 /**
@@ -68,12 +71,20 @@ export function turnOf(
   const withdrawal = streams.length > 0 ? new AbortController() : undefined;
   const entered = link.enter(key, { cost, priority, maxWait, signal: withdrawal?.signal ?? signal });
   if (!isPromise(entered) || !(withdrawal ?? (endsAborted && signal))) return entered;
+  const since = link.clock.monotonic();
   return new Promise((resolve, reject) => {
     let isOver = false;
     const end = () => {
       withdrawal?.abort(signal?.reason);
       // Then the line rejects the call.
-      if (isOver || (signal?.aborted && !endsAborted)) return;
+      const isAborted = signal?.aborted;
+      if (isOver || (isAborted && !endsAborted)) return;
+      if (isAborted && link.clock.monotonic() - since >= longWait)
+        link.warn(
+          'abort',
+          key,
+          'aborted in line, not sent. If an SDK timed out, use `throttleCalls`: docs/adapters.md#time-outs',
+        );
       finish(undefined);
       leave();
     };
@@ -134,6 +145,8 @@ export async function sendInTurn<Answer>(
     try {
       discard();
       if (tellsOfNetwork) link.noteDeparture(grant);
+      // Still, of calls that were on their way together one refusal counts.
+      else (grant as HeldGrant).departedAt = link.clock.monotonic();
       const answer = await call.send();
       if (tellsOfNetwork) link.noteArrival(grant);
       const heard = call.hear(grant, answer);

@@ -242,6 +242,25 @@ describe('a refusal', () => {
       expect(times.length).toBe(1);
     }
   });
+
+  it('that names no time counts once, however many calls were on their way together', async () => {
+    const limits = { rate: 1, interval: 1, burst: 10 };
+    const { clock, throttle, call } = setUp(
+      async (_, index) => {
+        await new Promise((done) => void clock.setTimeout(() => done(undefined), 10 + index));
+        if (index < 5) throw refusal();
+        return 'ok';
+      },
+      {},
+      { limits },
+    );
+    const calls = Array.from({ length: 5 }, () => watch(call()));
+    await clock.advance(20);
+    const { pausedUntil = 0 } = await throttle.status();
+    expect(pausedUntil - clock.now()).toBeLessThanOrEqual(1_100);
+    await clock.advance(3_000);
+    expect(calls.map(({ value }) => value)).toEqual(Array(5).fill('ok'));
+  });
 });
 
 describe('an abort', () => {

@@ -79,6 +79,37 @@ describe('an abort', () => {
     expect(sent[1]?.init?.signal?.aborted).toBe(true);
   });
 
+  it('while the call waits: is told, with the wait of the call that was never sent', async () => {
+    const { clock, throttled, throttle } = setUp();
+    const told: unknown[] = [];
+    throttle.on('rejected', (event) => told.push(event));
+    const controller = new AbortController();
+    void throttled(url);
+    watch(throttled(url, { signal: controller.signal }));
+    await clock.advance(T / 2);
+    controller.abort(reason);
+    expect(told).toEqual([{ key, cost: 1, wait: T / 2, error: reason }]);
+  });
+
+  it('of calls that waited half a second: is warned of once, as it may be the time-out of an SDK', async () => {
+    const { clock, throttled, throttle } = setUp(undefined, {}, { limits: { rate: 1, interval: 10 * T } });
+    const warnings: unknown[] = [];
+    throttle.on('warning', (warning) => warnings.push(warning));
+    void throttled(url);
+    const abortAfter = async (ms: number) => {
+      const controller = new AbortController();
+      watch(throttled(url, { signal: controller.signal }));
+      await clock.advance(ms);
+      controller.abort(reason);
+    };
+    await abortAfter(499);
+    expect(warnings).toEqual([]);
+    await abortAfter(500);
+    await abortAfter(2_000);
+    const message = 'aborted in line, not sent. If an SDK timed out, use `throttleCalls`: docs/adapters.md#time-outs';
+    expect(warnings).toEqual([{ key, message }]);
+  });
+
   it('while the call waits: hands it to fetch inside the abort event', async () => {
     const { throttled, sent } = setUp();
     const controller = new AbortController();

@@ -7,7 +7,7 @@ import { versionOf } from '../../demo/client-example.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = readFileSync(`${root}/docs/adapters.md`, 'utf8');
-const documented = [...page.matchAll(/^\| `(\S+)` \| ([\d.]+) \| `npm run example -- (\S+)` \|$/gm)].map(
+const documented = [...page.matchAll(/^\| `(\S+)` \| ([\d.]+) \| .+ \| `npm run example -- (\S+)` \|$/gm)].map(
   ([, client = '', version = '', name = '']) => ({ client, version, name }),
 );
 const examples = readdirSync(`${root}/demo/examples`)

@@ -8,8 +8,8 @@ export interface ThrottleEvents {
   queued: { readonly key: string; readonly cost: Cost; readonly priority: number; readonly waiting: number };
   /** A call may go. `wait` is how long it waited. */
   granted: { readonly key: string; readonly cost: Cost; readonly wait: number };
-  /** A call will not go: `error` is what its caller got, an abort's reason included. */
-  rejected: { readonly key: string; readonly cost: Cost; readonly error: unknown };
+  /** A call was not sent, and will not be: `error` is what its caller got, an abort's reason included. `wait` is how long it waited. */
+  rejected: { readonly key: string; readonly cost: Cost; readonly wait: number; readonly error: unknown };
   /** The server said stop. */
   paused: { readonly key: string; readonly until: number };
   /** The first call after a pause is about to go. */

@@ -120,7 +120,7 @@ export abstract class Lane {
     const since = this.host.clock.monotonic();
     const refusal = this.#refuse(request, since);
     if (refusal !== undefined) {
-      this.room.tellRejected(request.cost, refusal);
+      this.room.tellRejected({ ...request, since }, refusal);
       this.#retire();
       return Promise.reject(refusal);
     }

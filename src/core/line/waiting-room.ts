@@ -173,7 +173,7 @@ export class WaitingRoom {
     if (waiter.rank === undefined) return;
     this.part(waiter);
     waiter.resolve(Promise.reject(error));
-    this.tellRejected(waiter.cost, error);
+    this.tellRejected(waiter, error);
   }
 
   rejectAll(error: unknown): void {
@@ -236,9 +236,11 @@ export class WaitingRoom {
     if (events.wants('queued')) events.emit('queued', { key: this.#key, cost, priority, waiting: this.size });
   }
 
-  tellRejected(cost: Cost, error: unknown): void {
-    const { events } = this.#host;
-    if (events.wants('rejected')) events.emit('rejected', { key: this.#key, cost, error });
+  /** @param call its cost, and when it came on the monotonic clock */
+  tellRejected({ cost, since }: Pick<Waiter, 'cost' | 'since'>, error: unknown): void {
+    const { clock, events } = this.#host;
+    if (events.wants('rejected'))
+      events.emit('rejected', { key: this.#key, cost, wait: clock.monotonic() - since, error });
   }
 
   /**

@@ -24,7 +24,9 @@ export function logTo(throttle: Throttle, logger: Logger): () => void {
   const stops = [
     throttle.on('queued', ({ key, waiting }) => logger.debug(`sluice: ${shown(key)} waits, ${waiting} in line`)),
     throttle.on('granted', ({ key, wait }) => logger.debug(`sluice: ${shown(key)} goes after ${Math.round(wait)} ms`)),
-    throttle.on('rejected', ({ key, error }) => logger.warn(`sluice: ${shown(key)} does not go: ${said(error)}`)),
+    throttle.on('rejected', ({ key, wait, error }) =>
+      logger.warn(`sluice: ${shown(key)} was not sent after ${Math.round(wait)} ms: ${said(error)}`),
+    ),
     throttle.on('paused', ({ key, until }) =>
       logger.warn(`sluice: ${shown(key)} is paused until ${isoInstant(until)}`),
     ),

@@ -99,8 +99,27 @@ describe('events', () => {
     setting.log.length = 0;
     const error = await act(setting).catch((error: unknown) => error);
     const rejected = setting.log.filter(([name]) => name === 'rejected');
-    expect(rejected).toEqual([['rejected', { key: 'default', cost: name === 'costs too much' ? 3 : 1, error }]]);
+    const cost = name === 'costs too much' ? 3 : 1;
+    expect(rejected).toEqual([['rejected', { key: 'default', cost, wait: 0, error }]]);
     expect(rejected[0]?.[1]).toHaveProperty('error', error);
+  });
+
+  test('tell how long a call waited that was aborted and never sent', async () => {
+    const { clock, throttle, log, wait } = setup();
+    const controller = new AbortController();
+    wait();
+    const call = wait({ signal: controller.signal });
+    await clock.advance(T / 4);
+    const late = outcomeOf(throttle.wait('default', { signal: controller.signal }), clock);
+    await clock.advance(T / 2);
+    log.length = 0;
+    controller.abort('too late');
+    await clock.advance(0);
+    expect(log).toEqual([
+      ['rejected', { key: 'default', cost: 1, wait: (3 * T) / 4, error: 'too late' }],
+      ['rejected', { key: 'default', cost: 1, wait: T / 2, error: 'too late' }],
+    ]);
+    expect([call.error, late.error]).toEqual(['too late', 'too late']);
   });
 
   test('tell of a maxWait that ran out', async () => {
