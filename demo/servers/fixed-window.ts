@@ -1,4 +1,4 @@
-import type { Algorithm, Verdict, WindowOptions } from './algorithm.ts';
+import type { Algorithm, Standing, Verdict, WindowOptions } from './algorithm.ts';
 
 /**
  * Counts calls in windows that start at the multiples of `interval` on the server's own clock, wherever the client's
@@ -14,17 +14,21 @@ export class FixedWindow implements Algorithm {
     this.#options = options;
   }
 
-  accept(now: number): Verdict {
+  accept(now: number, cost = 1): Verdict {
+    const { remaining, resetAfter } = this.standing(now);
+    if (cost > remaining) return { accepted: false, retryAfter: resetAfter };
+    this.#count += cost;
+    return { accepted: true };
+  }
+
+  standing(now: number): Standing {
     const { limit, interval } = this.#options;
     const window = Math.floor(now / interval);
     if (window !== this.#window) {
       this.#window = window;
       this.#count = 0;
     }
-    if (this.#count < limit) {
-      this.#count++;
-      return { accepted: true };
-    }
-    return { accepted: false, retryAfter: (window + 1) * interval - now };
+    const resetAfter = (window + 1) * interval - now;
+    return { limit, remaining: limit - this.#count, resetAfter, moreAfter: this.#count > 0 ? resetAfter : 0 };
   }
 }

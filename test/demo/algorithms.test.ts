@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Algorithm } from '../../demo/servers/algorithm.ts';
+import type { Algorithm, Standing } from '../../demo/servers/algorithm.ts';
 import { FixedWindow } from '../../demo/servers/fixed-window.ts';
 import { LeakyBucket } from '../../demo/servers/leaky-bucket.ts';
 import { SlidingWindow } from '../../demo/servers/sliding-window.ts';
@@ -174,6 +174,76 @@ describe.each([
     }
   });
 });
+
+/** An instant, what a call then takes of the quota, and what is left after it. */
+type Taking = readonly [now: number, cost: number, left: Omit<Standing, 'limit'>];
+
+function take(algorithm: Algorithm, limit: number, takings: readonly Taking[]): void {
+  for (const [row, [now, cost, left]] of takings.entries()) {
+    if (cost > 0) expect(algorithm.accept(now, cost), `row ${row}`).toEqual({ accepted: true });
+    const standing = algorithm.standing(now);
+    expect(standing, `row ${row}`).toEqual({
+      limit,
+      remaining: left.remaining,
+      resetAfter: expect.closeTo(left.resetAfter, 6),
+      moreAfter: expect.closeTo(left.moreAfter, 6),
+    });
+    expect(algorithm.standing(now), `row ${row}, again`).toEqual(standing);
+  }
+}
+
+describe('the standing', () => {
+  it('of a fixed window lasts until the window ends', () => {
+    take(new FixedWindow({ limit: 5, interval: 1000 }), 5, [
+      [1300, 0, { remaining: 5, resetAfter: 700, moreAfter: 0 }],
+      [1400, 1, { remaining: 4, resetAfter: 600, moreAfter: 600 }],
+      [1500, 4, { remaining: 0, resetAfter: 500, moreAfter: 500 }],
+      [2000, 0, { remaining: 5, resetAfter: 1000, moreAfter: 0 }],
+    ]);
+  });
+
+  it('of a sliding window lasts until the oldest call ages out', () => {
+    take(new SlidingWindow({ limit: 5, interval: 1000 }), 5, [
+      [0, 0, { remaining: 5, resetAfter: 0, moreAfter: 0 }],
+      [100, 1, { remaining: 4, resetAfter: 1000, moreAfter: 1000 }],
+      [600, 4, { remaining: 0, resetAfter: 500, moreAfter: 500 }],
+      [1100, 0, { remaining: 1, resetAfter: 500, moreAfter: 500 }],
+      [1600, 0, { remaining: 5, resetAfter: 0, moreAfter: 0 }],
+    ]);
+  });
+
+  // Emission interval: 100 ms.
+  it.each([
+    ['TokenBucket', TokenBucket],
+    ['LeakyBucket', LeakyBucket],
+  ])('of a %s tells when it is at rest, and when there is one call more', (_, Bucket) => {
+    take(new Bucket({ limit: 10, interval: 1000, burst: 4 }), 4, [
+      [0, 0, { remaining: 4, resetAfter: 0, moreAfter: 0 }],
+      [0, 1, { remaining: 3, resetAfter: 100, moreAfter: 100 }],
+      [50, 0, { remaining: 3, resetAfter: 50, moreAfter: 50 }],
+      [50, 3, { remaining: 0, resetAfter: 350, moreAfter: 50 }],
+      [100, 1, { remaining: 0, resetAfter: 400, moreAfter: 100 }],
+      [300, 0, { remaining: 2, resetAfter: 200, moreAfter: 100 }],
+      [500, 0, { remaining: 4, resetAfter: 0, moreAfter: 0 }],
+    ]);
+  });
+});
+
+it.each<[string, Algorithm, retryAfter: number]>([
+  ['FixedWindow', new FixedWindow({ limit: 4, interval: 1000 }), 700],
+  // Two of three have to age out.
+  ['SlidingWindow', new SlidingWindow({ limit: 4, interval: 1000 }), 800],
+  ['TokenBucket', new TokenBucket({ limit: 4, interval: 1000, burst: 4 }), 200],
+  ['LeakyBucket', new LeakyBucket({ limit: 4, interval: 1000, burst: 4 }), 200],
+])(
+  '%s refuses a call of more than is left, which then fits at the instant that was named',
+  (_, algorithm, retryAfter) => {
+    for (const now of [0, 100, 200]) expect(algorithm.accept(now)).toEqual({ accepted: true });
+    expect(algorithm.accept(300, 3)).toEqual({ accepted: false, retryAfter: expect.closeTo(retryAfter, 6) });
+    expect(algorithm.accept(300 + retryAfter - 1, 3).accepted).toBe(false);
+    expect(algorithm.accept(300 + retryAfter + 1e-6, 3).accepted).toBe(true);
+  },
+);
 
 it('TokenBucket and LeakyBucket, which share no line, agree on a random history', () => {
   for (const countRejected of [false, true]) {
