@@ -134,5 +134,6 @@ export const anthropic: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   countsBy: 'organization, and class of model',
   source: 'https://docs.anthropic.com/en/api/rate-limits',
   confidence: 'primary',
-  dialect: { refills: true },
+  // The limits are per minute; resets come in whole seconds.
+  dialect: { refills: 60_000 },
 });

@@ -164,25 +164,36 @@ describe('a quota in the body', () => {
 });
 
 describe('a quota that refills', () => {
-  const quota = (remaining: string, reset: string) =>
-    read({ refills: true }, 200, {
+  const quota = (remaining: string, reset: string, refills: boolean | number = true) =>
+    read({ refills }, 200, {
       'x-ratelimit-limit': '60',
       'x-ratelimit-remaining': remaining,
       'x-ratelimit-reset': reset,
     });
 
-  it('has the time in which all of it comes back for its window', () => {
-    expect(quota('59', '1s')).toMatchObject({ window: 60 * s, resetAt: now + s });
-    expect(quota('0', '6m0s')).toMatchObject({ window: 360 * s, retryAt: now + 360 * s });
+  it('has a policy beside it whose window is the time in which all of it comes back', () => {
+    expect(quota('59', '1s').buckets).toEqual([
+      { limit: 60, remaining: 59, resetAt: now + s },
+      { limit: 60, window: 60 * s },
+    ]);
+    expect(quota('0', '6m0s').buckets[1]).toEqual({ limit: 60, window: 360 * s });
+    expect(quota('0', '6m0s')).toMatchObject({ retryAt: now + 360 * s });
+  });
+
+  it('names no window that the server does not', () => expect(quota('59', '1s').window).toBeUndefined());
+
+  it('comes back in no more than the dialect says, whatever whole seconds make of it', () => {
+    expect(quota('59', '2', 60 * s).buckets[1]).toEqual({ limit: 60, window: 60 * s });
+    expect(quota('30', '20', 60 * s).buckets[1]).toEqual({ limit: 60, window: 40 * s });
   });
 
   it('has none where nothing is missing, or never', () => {
-    expect(quota('60', '1s').window).toBeUndefined();
-    expect(quota('59', '9999h').window).toBeUndefined();
+    expect(quota('60', '1s').buckets).toHaveLength(1);
+    expect(quota('59', '9999h').buckets).toHaveLength(1);
   });
 
   it('keeps a window that the server tells', () => {
     const headers = { ratelimit: '"a";r=5;t=3', 'ratelimit-policy': '"a";q=10;w=20' };
-    expect(read({ refills: true }, 200, headers).window).toBe(20 * s);
+    expect(read({ refills: true }, 200, headers)).toMatchObject({ window: 20 * s, buckets: { length: 1 } });
   });
 });

@@ -156,7 +156,7 @@ describe('fields of vendors', () => {
     [
       'Zendesk, an endpoint',
       { 'zendesk-ratelimit-tickets-index': 'total=100; remaining=99; resets=41' },
-      { limit: 100, remaining: 99, resetAt: now + 41 * s, policyName: 'tickets-index' },
+      { limit: 100, remaining: 99, resetAt: now + 41 * s, policyName: 'tickets-index', unit: 'tickets-index' },
     ],
     [
       'Salesforce',

@@ -45,7 +45,7 @@ const answer = (headers: Headers) => new Response('', { headers });
 async function read(headers: Headers, dialect?: Dialect) {
   const { signals, now } = await hear([answer(headers)], dialect && { dialect });
   const { buckets, ignored, throttled, source, ...bucket } = signals[0] as ServerSignal;
-  return { bucket, ignored, now };
+  return { bucket, buckets, ignored, now };
 }
 
 describe('an adapter without a preset', () => {
@@ -118,7 +118,7 @@ describe('an adapter without a preset', () => {
     expect((await read({ 'x-credits-left': '7' }, dialect)).bucket).toEqual({ remaining: 7, unit: 'credits' });
     expect((await read({ 'x-share': '3/4' }, dialect)).bucket).toEqual({ limit: 4, remaining: 1 });
     const reset = { 'x-ratelimit-limit': '4', 'x-ratelimit-remaining': '2', 'x-ratelimit-reset': '500' };
-    expect((await read(reset, dialect)).bucket).toMatchObject({ limit: 4, window: T });
+    expect((await read(reset, dialect)).buckets).toContainEqual({ limit: 4, window: T });
     const refusals = [new Response('', { status: 402 }), answer({ 'x-error': 'MaxLag' }), answer({})];
     const { signals } = await hear(refusals, { dialect });
     expect(signals.map(({ throttled }) => throttled)).toEqual([true, true, false]);

@@ -58,11 +58,12 @@ export interface Dialect {
   /** What the body tells. Adapters want `completeDialect` of `sluice/presets` for it. */
   readonly body?: BodyQuota;
   /**
-   * Whether resets tell when all of a quota will be back that comes back evenly, as in a token bucket. The window of a quota
-   * that names none is then the time in which all of it comes back.
+   * Whether resets tell when all of a quota will be back that comes back evenly, as in a token bucket. `buckets` then has besides
+   * a quota that names no window a policy whose window is the time in which all of it comes back, as worked out from its reset. A
+   * number says in how many ms all of it comes back at most: resets in whole seconds cannot tell that.
    * @default false
    */
-  readonly refills?: boolean;
+  readonly refills?: boolean | number;
   /**
    * How long to pause at least after a refusal that does not say when to come back, in ms; above 0. For those who act on the
    * signal; the signal itself stays without `retryAt`.

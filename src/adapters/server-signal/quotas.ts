@@ -1,3 +1,4 @@
+import type { Dialect } from './dialect.ts';
 import { type Arrival, type RetryTime, readTime } from './retry-time.ts';
 import type { SignalBucket } from './signal.ts';
 
@@ -54,12 +55,13 @@ export class Quotas {
   }
 
   /** What was read, without the quotas of which nothing is known. */
-  read(arrival: Arrival, refills: boolean | undefined): readonly Quota[] {
+  read(arrival: Arrival, refills: Dialect['refills']): readonly Quota[] {
     const drafts = [...this.#drafts.values()];
     for (const draft of drafts) this.#join(draft);
-    return [...drafts, ...this.policies.filter(({ isJoined }) => !isJoined)].flatMap(
-      (draft) => this.#finish(draft, arrival, refills) ?? [],
-    );
+    return [...drafts, ...this.policies.filter(({ isJoined }) => !isJoined)].flatMap((draft) => {
+      const quota = this.#finish(draft, arrival);
+      return quota === undefined ? [] : [quota, ...(refills ? refillOf(quota, arrival, Number(refills)) : [])];
+    });
   }
 
   /** Finds the policy of a quota: that of its name and partition, that of its limit, or for one without either the only one. */
@@ -83,10 +85,11 @@ export class Quotas {
     draft.window ??= policy.window;
   }
 
-  #finish(draft: QuotaDraft, arrival: Arrival, refills: boolean | undefined): Quota | undefined {
+  #finish(draft: QuotaDraft, arrival: Arrival): Quota | undefined {
     const { policyName, unit, used, field, binds } = draft;
     if (draft.isUnknown) return undefined;
-    let { limit, remaining, window } = draft;
+    let { limit, remaining } = draft;
+    const { window } = draft;
     let reset: RetryTime | undefined;
     for (const one of draft.resets) if (one) reset ??= readTime(one.field, one.text, arrival, undefined, window);
     if (used !== undefined)
@@ -94,9 +97,6 @@ export class Quotas {
       else if (remaining !== undefined) limit = used + remaining;
     if ((limit ?? remaining ?? reset) === undefined) return undefined;
     const resetAt = reset?.at === Infinity ? undefined : reset?.at;
-    const missing = (limit ?? 0) - (remaining ?? limit ?? 0);
-    if (refills && limit !== undefined && missing > 0 && resetAt)
-      window ??= ((resetAt - arrival.now) * limit) / missing;
     const bucket = known({
       policyName: policyName?.slice(0, longestName),
       limit,
@@ -107,6 +107,19 @@ export class Quotas {
     });
     return { bucket, reset, field, binds };
   }
+}
+
+/**
+ * The policy of a quota that comes back evenly: the window is the time in which all of it does. It stands beside the quota, since the
+ * server did not name it: from a reset in whole seconds it comes out too long.
+ * @param longest the longest that it can be, in ms; 1 if that is not known
+ */
+function refillOf({ bucket, field }: Quota, { now }: Arrival, longest: number): Quota[] {
+  const { policyName, limit = 0, remaining = limit, resetAt, window, unit } = bucket;
+  if (remaining >= limit || resetAt === undefined || window !== undefined) return [];
+  const refill = ((resetAt - now) * limit) / (limit - remaining);
+  const policy = { policyName, limit, window: longest > 1 ? Math.min(refill, longest) : refill, unit };
+  return [{ bucket: known(policy), reset: undefined, binds: undefined, field }];
 }
 
 /** Leaves out what the server did not say. */

@@ -40,7 +40,8 @@ export function meaningsOf(field: string, text: string): readonly (readonly [Fie
     const parts = new Map(text.split(';').map((part) => part.trim().split('=') as [string, string | undefined]));
     return zendeskParts.flatMap(([word, field]) => {
       const number = parts.get(word);
-      return number === undefined ? [] : [[{ field, policyName }, number] as const];
+      // Only calls to that endpoint count.
+      return number === undefined ? [] : [[{ field, policyName, unit: policyName }, number] as const];
     });
   }
   return field === usageField ? usagesIn(text) : undefined;
