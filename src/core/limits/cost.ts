@@ -45,3 +45,6 @@ export function sameCost(a: Cost, b: Cost): boolean {
   const names = Object.keys(a);
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
+
+/** What a call costs where calls are counted, whatever the limits are called: one with a number per named limit is one call. */
+export const costInCalls = (cost: Cost): number => (typeof cost === 'number' ? cost : 1);

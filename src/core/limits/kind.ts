@@ -1,5 +1,6 @@
 import type { Limit, LimitKind } from './limit.ts';
 import type { Marks } from './marks.ts';
+import type { Pacing } from './pace.ts';
 
 // What a kind of limit brings along: all that differs between kinds is in its object, and no other file asks which kind a limit is.
 
@@ -109,8 +110,21 @@ export interface Kind<State extends LimitState = LimitState> {
     now: number,
   ): State;
 
+  /** The rate at which calls begin that nobody knows the limits of, in calls per ms; undefined of all other kinds. */
+  begins?(limit: Limit): number;
+  readonly pacing?: Pacing;
+  /** What a server that keeps such a limit has in its bucket; undefined if it counts calls per interval. */
+  readonly level?: Level<State> | undefined;
   /** How slots move, if not as in a leaky bucket: see `moves.ts` in the bucket's room. */
   readonly moves?: SlotMoves<State>;
+}
+
+/** A bucket that refills by itself, as a server has it. */
+export interface Level<State extends LimitState = LimitState> {
+  /** How many calls it held at an instant. */
+  at(rule: Rule, state: State, instant: number): number;
+  /** The state that leaves so many calls at most. */
+  leaving(rule: Rule, state: State, left: number, now: number): State;
 }
 
 /** What a kind does when slots become later: only stores that are shared and adapters need it. */

@@ -1,5 +1,5 @@
 import { wholeTicks } from '../time/clock.ts';
-import type { Kind, Rule } from './kind.ts';
+import type { Kind, Level, Rule } from './kind.ts';
 import { type Limit, longAgo } from './limit.ts';
 import { addMark, latestOf, type Marks, mostMarks } from './marks.ts';
 import { stepOf, sum, wholeSteps, wholeTicksUp } from './rounding.ts';
@@ -28,6 +28,13 @@ export function charge(emissionInterval: number, calls: number): number {
 
 const tatCharged = (tat: number, slot: number, more: number, emissionInterval: number): number =>
   sum(Math.max(tat, slot), charge(emissionInterval, more));
+
+const level: Level<number> = {
+  at: ({ even }, tat, instant) => (tat - instant) / even,
+  // left = (now + tolerance - tat) / T + 1
+  leaving: ({ emissionInterval, tolerance }, tat, left, now) =>
+    Math.max(tat, wholeTicksUp(now + tolerance + (1 - left) * emissionInterval)),
+};
 
 /** The arithmetic of leaky buckets. */
 export const leakyBucket: Kind<number> = {
@@ -81,6 +88,7 @@ export const leakyBucket: Kind<number> = {
   },
   carryOver: (rule, marks, { rule: old, state, latest }, now) =>
     typeof state === 'number' ? levelled(rule, old, state, latest, now) : replayed(rule, marks, now),
+  level,
 };
 
 /** A leaky bucket that is filled by as many calls as the one before. What does not fit any more is not kept, but for a debt. */

@@ -13,6 +13,7 @@ export interface Limit {
    * - `'leaky-bucket'`: the virtual scheduling form of the generic cell rate algorithm.
    * - `'quota'`: the same bucket, with its margin added to the window that it was made for.
    * - `'sliding-window'`: at most `rate` calls in any window of `interval`. Only `slidingWindow()` makes one: a literal is refused.
+   * - `'learned'`: what a key keeps whose limits are left to the server, until that tells them. Nobody writes one.
    * @default 'leaky-bucket'
    */
   readonly kind?: LimitKind;
@@ -34,7 +35,7 @@ export interface Limit {
   readonly name?: string;
 }
 
-export type LimitKind = 'leaky-bucket' | 'quota' | 'sliding-window';
+export type LimitKind = 'leaky-bucket' | 'quota' | 'sliding-window' | 'learned';
 
 /** The longest span that a bucket reckons with, in ms: 2^40, some 34 years. Longer ones would cost precision. */
 const longest = 2 ** 40;

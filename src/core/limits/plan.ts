@@ -2,6 +2,7 @@ import { outOfRange, wrongType } from '../base/check.ts';
 import { carriedBy, carriedKind, type Kind, type LimitState, type Rule } from './kind.ts';
 import { leakyBucket } from './leaky-bucket.ts';
 import { checkLimit, type Limit } from './limit.ts';
+import type { Pacing } from './pace.ts';
 import { quotaKind } from './quota.ts';
 import { wholeTicksUp } from './rounding.ts';
 
@@ -30,6 +31,9 @@ export interface Plan {
   readonly only: Rule | undefined;
   /** Whether every rule is a leaky bucket. */
   readonly leaky: boolean;
+  /** The rate at which calls begin that nobody knows the limits of, in calls per ms. */
+  readonly begins: number | undefined;
+  readonly pacing: Pacing | undefined;
   /** No more calls of cost 1 than this can ever go at one instant. */
   readonly mostAtOnce: number;
 }
@@ -56,10 +60,12 @@ export function planOf(limits: Limit | readonly Limit[], margin: Margin): Plan {
     limits: rules.map(({ limit }) => limit),
     margin,
     lateness: Math.min(...rules.map((rule) => rule.margin)) / 2,
-    only: leaky && rules.length === 1 ? first : undefined,
+    only: leaky && rules.length === 1 && first.kind.begins === undefined ? first : undefined,
     atRest,
     leaky,
-    mostAtOnce: Math.floor(Math.min(...rules.map(({ burst }) => burst))),
+    begins: first.kind.begins?.(first.limit),
+    pacing: first.kind.pacing,
+    mostAtOnce: first.kind.begins === undefined ? Math.floor(Math.min(...rules.map(({ burst }) => burst))) : 1,
   };
 }
 

@@ -9,6 +9,7 @@ import { wholeSteps, wholeTicksUp } from './rounding.ts';
 /** The arithmetic of quotas. */
 export const quotaKind: Kind<number> = /* @__PURE__ */ Object.assign({}, leakyBucket, {
   name: 'quota',
+  level: undefined,
   mostKept: () => Infinity,
   numbersOf(limit, kept) {
     const { rate, interval } = limit;

@@ -1,0 +1,99 @@
+import { type Cost, costInCalls } from './cost.ts';
+import type { Plan } from './plan.ts';
+import { wholeTicksUp } from './rounding.ts';
+
+// A rate that is learned from refusals: a refusal takes a part of it, time gives it back, as TCP's CUBIC does with its window.
+
+/** The rate that a key keeps besides its limits, learned from refusals. It is never changed. */
+export interface Pace {
+  /** About the rate at which the server refused, in calls per ms. */
+  readonly most: number;
+  /** How long the rate takes to come back to it, in ms; 0 while it grows with each call, until the first refusal. */
+  readonly span: number;
+  /** From when on it comes back: when the pause after the refusal ends. */
+  readonly since: number;
+  /** Calls that went since the refusal, and when that was. */
+  readonly calls: number;
+  readonly from: number;
+  /** When the next call may go. */
+  readonly tat: number;
+}
+
+/** What a refusal takes of the rate, and how fast the rate grows beyond where it was. */
+const cut = 0.15;
+const growth = 4;
+
+/** So many intervals of the shortest limit the rate takes to come back; an interval counts as a second at least, a minute at most. */
+const intervals = 15;
+
+/** One call an hour, in calls per ms: the lowest rate. */
+const lowest = 1 / 3_600_000;
+
+/** While it grows, each call adds one a second: the rate doubles every second. */
+const addedPerCall = 1 / 1_000;
+
+/** What is done with a pace. It comes with the pace, so that only those carry it who have one. */
+export interface Pacing {
+  begin(plan: Plan, now: number): Pace;
+  after(pace: Pace, plan: Plan, cost: Cost, at: number): Pace | undefined;
+  rateAt(pace: Pace, at: number): number;
+}
+
+/** The pace of a key: what was learned, or where limits that are left to the server begin. */
+export function paceOf(plan: Plan, learned: Pace | undefined, now: number): Pace | undefined {
+  return learned ?? (plan.begins === undefined ? undefined : begin(plan, now));
+}
+
+const begin = ({ begins = lowest }: Plan, now: number): Pace => ({
+  most: begins,
+  span: 0,
+  since: now,
+  calls: 0,
+  from: now,
+  tat: now,
+});
+
+/** The rate at an instant, in calls per ms. */
+export function rateAt({ most, span, since }: Pace, at: number): number {
+  if (span === 0) return most;
+  const x = Math.max(0, at - since) / span - 1;
+  return most * (1 + (x < 0 ? cut : growth) * x * x * x);
+}
+
+/** The pace after a call; undefined once it is no lower than the limits. */
+export function paceAfter(pace: Pace, plan: Plan, cost: Cost, at: number): Pace | undefined {
+  const calls = costInCalls(cost);
+  const rate = rateAt(pace, at);
+  if (plan.begins === undefined && rate >= rateOf(plan)) return undefined;
+  const most = pace.span === 0 ? pace.most + calls * addedPerCall : pace.most;
+  return { ...pace, most, calls: pace.calls + calls, tat: wholeTicksUp(Math.max(pace.tat, at) + calls / rate) };
+}
+
+/**
+ * The pace after a refusal that stops the key for `ms`. Of calls that were on their way together one counts.
+ * @param left when the call left that was refused
+ */
+export function slower(pace: Pace | undefined, plan: Plan, left: number, ms: number, now: number): Pace {
+  if (pace !== undefined && left < pace.since && pace.span > 0) return pace;
+  const until = now + ms;
+  const rate = pace === undefined ? rateOf(plan) : rateAt(pace, now);
+  const interval = Math.min(...plan.rules.map((rule) => rule.interval));
+  // What goes in an interval was too much: about so much went when it began.
+  let most = pace === undefined ? rate : Math.min(rate * 0.97, rateAt(pace, now - interval));
+  // Refused soon: the rate is between what went, pauses included, and what was tried.
+  const isSoon = pace !== undefined && (pace.span === 0 || now - pace.since < pace.span / 4);
+  if (isSoon) most = Math.min(rate * 0.9, Math.sqrt(rate * (pace.calls / Math.max(1, until - pace.from))));
+  return {
+    most: Math.max(most, lowest),
+    span: (isSoon ? intervals / 2 : intervals) * Math.min(Math.max(interval, 1_000), 60_000),
+    since: until,
+    calls: 0,
+    from: now,
+    tat: until,
+  };
+}
+
+/** The rate of the limits in the long run, in calls per ms. */
+const rateOf = ({ rules }: Plan): number => 1 / Math.max(...rules.map(({ emissionInterval }) => emissionInterval));
+
+export const pacing: Pacing = { begin, after: paceAfter, rateAt };
