@@ -7,6 +7,11 @@ import { linkOf } from './link.ts';
 import type { Holding, MethodCall } from './method-call.ts';
 import { checkMethodNames, type MethodNames, methodsNamed } from './method-names.ts';
 import { throttledObject } from './throttled-object.ts';
+import { noHeaders } from './told-answer.ts';
+
+/** After so many answers in a row without headers limits are taken to be nowhere to learn from. */
+const bareToWarn = 10;
+const bareWarning = `\`limits: 'server'\` learns from headers, and ${bareToWarn} answers in a row came without: write limits, or throttle the client's fetch`;
 
 /** What `throttleCalls` takes besides the throttle. `Target` is what is called. */
 export interface ThrottleCallsOptions<Target = object>
@@ -73,6 +78,8 @@ export function throttleCalls<Target extends object>(
   const link = linkOf(throttle);
   // How long a call takes tells little of the network: most of it is the work of the SDK and the server.
   const line = { throttle, link, tellsOfNetwork: false };
+  /** Answers in a row without headers. */
+  let bare = 0;
 
   const hold: Holding['hold'] = async (call, send, { given = call.args, isPage = false } = {}) => {
     const known = call as MethodCall<ArgumentsOf<Target>>;
@@ -87,7 +94,12 @@ export function throttleCalls<Target extends object>(
       isPage,
       send,
       dialect: looksIntoBody(options) ? options.dialect : undefined,
-      hear: (grant, answered) => hear(link, terms.key, grant, options, known, answered).throttled,
+      hear: (grant, answered) => {
+        const { throttled, buckets } = hear(link, terms.key, grant, options, known, answered);
+        bare = answered.headers === noHeaders && buckets.length === 0 ? bare + 1 : 0;
+        if (bare >= bareToWarn && link.areLimitsLearned) link.warn('bare', terms.key, bareWarning);
+        return throttled;
+      },
     });
   };
   return throttledObject(target, {

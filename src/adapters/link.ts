@@ -22,6 +22,11 @@ export class AdapterLink extends ServerEar {
     return this.host.maxPause;
   }
 
+  /** Whether the limits are left to servers. */
+  get areLimitsLearned(): boolean {
+    return this.host.lanes.plans.areLearned;
+  }
+
   /** Grants a call of cost 1 that may go at once, and takes its place; undefined if it has to go the long way of `enter`. */
   enterNow(key: string): Grant | undefined {
     return this.host.isClosed() ? undefined : this.host.lanes.grantNow(key, true);

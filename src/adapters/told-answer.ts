@@ -11,6 +11,9 @@ export function saidBy(outcome: Outcome): unknown {
 /** An outcome that says nothing of an HTTP answer. */
 const silent: Answered = { status: 0, headers: {} };
 
+/** The headers of what a call gave without any, such as a bare body. */
+export const noHeaders = {};
+
 const statusNames = ['status', 'statusCode', 'httpStatusCode', 'networkStatusCode'];
 
 /** Names and codes of errors that are refusals whatever their status, without hyphens, underscores and spaces: AWS mostly answers with 400. */
@@ -29,7 +32,8 @@ type Told = { readonly [name: string]: Told } | null | undefined;
 export function answeredBy(outcome: Outcome): Answered {
   try {
     const said = saidBy(outcome) as Told;
-    if (typeof said !== 'object' || said === null) return silent;
+    if (typeof said !== 'object' || said === null)
+      return 'error' in outcome ? silent : { ...silent, headers: noHeaders };
     const { response, rawResponse, $response, $metadata, $retryable, raw, parameters, name, code, type, metadata } =
       said;
     const error = said.error ?? said.errors;
@@ -55,7 +59,7 @@ export function answeredBy(outcome: Outcome): Answered {
     };
 
     const headers = find<object>('object', 'headers');
-    if (!('error' in outcome)) return { status: find('number', ...statusNames) ?? 0, headers: headers ?? {} };
+    if (!('error' in outcome)) return { status: find('number', ...statusNames) ?? 0, headers: headers ?? noHeaders };
     const retryAfter = find<number>('number', 'retryAfter', 'retry_after');
     const isRefused =
       retryAfter !== undefined ||

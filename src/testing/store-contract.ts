@@ -7,6 +7,7 @@ import { postponeCases } from './contract/postpone.ts';
 import { reservationCases } from './contract/reservations.ts';
 import { sharingCases } from './contract/sharing.ts';
 import { takeCases } from './contract/take.ts';
+import { toldCases } from './contract/told.ts';
 import { type TrialCase, trialOf } from './contract/trial.ts';
 import { windowCases } from './contract/windows.ts';
 
@@ -37,7 +38,7 @@ export interface StoreContractCase {
 }
 
 /** What whoever uses a store that hands its buckets out does on the bucket. */
-const leftToBuckets = [...reservationCases, ...postponeCases].map(
+const leftToBuckets = [...reservationCases, ...postponeCases, ...toldCases].map(
   ({ name, run }): TrialCase => ({
     name,
     run: async (trial) => ('bucket' in trial.store && trial.store.bucket !== undefined ? undefined : run(trial)),

@@ -1,4 +1,5 @@
 import type { LocalStore, StoreOperations, TakeAnswer } from '../core/base/store.ts';
+import { hear, slowDown } from '../core/bucket/explained.ts';
 import { postpone, takeOnSlot } from '../core/bucket/moves.ts';
 import type { Plan } from '../core/limits/plan.ts';
 
@@ -30,13 +31,16 @@ export function wholeStore(store: StoreOperations | LocalStore): StoreOperations
     },
     giveBack: (...asked) => store.giveBack(...asked),
     settle: (...asked) => store.settle(...asked),
-    pause(key, ms, plan) {
+    pause(key, ms, plan, sentAgo) {
       plans.set(key, plan);
+      const { bucket, now } = open(key, plan);
+      if (sentAgo !== undefined) slowDown(bucket, sentAgo, ms, now);
       return store.pause(key, ms, plan);
     },
     sync(key, said, plan) {
       plans.set(key, plan);
-      return store.sync(key, said, plan);
+      const { bucket, now } = open(key, plan);
+      return hear(bucket, said, now);
     },
     peek: (...asked) => store.peek(...asked),
     override(key, limits, plan) {

@@ -183,9 +183,11 @@ describe('a refusal', () => {
     });
     const first = call();
     void call();
-    await clock.advance(6 * T);
+    await clock.advance(7 * T);
     expect(await first).toBe('ok');
     expect(times.slice(0, 2)).toEqual([0, 5 * T]);
+    // A refused key goes slower: at 85 percent of the limits' rate at first.
+    expect(times[2]).toBeCloseTo(5 * T + T / 0.85, 0);
   });
 
   it('may be what the function gives, and pauses a second or more where the server does not say', async () => {

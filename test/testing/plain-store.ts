@@ -1,7 +1,8 @@
 import type { Ceiling, Cost, Limit, Receipt, Standing, StoreOperations, TakeAnswer, TakeRequest } from 'sluice';
 import { adapt, type Bucket, copyOf, newBucket, note } from '../../src/core/bucket/bucket.ts';
+import { hear, slowDown } from '../../src/core/bucket/explained.ts';
 import { postpone, takeOnSlot } from '../../src/core/bucket/moves.ts';
-import { giveBack, pause, peek, reset, settle, sync } from '../../src/core/bucket/operations.ts';
+import { giveBack, pause, peek, reset, settle } from '../../src/core/bucket/operations.ts';
 import { type Plan, planOf } from '../../src/core/limits/plan.ts';
 
 /** Makes all that a bucket has seen so many ms later. */
@@ -43,11 +44,12 @@ export class PlainStore implements StoreOperations {
     const bucket = this.buckets.get(key);
     if (bucket !== undefined) postpone(bucket, receipt, ms, this.clock());
   }
-  sync(key: string, said: Ceiling, plan: Plan): void {
-    sync(this.at(key, plan), said, this.clock());
+  sync(key: string, said: Ceiling, plan: Plan): ReturnType<StoreOperations['sync']> {
+    return hear(this.at(key, plan), said, this.clock());
   }
 
-  pause(key: string, ms: number, plan: Plan): void {
+  pause(key: string, ms: number, plan: Plan, sentAgo?: number): void {
+    if (sentAgo !== undefined) slowDown(this.at(key, plan), sentAgo, ms, this.clock());
     pause(this.at(key, plan), ms, this.clock());
   }
   peek(key: string, plan: Plan, without?: Receipt): Standing {

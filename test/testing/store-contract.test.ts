@@ -6,6 +6,7 @@ import { brokenPools } from './broken-pools.ts';
 import { brokenReservations } from './broken-reservations.ts';
 import { brokenStores } from './broken-stores.ts';
 import { brokenTakes } from './broken-takes.ts';
+import { brokenTold } from './broken-told.ts';
 import { type BrokenStore, type Buckets, PlainStore } from './plain-store.ts';
 
 type MakeStore = (buckets: Buckets, clock: () => number) => StoreOperations;
@@ -30,7 +31,7 @@ async function failures(make: MakeStore): Promise<string[]> {
   return failed;
 }
 
-const all = [...brokenTakes, ...brokenReservations, ...brokenPools, ...brokenLimits, ...brokenStores];
+const all = [...brokenTakes, ...brokenReservations, ...brokenPools, ...brokenTold, ...brokenLimits, ...brokenStores];
 const known = new Map<BrokenStore[2], Promise<string[]>>();
 
 /** The same of a broken store, found out once. */

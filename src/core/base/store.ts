@@ -48,13 +48,20 @@ export interface StoreOperations {
    * store that hands its buckets out may leave it out: whoever postpones works on the bucket.
    */
   postpone?(key: string, receipt: Receipt, ms: number): Answer<void>;
-  /** Lets nothing go for `ms` from now on. It can lengthen a pause that is on, never shorten it. */
-  pause(key: string, ms: number, plan: Plan): Answer<void>;
+  /**
+   * Lets nothing go for `ms` from now on. It can lengthen a pause that is on, never shorten it.
+   * @param sentAgo how long ago a call left that the server refused, in ms, if calls are to go slower afterwards; not for a store that
+   * hands its buckets out
+   */
+  pause(key: string, ms: number, plan: Plan, sentAgo?: number): Answer<void>;
   /**
    * Lets no more go than the server says is left, for as long as it says, on top of the limits. Statements about different instants
-   * hold side by side. Of those about one instant the one that leaves less holds, unless a newer one leaves more.
+   * hold side by side. Of those about one instant the one that leaves less holds, unless a newer one leaves more. What `told` says is
+   * no ceiling if the calls of all sharers explain it. Answers for how many ms it holds calls back; 0 if it is no news. A store that hands its buckets out
+   * need not ask: whoever hears a server works on the bucket.
    */
-  sync(key: string, said: Ceiling, plan: Plan): Answer<void>;
+  // biome-ignore lint/suspicious/noConfusingVoidType: stores that were written before answer nothing, which counts as news.
+  sync(key: string, said: Ceiling, plan: Plan): Answer<number | void>;
   /**
    * Tells where the bucket stands and changes nothing.
    * @param without a reservation that is not to count
@@ -186,6 +193,8 @@ export interface Standing {
   readonly moved?: number;
   /** The latest of those moves, the oldest first. */
   readonly moves?: readonly SlotMove[] | undefined;
+  /** The rate that was learned from refusals, in calls per ms; absent if there was none of late. */
+  readonly learned?: number;
   /** What the server says is left in calls, and for how many ms that holds; absent if it said nothing that still holds. */
   readonly pool?: { readonly remaining: number; readonly resetAfter: number };
 }

@@ -2,6 +2,7 @@ import type { Receipt } from '../base/store.ts';
 import { type Cost, costIn } from '../limits/cost.ts';
 import type { LimitState, Rule } from '../limits/kind.ts';
 import { longAgo } from '../limits/limit.ts';
+import type { Pace, Pacing } from '../limits/pace.ts';
 import { type Plan, planOf, samePlan } from '../limits/plan.ts';
 import { sum } from '../limits/rounding.ts';
 import { change, grantInPast, type Past, pastAllowsAt } from './change.ts';
@@ -34,6 +35,10 @@ export interface Extras {
   readonly past?: readonly (Past | undefined)[] | undefined;
   /** What the server says is left, in the order in which it ends; undefined if it said nothing that still holds. */
   readonly pools?: readonly Pool[] | undefined;
+  /** The rate that was learned from refusals; undefined if there was none of late. */
+  readonly pace?: Pace | undefined;
+  /** What is done with it; whoever puts a pace here puts this beside it. */
+  readonly pacing?: Pacing | undefined;
   /** The latest instant that was reserved ahead of its time. */
   readonly latest: number;
   /** The latest slot that was reserved by a caller who goes then, whatever becomes later; long ago if there is none. */
@@ -92,6 +97,7 @@ export function conformsAt({ plan, states, extras }: Bucket, cost: Cost, from: n
     const allowAt = rule.kind.allowAt(rule, states[index] as LimitState, calls);
     if (allowAt > at) at = allowAt;
   }
+  if (extras.pace !== undefined && extras.pace.tat > at) at = extras.pace.tat;
   if (extras.past !== undefined) at = pastAllowsAt(extras.past, rules, cost, at);
   return extras.pools === undefined ? at : poolsAllowAt(extras.pools, cost, at);
 }
@@ -106,6 +112,10 @@ export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): vo
     if (calls > 0) states[index] = rule.kind.grant(rule, states[index] as LimitState, calls, at, now);
   }
   const { past, pools } = extras;
+  const { plan } = bucket;
+  const pacing = extras.pace === undefined ? plan.pacing : extras.pacing;
+  if (pacing !== undefined)
+    note(bucket, { pace: pacing.after(extras.pace ?? pacing.begin(plan, at), plan, cost, at), pacing });
   if (past !== undefined) note(bucket, { past: grantInPast(past, rules, cost, at, now) });
   if (pools !== undefined) note(bucket, { pools: grantInPools(pools, cost, at, now) });
   if (at > now && at > extras.latest) note(bucket, { latest: at });
@@ -118,7 +128,7 @@ export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): vo
 export function grantNow(bucket: Bucket, now: number): boolean {
   const { states, extras } = bucket;
   const { only } = bucket.plan;
-  if (only === undefined || extras.past !== undefined || extras.pools !== undefined) {
+  if (only === undefined || extras.past !== undefined || extras.pools !== undefined || extras.pace !== undefined) {
     if (conformsAt(bucket, 1, now) > now) return false;
     grantAt(bucket, 1, now, now);
     return true;
@@ -149,8 +159,8 @@ export function atRest(bucket: Bucket, now: number): boolean {
 }
 
 /** When the bucket will be as good as new if nothing more happens: an instant, long ago if it was never used. */
-export function restsAt({ plan, states, extras: { gate, pools, past } }: Bucket): number {
-  let at = Math.max(gate, pools?.at(-1)?.until ?? longAgo);
+export function restsAt({ plan, states, extras: { gate, pools, past, pace } }: Bucket): number {
+  let at = Math.max(gate, pace === undefined ? longAgo : pace.tat + pace.span, pools?.at(-1)?.until ?? longAgo);
   for (const [index, rule] of plan.rules.entries())
     at = Math.max(at, rule.kind.restsAt(rule, states[index] as LimitState), past?.[index]?.until ?? longAgo);
   return at;

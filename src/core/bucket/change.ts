@@ -6,15 +6,23 @@ import { tick } from '../time/clock.ts';
 import { type Bucket, copyOfState, note, tatsOf } from './bucket.ts';
 
 /**
- * What one limit remembers while limits from before it still matter: the calls that went, and the limits that were in force.
- * No window of any of those limits sees more calls than the largest of them allows. It is never changed.
+ * What one limit remembers while limits from before it still matter, or while a server tells what it counts: the calls that went, and
+ * the limits that were in force. No window of any of those limits sees more calls than the largest of them allows. It is never changed.
  */
 export interface Past {
   /** The calls before the change and since, compacted: each mark is as late as the latest of its calls. */
   readonly marks: Marks;
-  /** The limits that were in force, the present one last. */
+  /** The limits that were in force, the present one last; none if it is only counted what went. */
   readonly limits: readonly Allowance[];
-  /** From this instant on the limits from before matter no more. */
+  /** From this instant on neither the limits from before nor the count matter any more. */
+  readonly until: number;
+  /** The most of our own calls in an interval, until when: what a server leaves beside others. */
+  readonly most?: Most | undefined;
+}
+
+/** So many calls at most, until an instant. */
+export interface Most {
+  readonly calls: number;
   readonly until: number;
 }
 
@@ -33,6 +41,8 @@ export function change(bucket: Bucket, next: Plan, now: number): void {
   note(bucket, {
     refunds: voidedRefunds(bucket, now, next.rules.length),
     past: past.some((one) => one !== undefined) ? past : undefined,
+    // Limits that a server has told need not be searched for any more.
+    pace: next.begins === undefined && bucket.extras.pace?.span === 0 ? undefined : bucket.extras.pace,
   });
   bucket.states = shares.map(([state]) => state);
 }
@@ -102,7 +112,7 @@ const isSame = (one: Allowance, other: Allowance): boolean =>
   one.burst === other.burst && one.even === other.even && one.interval === other.interval;
 
 /** The most calls that the largest of some limits lets through in any `length` ms. */
-const mostIn = (limits: readonly Allowance[], length: number): number =>
+export const mostIn = (limits: readonly Allowance[], length: number): number =>
   Math.max(
     ...limits.map(({ burst, even, interval }) =>
       even === 0 ? burst * Math.ceil(length / interval) : burst - 1 + Math.ceil(length / even),
@@ -110,8 +120,9 @@ const mostIn = (limits: readonly Allowance[], length: number): number =>
   );
 
 /** How many calls of cost 1 what went before leaves of a limit at `now`. */
-export function pastLeaves({ marks, limits }: Past, now: number): number {
+export function pastLeaves({ marks, limits, most }: Past, { span }: Rule, now: number): number {
   return Math.min(
+    most !== undefined && most.until > now ? most.calls - callsAfter(marks, now - span) : Infinity,
     ...limits.map(({ interval, span }) => {
       const most = mostIn(limits, interval);
       return marksAllowAt(marks, span, most, 1) > now ? 0 : most - callsAfter(marks, now - span);
@@ -128,8 +139,13 @@ export function pastAllowsAt(
 ): number {
   let allowAt = at;
   for (const [index, one] of past.entries()) {
-    const calls = costIn(rules[index] as Rule, cost);
+    const rule = rules[index] as Rule;
+    const calls = costIn(rule, cost);
     if (one === undefined || calls === 0) continue;
+    const { most } = one;
+    if (most !== undefined && most.until > allowAt && calls > most.calls) allowAt = most.until;
+    else if (most !== undefined && most.until > allowAt)
+      allowAt = Math.max(allowAt, Math.min(marksAllowAt(one.marks, rule.span, most.calls, calls), most.until));
     for (const { interval, span } of one.limits)
       allowAt = Math.max(allowAt, marksAllowAt(one.marks, span, mostIn(one.limits, interval), calls));
   }
@@ -145,17 +161,20 @@ export function grantInPast(
   now: number,
 ): (Past | undefined)[] | undefined {
   const left = past.map((one, index) =>
-    one === undefined || one.until <= now ? undefined : notedIn(one, costIn(rules[index] as Rule, cost), at, now),
+    one === undefined || one.until <= now
+      ? undefined
+      : notedIn(one, rules[index] as Rule, costIn(rules[index] as Rule, cost), at, now),
   );
   return left.some((one) => one !== undefined) ? left : undefined;
 }
 
 /** The past of a limit with calls of one instant more. */
-export function notedIn(past: Past, calls: number, at: number, now: number): Past {
+export function notedIn(past: Past, rule: Rule, calls: number, at: number, now: number): Past {
   if (calls === 0) return past;
-  const marks = younger(past.marks, now - longestOf(past.limits));
+  const { limits } = past;
+  const marks = younger(past.marks, now - (limits.length > 0 ? longestOf(limits) : 2 * rule.span));
   addMark(marks, at, calls);
-  if (areTooMany(marks)) mergeClosest(marks, Math.min(...past.limits.map(({ span }) => span)), now);
+  if (areTooMany(marks)) mergeClosest(marks, Math.min(rule.span, ...limits.map(({ span }) => span)), now);
   return { ...past, marks };
 }
 

@@ -67,10 +67,12 @@ function keptSlot(
 
 /** The reservation as it stands by now, if a call of `cost` may still go on it. */
 function slotOf(bucket: Bucket, receipt: Receipt, cost: Cost | undefined, now: number): Receipt | undefined {
-  const { gate, pools, latest } = bucket.extras;
+  const { gate, pools, pace, latest } = bucket.extras;
   const { pools: taken = [] } = receipt;
   if (cost === undefined || gate > now || receipt.before === undefined || !sameCost(receipt.cost, cost))
     return undefined;
+  // All slots from before a refusal would come at once when the pause is over.
+  if (pace !== undefined && receipt.slot < pace.since) return undefined;
   if (pools?.some(({ until }) => until > now && !taken.includes(until))) return undefined;
   const slot = samePlan(bucket.plan, receipt.plan) ? asMoved(receipt, bucket.extras) : undefined;
   // A bucket that was reset knows of no slot. One whose limits were changed, and changed back, knows them all.

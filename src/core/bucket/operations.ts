@@ -1,8 +1,9 @@
 import type { LimitStatus, Receipt, Standing, TakeAnswer, TakeRequest } from '../base/store.ts';
-import { type Cost, costIn } from '../limits/cost.ts';
+import { type Cost, costIn, costInCalls } from '../limits/cost.ts';
 import type { LimitState, Rule, TakenCall } from '../limits/kind.ts';
 import { longAgo } from '../limits/limit.ts';
 import { takeOff } from '../limits/marks.ts';
+import type { Pace } from '../limits/pace.ts';
 import { samePlan } from '../limits/plan.ts';
 import { wholeTicksUp } from '../limits/rounding.ts';
 import { wholeTicks } from '../time/clock.ts';
@@ -102,7 +103,8 @@ export function callIn({ plan, extras }: Bucket, index: number, receipt: Receipt
 export function correctPast(bucket: Bucket, index: number, slot: number, more: number, now: number): void {
   const one = bucket.extras.past?.[index];
   if (one === undefined || more === 0) return;
-  const corrected = more > 0 ? notedIn(one, more, slot, now) : { ...one, marks: one.marks.slice() };
+  const corrected =
+    more > 0 ? notedIn(one, bucket.plan.rules[index] as Rule, more, slot, now) : { ...one, marks: one.marks.slice() };
   if (more < 0) takeOff(corrected.marks, slot, -more, true);
   note(bucket, { past: bucket.extras.past?.map((past, place) => (place === index ? corrected : past)) });
 }
@@ -124,12 +126,21 @@ export function giveBack(bucket: Bucket, reservation: Receipt): void {
     else states[index] = state;
   }
   if (!wasLatest) return;
+  const { pace } = extras;
   note(bucket, {
     latest,
+    ...(pace && slot >= pace.since && { pace: paceWithout(pace, slot, cost) }),
     ...(pools && extras.pools ? { pools: returnToPools(extras.pools, cost, pools) } : undefined),
   });
   for (const [index, rule] of plan.rules.entries()) correctPast(bucket, index, slot, -costIn(rule, cost), slot);
 }
+
+/** A pace without a call that gave its slot back. */
+const paceWithout = (pace: Pace, slot: number, cost: Cost): Pace => ({
+  ...pace,
+  tat: Math.min(pace.tat, slot),
+  calls: Math.max(0, pace.calls - costInCalls(cost)),
+});
 
 /** See `StoreOperations.settle`. */
 export function settle(bucket: Bucket, receipt: Receipt, cost: Cost, now: number): void {
@@ -177,14 +188,20 @@ export function pause(bucket: Bucket, ms: number, now: number): void {
   note(bucket, { gate: Math.max(bucket.extras.gate, wholeTicksUp(now + ms)) });
 }
 
-/** See `StoreOperations.sync`. */
-export function sync(bucket: Bucket, said: Ceiling, now: number): void {
-  note(bucket, { pools: poolsAfter(bucket.extras.pools, said, now) });
+/** See `StoreOperations.sync`. It takes the server at its word: `hear` does not. */
+export function sync(bucket: Bucket, said: Ceiling, now: number): number {
+  const pools = poolsAfter(bucket.extras.pools, said, now);
+  note(bucket, { pools });
+  // Of two ends that are the same the earlier one counts.
+  return Math.min(
+    said.ms,
+    ...(pools ?? []).filter((pool) => pool.left === said.remaining).map(({ until }) => until - now),
+  );
 }
 
 /** See `StoreOperations.peek`. */
 export function peek(bucket: Bucket, now: number): Standing {
-  const { gate, moved, moves = [] } = bucket.extras;
+  const { gate, moved, moves = [], pace, pacing } = bucket.extras;
   const pool = poolOf(bucket, now);
   return {
     limits: limitsOf(bucket, now),
@@ -192,6 +209,7 @@ export function peek(bucket: Bucket, now: number): Standing {
     pausedFor: Math.max(0, gate - now),
     plan: bucket.plan,
     ...(moved === 0 ? undefined : { moved, moves }),
+    ...(pace && pacing && { learned: pacing.rateAt(pace, now) }),
     ...(pool && { pool: { remaining: Math.floor(pool.left), resetAfter: pool.until - now } }),
   };
 }
@@ -207,7 +225,7 @@ function limitsOf(bucket: Bucket, now: number): LimitStatus[] {
     const past = extras.past?.[index];
     const calls = Math.min(
       kind.remaining(rule, state, now),
-      past === undefined ? Infinity : pastLeaves(past, now),
+      past === undefined ? Infinity : pastLeaves(past, rule, now),
       poolOf(bucket, now)?.left ?? Infinity,
       burst,
     );

@@ -1,5 +1,6 @@
 import { sameInstant } from '../base/server-signal.ts';
-import type { Cost } from '../limits/cost.ts';
+import { type Cost, costInCalls } from '../limits/cost.ts';
+import { wholeTicksUp } from '../limits/rounding.ts';
 
 /**
  * What the server says is left until an instant: a ceiling on top of the limits, never a raise. When the instant has come the
@@ -12,6 +13,22 @@ export interface Pool {
   readonly until: number;
 }
 
+/** What a server said of a quota in one answer: what the calls of all sharers explain is no news. */
+export interface Told {
+  /** The most that the server allows in a window, or at once; undefined if it did not say. */
+  readonly limit?: number | undefined;
+  /** What is left of it, as the server said it. */
+  readonly remaining: number;
+  /** The window, in ms; undefined if it did not say. */
+  readonly window?: number | undefined;
+  /** What is counted where it is not calls. */
+  readonly unit?: string | undefined;
+  /** How long the call that was answered was on its way, in ms. */
+  readonly roundTrip: number;
+  /** 0 if our own calls may explain it; else the server is taken at its word, and so many calls are kept back for others. */
+  readonly keptBack: number;
+}
+
 /** What a sharer says is left. */
 export interface Ceiling {
   /** Calls that may go yet, those in flight taken off. At least 0. */
@@ -22,24 +39,23 @@ export interface Ceiling {
   readonly isNewest: boolean;
   /** For how long what it says was meant, in ms, if the server lets calls go sooner: statements that end then are over. */
   readonly meantFor?: number;
+  /** The words of the server; without, this is a ceiling whatever explains it. */
+  readonly told?: Told;
 }
 
 /** The most statements that a bucket keeps side by side. */
 export const mostPools = 8;
 
-/** What a call takes from a pool: one with a number per named limit is one call. */
-export const costInPool = (cost: Cost): number => (typeof cost === 'number' ? cost : 1);
-
 /** When a call that conforms to all else at `at` conforms to all pools too. The pools come in the order of their ends. */
 export function poolsAllowAt(pools: readonly Pool[], cost: Cost, at: number): number {
   let allowAt = at;
-  for (const { left, until } of pools) if (allowAt < until && costInPool(cost) > left) allowAt = until;
+  for (const { left, until } of pools) if (allowAt < until && costInCalls(cost) > left) allowAt = until;
   return allowAt;
 }
 
 /** The pools after a call at `at`; undefined once none holds any more. */
 export function grantInPools(pools: readonly Pool[], cost: Cost, at: number, now: number): Pool[] | undefined {
-  const calls = costInPool(cost);
+  const calls = costInCalls(cost);
   const holding = pools.filter(({ until }) => now < until);
   if (holding.length === 0) return undefined;
   return holding.map((pool) => (at >= pool.until ? pool : { ...pool, left: Math.max(0, pool.left - calls) }));
@@ -47,17 +63,21 @@ export function grantInPools(pools: readonly Pool[], cost: Cost, at: number, now
 
 /** The pools after a call has given its slot back. `taken` says from which it was taken, by their ends. */
 export function returnToPools(pools: readonly Pool[], cost: Cost, taken: readonly number[]): Pool[] {
-  return pools.map((pool) => (taken.includes(pool.until) ? { ...pool, left: pool.left + costInPool(cost) } : pool));
+  return pools.map((pool) => (taken.includes(pool.until) ? { ...pool, left: pool.left + costInCalls(cost) } : pool));
 }
 
 /** What holds of the pools and of what a sharer says: statements about different instants hold side by side. */
 export function poolsAfter(pools: readonly Pool[] | undefined, said: Ceiling, now: number): Pool[] | undefined {
-  const next = { left: said.remaining, until: Math.ceil((now + said.ms) * 2048) / 2048 };
-  const ends = [next.until, now + (said.meantFor ?? said.ms)];
-  const isReplaced = ({ until }: Pool) =>
-    said.isNewest && said.ms > 0 && ends.some((end) => Math.abs(until - end) <= sameInstant);
-  const kept = (pools ?? []).filter((pool) => now < pool.until && !isReplaced(pool));
-  return joinedPools(said.ms > 0 ? [...kept, next] : kept);
+  const { remaining, ms, meantFor = ms } = said;
+  let until = wholeTicksUp(now + ms);
+  const ends = [until, now + meantFor];
+  const holding = (pools ?? []).filter((pool) => now < pool.until);
+  if (ms <= 0) return joinedPools(holding);
+  const isReplaced = (pool: Pool) => said.isNewest && ends.some((end) => Math.abs(pool.until - end) <= sameInstant);
+  const kept = holding.filter((pool) => !isReplaced(pool));
+  // Whole seconds are rounded up: of two ends that may be the same the earlier is closer, unless there is more by now.
+  for (const pool of holding) if (!kept.includes(pool) && pool.left >= remaining) until = Math.min(until, pool.until);
+  return joinedPools([...kept, { left: remaining, until }]);
 }
 
 /** Pools in the order of their ends, without those that say nothing besides the others; undefined if there are none. */

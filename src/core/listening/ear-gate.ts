@@ -1,5 +1,4 @@
-import type { CallGrant } from '../base/grant.ts';
-import type { ServerSignal } from '../base/server-signal.ts';
+import type { Plan } from '../limits/plan.ts';
 import { GoAloneGate } from '../line/go-alone-gate.ts';
 import { Refusals } from './refusals.ts';
 import { Remaining } from './remaining.ts';
@@ -15,30 +14,24 @@ const learningPatience = 1_000;
 export class EarGate extends GoAloneGate {
   #refusals = new Refusals();
   #remaining = new Remaining();
-  /** From when on the next call goes alone to learn what is left; Infinity for never. */
-  #knowsUntil = Infinity;
 
   get remaining(): Remaining {
     return this.#remaining;
   }
 
   override opensAt(now: number, inFlight: number): number {
-    if (now >= this.#knowsUntil) {
-      this.#knowsUntil = Infinity;
+    if (now >= this.#remaining.until) {
+      // The next call goes alone to learn what is left.
+      this.#remaining.forget();
       if (!this.goesAlone) this.goAlone(learningPatience);
     }
     const isFull = inFlight >= this.#remaining.mostInFlight(now);
-    return Math.max(super.opensAt(now, inFlight), isFull ? this.#knowsUntil : -Infinity, this.#refusals.nextAt);
+    return Math.max(super.opensAt(now, inFlight), isFull ? this.#remaining.until : -Infinity);
   }
 
   override most(now: number, inFlight: number): number {
     const room = this.#remaining.mostInFlight(now) - inFlight;
-    return Math.min(super.most(now, inFlight), this.#refusals.holds ? 1 : Infinity, Math.max(0, room));
-  }
-
-  override pass(grant: CallGrant, isSeen: boolean, now: number): void {
-    super.pass(grant, isSeen, now);
-    this.#refusals.noteGrant(now, grant.plan);
+    return Math.min(super.most(now, inFlight), Math.max(0, room));
   }
 
   override isIdle(now: number): boolean {
@@ -48,14 +41,13 @@ export class EarGate extends GoAloneGate {
   override reset(): void {
     this.#refusals = new Refusals();
     this.#remaining = new Remaining();
-    this.#knowsUntil = Infinity;
     super.reset();
   }
 
   /** Notes that the server refused a call that left at `left`. */
-  noteRefusal(left: number, now: number, signal: ServerSignal): void {
+  noteRefusal(left: number, now: number, plan: Plan): void {
     this.#refusals.noteRefusal(left, now);
-    this.#remaining.noteRefusal(signal);
+    this.#remaining.noteRefusal(left, now, plan);
   }
 
   /** How long to pause after a refusal that names no time, in ms. */
@@ -67,10 +59,5 @@ export class EarGate extends GoAloneGate {
   noteAnswer(left: number): void {
     this.#refusals.noteAnswer(left);
     this.#remaining.noteAnswer();
-  }
-
-  /** Lets the next call go alone once what the server said no longer holds. */
-  learnAgain(now: number): void {
-    this.#knowsUntil = this.#remaining.knowsUntil(now);
   }
 }

@@ -4,10 +4,12 @@ import { HeldGrant } from '../base/grant.ts';
 import type { ServerSignal } from '../base/server-signal.ts';
 import type { Receipt, StoreOperations } from '../base/store.ts';
 import type { Bucket } from '../bucket/bucket.ts';
+import { hear, slowDown } from '../bucket/explained.ts';
 import { goneLater, postpone } from '../bucket/moves.ts';
-import { type Ceiling, costInPool } from '../bucket/pool.ts';
+import type { Ceiling } from '../bucket/pool.ts';
 import { plainReceipt } from '../bucket/receipts.ts';
 import type { Limit } from '../limits/limit.ts';
+import type { Plan } from '../limits/plan.ts';
 import type { Gates } from '../line/gate.ts';
 import { type Clock, wholeTicks } from '../time/clock.ts';
 import { EarGate } from './ear-gate.ts';
@@ -49,10 +51,10 @@ export interface EarHost {
   readonly maxPause: number;
   /** A closed throttle hears nothing. */
   isClosed(): boolean;
-  /** Stops a key for everyone. */
-  pause(key: string, ms: number): Promise<void>;
-  /** Lets no more go than the server says is left. */
-  sync(key: string, said: Ceiling): Promise<void>;
+  /** Stops a key for everyone. `sentAgo`: how long ago a call left for whose refusal calls are to go slower. */
+  pause(key: string, ms: number, sentAgo?: number): Promise<void>;
+  /** Lets no more go than the server says is left, if that is news; answers whether it is. */
+  sync(key: string, said: Ceiling): Promise<number>;
 }
 
 /** Connections that were idle for longer than this are likely closed, in ms: Node's fetch keeps them for 4 seconds. */
@@ -104,10 +106,11 @@ export class ServerEar {
     const now = clock.monotonic();
     const { departedAt: left = now } = grant as HeldGrant;
     const wait = retryAt === undefined ? undefined : retryAt - clock.now();
-    if (throttled) gate?.noteRefusal(left, now, signal);
+    if (throttled) gate?.noteRefusal(left, now, (grant as CallGrant).plan);
     else gate?.noteAnswer(left);
-    if (gate !== undefined && (throttled || wait !== undefined))
-      this.#stop(gate, wait ?? gate.backOff(leastPause), throttled ? refusedPatience : learningPatience);
+    // Who is told what is left knows better than to go slower.
+    const sentAgo = gate?.remaining.explains(signal) ? undefined : now - left;
+    if (gate !== undefined && throttled) this.#stop(gate, wait ?? gate.backOff(leastPause), refusedPatience, sentAgo);
     this.#learn(key, signal);
     if (gate === undefined) return;
     this.#noteRemaining(gate, grant as CallGrant, left, now, signal);
@@ -117,38 +120,47 @@ export class ServerEar {
   }
 
   /** Stops a key for everyone. One call goes first afterwards, for whose answer the others wait `patience` ms. */
-  #stop(gate: EarGate, ms: number, patience: number): void {
+  #stop(gate: EarGate, ms: number, patience: number, sentAgo?: number): void {
     const pause = Math.min(ms, this.host.maxPause);
     if (pause <= 0) return;
     gate.goAlone(patience);
-    void quietly(() => this.host.pause(gate.key, pause));
+    void quietly(async () => {
+      const now = this.#lanes.clock.monotonic();
+      const bucket = sentAgo === undefined ? undefined : this.#lanes.bucketIn(gate.key, now);
+      if (bucket !== undefined) slowDown(bucket, sentAgo as number, pause, wholeTicks(now));
+      await this.host.pause(gate.key, pause, sentAgo);
+    });
   }
 
   /** Takes the limits that a server tells of for those of the key, if they were left to it. */
   #learn(key: string, signal: ServerSignal): void {
-    const { clock, plans } = this.#lanes;
+    const { plans } = this.#lanes;
     // What was used stays used. A line that waits asks by the new limits.
-    if (plans.areLearned && this.#learned.learn(key, signal, clock.now()))
+    if (plans.areLearned && this.#learned.learn(key, signal))
       void quietly(() => this.#lanes.move(key, () => undefined));
   }
 
   #noteRemaining(gate: EarGate, { plan }: CallGrant, left: number, now: number, signal: ServerSignal): void {
-    const { clock } = this.#lanes;
     const { key } = gate;
     const { maxPause } = this.host;
     const inFlight = Math.max(0, this.#lanes.inFlight(key) - 1);
-    const said = gate.remaining.note({ signal, left, now, wall: clock.now(), inFlight, plan, maxPause });
-    if (said === undefined) return;
-    gate.learnAgain(now);
-    void quietly(() => this.host.sync(key, said));
+    const heard = { signal, left, now, wall: this.#lanes.clock.now(), inFlight, plan, maxPause };
+    for (const said of gate.remaining.statements(heard)) void quietly(() => this.#tell(gate, said, now, plan));
+  }
+
+  /** Lets the store judge what was said at `now`: only what the calls of all sharers do not explain slows anybody down. */
+  async #tell(gate: EarGate, said: Ceiling, now: number, plan: Plan): Promise<void> {
+    const bucket = this.#lanes.bucketIn(gate.key, now);
+    const ms = bucket === undefined ? await this.host.sync(gate.key, said) : hear(bucket, said, wholeTicks(now));
+    if (said.told?.unit !== undefined) return this.#stop(gate, ms, learningPatience);
+    gate.remaining.noteNews(said, ms, now, plan);
+    this.#lanes.find(gate.key)?.look();
   }
 
   /** Notes that a call leaves. */
   noteDeparture(grant: Grant): void {
     if (!(grant instanceof HeldGrant)) return;
-    const { clock, gates } = this.#lanes;
-    const left = clock.monotonic();
-    (gates.find(grant.key) as EarGate | undefined)?.remaining.noteDeparture(costInPool(grant.cost));
+    const left = this.#lanes.clock.monotonic();
     grant.departedAt = left;
     // Nobody knows how long the way over a new connection takes.
     grant.isCold = left - this.#answeredAt > connectionsLast;

@@ -1,5 +1,6 @@
 import { putLatest } from '../base/latest.ts';
-import { type ServerSignal, type SignalBucket, sameInstant } from '../base/server-signal.ts';
+import type { ServerSignal, SignalBucket } from '../base/server-signal.ts';
+import { learnedLimit } from '../limits/learned.ts';
 import type { Limit } from '../limits/limit.ts';
 import { quota } from '../limits/quota.ts';
 
@@ -9,40 +10,26 @@ const rounding = 0.1;
 /** So many keys are remembered; the one that was learned first is forgotten first, and learned anew. */
 const keysKept = 10_000;
 
-interface Learned {
-  readonly limits: readonly Limit[];
-  /** When the window ends that they were reckoned from, in ms since the epoch; undefined if the server told the limits. */
-  readonly until: number | undefined;
-}
+/** What a key keeps whose server has told nothing. */
+const unknown: readonly Limit[] = [learnedLimit];
 
 /** The limits of keys that were left to their servers. */
 export class LearnedLimits {
-  readonly #learned = new Map<string, Learned>();
+  readonly #learned = new Map<string, readonly Limit[]>();
 
-  /** The limits of a key; undefined if they are not known. The same object as long as they stay the same. */
-  of(key: string): readonly Limit[] | undefined {
-    return this.#learned.get(key)?.limits;
+  /** The limits of a key. The same object as long as they stay the same. */
+  of(key: string): readonly Limit[] {
+    return this.#learned.get(key) ?? unknown;
   }
 
   /**
-   * Learns from an answer: quotas with a window become limits; without, what is left is spread until there is more.
-   * @param now ms since the epoch
+   * Learns from an answer: quotas with a window become limits.
    * @returns whether the limits of the key have changed
    */
-  learn(key: string, signal: ServerSignal, now: number): boolean {
-    const known = this.#learned.get(key);
-    const told = toldBy(signal.buckets);
-    if (told.length > 0) {
-      if (known?.until === undefined && areClose(known?.limits, told)) return false;
-      putLatest(this.#learned, key, { limits: told, until: undefined }, keysKept);
-      return true;
-    }
-    const { remaining = 0, resetAt = now, unit } = signal;
-    if (unit !== undefined || remaining < 1 || resetAt <= now) return false;
-    if (known !== undefined && (known.until === undefined || resetAt - known.until <= sameInstant)) return false;
-    const burst = Math.max(1, Math.floor(remaining / 10));
-    const limits = [{ rate: remaining, interval: resetAt - now, burst }];
-    putLatest(this.#learned, key, { limits, until: resetAt }, keysKept);
+  learn(key: string, { buckets }: ServerSignal): boolean {
+    const told = toldBy(buckets);
+    if (told.length === 0 || areClose(this.#learned.get(key), told)) return false;
+    putLatest(this.#learned, key, told, keysKept);
     return true;
   }
 }

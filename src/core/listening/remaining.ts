@@ -1,5 +1,5 @@
 import type { ServerSignal } from '../base/server-signal.ts';
-import { sameInstant } from '../base/server-signal.ts';
+import { isOurs, isTooHigh } from '../bucket/explained.ts';
 import type { Ceiling } from '../bucket/pool.ts';
 import type { Plan } from '../limits/plan.ts';
 import { tick } from '../time/clock.ts';
@@ -20,103 +20,160 @@ export interface Heard {
   readonly maxPause: number;
 }
 
-/** What the server said is left, and how it said so. Instants are on the monotonic clock. */
-interface Statement {
+/** What the server said is left that our own calls do not explain. Instants are on the monotonic clock. */
+interface News {
   readonly remaining: number;
-  readonly until: number;
   readonly toldAt: number;
+  /** A tick before it is over: the store reckons in whole ticks. */
+  readonly until: number;
+  /** Whether nothing comes back before then: the server counts from the beginning of a window. */
+  readonly isFixed: boolean;
   readonly roundTrip: number;
   /** The time between calls at the rate of the limits then, in ms. */
   readonly spacing: number;
 }
 
-const unheard: Statement = { remaining: Infinity, until: -Infinity, toldAt: -Infinity, roundTrip: 0, spacing: 1 };
+/** For so many answered calls, and so many windows at most, a server that refused a call is taken at its word. */
+const strictAnswers = 1_000;
+const strictWindows = 10;
+
+/** How long the store may take to judge what was said, in ms. */
+const judging = 1_000;
 
 /**
  * Follows what a server says is left for one key: it can only slow calls down.
  *
- * Invariant: answers to calls that left before others say nothing against those; what is left becomes a ceiling only if the limits
- * could let more go.
+ * Invariant: answers to calls that left before others say nothing against those; what is left matters only if our own calls do not
+ * explain it, or if the server has refused a call of late.
  */
 export class Remaining {
-  #latest = unheard;
-  /** What was left less the calls that were or got on their way since. */
-  #left = Infinity;
-  /** Answers left until we assume that nobody else uses the quota. */
-  #sharedFor = 0;
+  #news: News | undefined;
+  /** When the latest answer came that told what is left, what it told, and when the window ends that was seen to begin. */
+  #toldAt = -Infinity;
+  #told = Infinity;
+  #windowEnd = -Infinity;
+  /** Whether our limits let more go than the server says that it does. */
+  #isTooHigh = false;
+  /** Answers left until our own calls may explain what a server says again, and the latest instant when they may. */
+  #strictFor = 0;
+  #strictUntil = -Infinity;
+  #refused = 0;
+  #refusedAt = -Infinity;
 
-  /** Notes that a call leaves, which takes `calls` of what is left. */
-  noteDeparture(calls: number): void {
-    this.#left -= calls;
+  noteRefusal(left: number, now: number, plan: Plan): void {
+    if (!this.#isStrict(now)) this.#refused = 0;
+    // Of calls that were on their way together one counts.
+    if (left >= this.#refusedAt) this.#refused++;
+    this.#refusedAt = now;
+    // Limits that are too high explain it, and the server says how far they go.
+    if (!this.#isTooHigh) this.distrust(now, plan);
   }
 
-  /** Notes that the server refused a call: somebody else uses the quota. */
-  noteRefusal(signal: ServerSignal): void {
-    this.#sharedFor = sharedFor(signal);
+  /** Takes the server at its word from now on: somebody else uses the quota, or the limits are wrong. */
+  distrust(now: number, { rules }: Plan): void {
+    this.#strictFor = strictAnswers;
+    this.#strictUntil = now + strictWindows * Math.max(...rules.map(({ span }) => span));
   }
 
   /** Notes that the server took a call. */
   noteAnswer(): void {
-    if (this.#sharedFor > 0) this.#sharedFor--;
+    if (this.#strictFor > 0) this.#strictFor--;
   }
 
   /** Whether it says nothing any more. */
   isOver(now: number): boolean {
-    return this.#latest.until <= now;
+    return this.#news === undefined && !this.#isStrict(now);
   }
 
-  /** Until when what the server said holds, on the monotonic clock; Infinity if nothing does. */
-  knowsUntil(now: number): number {
-    const { until } = this.#latest;
-    // The store reckons in whole ticks.
-    return until > now ? until - tick : Infinity;
+  /** Whether a refusal tells that nothing is left, of limits that are right: who is told that need not go slower. */
+  explains({ remaining, unit }: ServerSignal): boolean {
+    return remaining === 0 && unit === undefined && !this.#isTooHigh;
+  }
+
+  #isStrict(now: number): boolean {
+    return this.#strictFor > 0 && now < this.#strictUntil;
+  }
+
+  /** Until when the latest news holds, on the monotonic clock; Infinity if there is none. */
+  get until(): number {
+    return this.#news?.until ?? Infinity;
+  }
+
+  /** Forgets the latest news. */
+  forget(): void {
+    this.#news = undefined;
   }
 
   /**
-   * The most calls in flight. Where somebody else uses the quota too, as many calls of what is left are kept back as he may make
-   * until our next ones arrive; at the end ours go one by one, so that one at most is refused.
+   * The most calls in flight. As many calls of what is left are kept back as somebody else may make until our next ones arrive; then
+   * they go one by one, and the last one stays where nothing comes back.
    */
   mostInFlight(now: number): number {
-    const { remaining, until, toldAt, roundTrip, spacing } = this.#latest;
-    if (this.#sharedFor === 0 || until <= now) return Infinity;
+    if (this.#news === undefined) return Infinity;
+    const { remaining, toldAt, isFixed, roundTrip, spacing } = this.#news;
     const stale = now - toldAt + 2 * roundTrip;
-    return Math.max(1, remaining - 1 - Math.ceil(stale / spacing));
+    return Math.max(isFixed && remaining <= 1 ? 0 : 1, remaining - 1 - Math.ceil(stale / spacing));
   }
 
-  /** Takes note of what an answer says is left; returns the ceiling that it makes, if it makes one. */
-  note({ signal, left: callLeft, now, wall, inFlight, plan, maxPause }: Heard): Ceiling | undefined {
-    const { remaining, resetAt, retryAt = Infinity, unit } = signal;
-    if (remaining === undefined || resetAt === undefined || unit !== undefined) return undefined;
-    // Retry-After wins over the reset, which is often that of the whole quota.
-    const end = remaining === 0 ? Math.min(resetAt, retryAt) : resetAt;
-    const ms = Math.min(end - wall, maxPause);
-    if (ms <= 0) return undefined;
-    const known = this.#latest;
-    const holds = known.until > now;
-    const isSame = holds && Math.abs(known.until - now - ms) <= sameInstant;
-    // All calls of our own are off already.
-    if (holds && remaining < this.#left) this.#sharedFor = sharedFor(signal);
-    // Overlapping answers have no known order; the lowest `remaining` wins.
-    const isNewer = !holds || callLeft >= known.toldAt;
-    const counts = isNewer || remaining <= known.remaining;
-    const left = Math.max(0, (counts ? remaining : known.remaining) - inFlight);
-    // Far from the end of it the limits are what counts, and so are small differences.
-    if (!holds && left >= mostUntil(plan, ms)) return undefined;
-    if (counts) {
-      // Of two ends that are the same the earlier may be the one in the store.
-      const until = isSame ? Math.min(known.until, now + ms) : now + ms;
-      this.#latest = { remaining, until, toldAt: now, roundTrip: now - callLeft, spacing: spacing(plan) };
+  /** Reads an answer: what it says is left of each quota, for the store to judge. */
+  statements({ signal, left: callLeft, now, wall, inFlight, plan, maxPause }: Heard): Ceiling[] {
+    const isNewest = callLeft >= this.#toldAt;
+    const roundTrip = now - callLeft;
+    const keptBack = this.#isStrict(now) ? 2 + Math.floor(this.#refused / 3) : 0;
+    const said: Ceiling[] = [];
+    this.#noteBinding(signal, roundTrip, isNewest, now, plan);
+    for (const { limit, remaining, resetAt, window, unit } of signal.buckets) {
+      if (remaining === undefined) continue;
+      // Retry-After wins over the reset, which is often that of the whole quota.
+      const end = Math.min(resetAt ?? Infinity, remaining === 0 ? (signal.retryAt ?? Infinity) : Infinity);
+      const ms = end === Infinity ? 0 : Math.max(0, Math.min(end - wall, maxPause));
+      const left = Math.max(0, remaining - inFlight);
+      // Far from the end of it the limits are what counts.
+      if (unit === undefined && ms > 0 && this.isOver(now) && left >= mostUntil(plan, ms)) continue;
+      const meant =
+        resetAt !== undefined && end < resetAt ? { meantFor: Math.min(resetAt - wall, maxPause) } : undefined;
+      const told = { limit, remaining, window, unit, roundTrip, keptBack };
+      said.push({ remaining: left, ms, isNewest, ...meant, told });
     }
-    if (isSame && Math.abs(left - this.#left) <= (left > 4 * (inFlight + 4) ? inFlight + 1 : 0)) return undefined;
-    const isNewest = isNewer || left > this.#left;
-    this.#left = left;
-    const meant = end < resetAt ? { meantFor: Math.min(resetAt - wall, maxPause) } : undefined;
-    return { remaining: left, ms: this.#latest.until - now, isNewest, ...meant };
+    if (said.length > 0) this.#toldAt = now;
+    return said;
+  }
+
+  /** Notes what is left of the quota that binds. Where that is much more than before, a window has begun. */
+  #noteBinding(signal: ServerSignal, roundTrip: number, isNewest: boolean, now: number, plan: Plan): void {
+    const { remaining, limit = 0, window, unit } = signal;
+    if (remaining === undefined || unit !== undefined) return;
+    if (isNewest) {
+      if (remaining > this.#told + limit / 4)
+        this.#windowEnd = now + (window ?? Math.min(...plan.rules.map(({ interval }) => interval)));
+      this.#told = remaining;
+      this.#isTooHigh = plan.begins !== undefined || (limit > 0 && isTooHigh(plan, limit));
+    }
+    // Until the store has judged it, it counts as news.
+    if ((this.#news ?? this.#isStrict(now)) && (isNewest || remaining < (this.#news?.remaining ?? Infinity)))
+      this.#note(remaining, this.#news?.until ?? now + judging, roundTrip, now, plan);
+  }
+
+  /** Notes for how many ms the store holds calls back for what was said at `now`; 0 if the calls of all sharers explain it. */
+  noteNews(said: Ceiling, ms: number, now: number, plan: Plan): void {
+    const { remaining, told, isNewest } = said;
+    if (ms <= 0) {
+      if (isNewest) this.forget();
+      return;
+    }
+    // What is left of another quota says nothing about ours.
+    if (isOurs(plan, said)) this.distrust(now, plan);
+    // Overlapping answers have no known order: the lowest counts.
+    const left = Math.min(told?.remaining ?? remaining, isNewest ? Infinity : (this.#news?.remaining ?? Infinity));
+    this.#note(left, now + ms, told?.roundTrip ?? 0, now, plan);
+  }
+
+  #note(remaining: number, end: number, roundTrip: number, now: number, plan: Plan): void {
+    const isFixed = this.#windowEnd > now;
+    const until = Math.min(end, isFixed ? this.#windowEnd : Infinity) - tick;
+    this.#news = { remaining, toldAt: now, until, isFixed, roundTrip, spacing: spacing(plan) };
   }
 }
-
-/** For how many answered calls somebody else who was seen counts as there: ten windows, and 10,000 calls at least. */
-const sharedFor = ({ limit = 0 }: ServerSignal): number => Math.max(10_000, 10 * limit);
 
 /** The most calls of cost 1 that limits could let go within `ms`. */
 function mostUntil({ rules }: Plan, ms: number): number {

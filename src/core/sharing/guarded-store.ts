@@ -12,6 +12,7 @@ import {
   type TakeRequest,
 } from '../base/store.ts';
 import type { Bucket } from '../bucket/bucket.ts';
+import { hear, slowDown } from '../bucket/explained.ts';
 import { noteGranted, postpone, takeOnSlot } from '../bucket/moves.ts';
 import type { Ceiling } from '../bucket/pool.ts';
 import { joined } from '../bucket/receipts.ts';
@@ -121,17 +122,19 @@ export class GuardedStore implements StoreOperations {
     return (reservation?.standIn ?? false) === (store === this.#local);
   }
 
-  pause(key: string, ms: number, plan: Plan): Answer<void> {
+  pause(key: string, ms: number, plan: Plan, sentAgo?: number): Answer<void> {
     // The local bucket is paused as well, for it may have to take over before the pause ends.
+    if (sentAgo !== undefined) this.#here(key, plan, (bucket, now) => slowDown(bucket, sentAgo, ms, now));
     this.#local.pause(key, ms, plan);
     const until = this.#clock.monotonic() + ms;
     return this.#do(key, (store) =>
-      store === this.#local ? this.#noteUntold(key, until) : store.pause(key, ms, plan),
+      store === this.#local ? this.#noteUntold(key, until) : store.pause(key, ms, plan, sentAgo),
     );
   }
 
-  sync(key: string, said: Ceiling, plan: Plan): Answer<void> {
-    return this.#tellBoth(key, (store) => store.sync(key, said, plan));
+  sync(key: string, said: Ceiling, plan: Plan): ReturnType<StoreOperations['sync']> {
+    const here = this.#here(key, plan, (bucket, now) => hear(bucket, said, now));
+    return this.#do(key, (store) => (store === this.#local ? here : store.sync(key, said, plan)));
   }
 
   peek(key: string, plan: Plan, without?: Receipt): Answer<Standing> {

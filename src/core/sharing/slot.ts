@@ -1,6 +1,6 @@
 import type { Receipt, Standing } from '../base/store.ts';
 import { asMoved, spacingOf } from '../bucket/moves.ts';
-import { costInPool } from '../bucket/pool.ts';
+import { costInCalls } from '../limits/cost.ts';
 import type { NextCall, Waiter } from '../line/waiting-room.ts';
 
 /** When the next call goes. */
@@ -33,7 +33,7 @@ export function slotAsMoved(slot: Slot, standing: Standing): Slot {
  * @param at when a new call of cost 1 could go, on the monotonic clock
  */
 export function comesTooLate({ receipt, due }: Slot, at: number): boolean {
-  return receipt !== undefined && costInPool(receipt.cost) <= 1 && due - at > 1;
+  return receipt !== undefined && costInCalls(receipt.cost) <= 1 && due - at > 1;
 }
 
 /**

@@ -16,8 +16,8 @@ export interface Linked {
   readonly maxPause: number;
   isClosed(): boolean;
   enter(key: string, options: EnterOptions): CallGrant | Promise<CallGrant>;
-  pause(key: string, ms: number): Promise<void>;
-  sync(key: string, said: Ceiling): Promise<void>;
+  pause(key: string, ms: number, sentAgo?: number): Promise<void>;
+  sync(key: string, said: Ceiling): Promise<number>;
   /** The link, once there is an adapter. */
   link?: unknown;
 }

@@ -1,4 +1,5 @@
 import type { Standing } from '../base/store.ts';
+import type { Limit } from '../limits/limit.ts';
 import { callsMargin } from '../limits/plan.ts';
 import type { Lanes } from './lanes.ts';
 import type { Status } from './throttle.ts';
@@ -6,7 +7,7 @@ import type { Status } from './throttle.ts';
 /** Tells where a key stands, of what its store says and its line knows. */
 export function statusOf(lanes: Lanes, key: string, standing: Standing): Status {
   const { clock, gates, plans } = lanes;
-  const { limits, wait, pausedFor, pool } = standing;
+  const { limits, wait, pausedFor, pool, plan, learned } = standing;
   const lane = lanes.find(key);
   const now = clock.monotonic();
   const instant = (monotonic: number) => clock.now() + Math.max(0, monotonic - now);
@@ -22,7 +23,14 @@ export function statusOf(lanes: Lanes, key: string, standing: Standing): Status 
     eta: lastDue === undefined ? undefined : instant(lastDue),
     pausedUntil: pausedUntil > now ? instant(pausedUntil) : undefined,
     pool: pool && { remaining: pool.remaining, resetAt: instant(now + pool.resetAfter) },
+    learned: learnedIn(plans.areLearned && plan.begins === undefined ? plan.limits : [], learned),
     margin: plans.margin === 'calls' ? callsMargin : plans.margin,
     timer: clock.timerSource,
   };
+}
+
+/** Limits that a server told, and the rate that its refusals taught, in calls per ms. */
+function learnedIn(told: readonly Limit[], rate: number | undefined): readonly Limit[] | undefined {
+  const learned = rate === undefined ? told : [...told, { rate: rate * 1_000, interval: 1_000 }];
+  return learned.length === 0 ? undefined : learned;
 }

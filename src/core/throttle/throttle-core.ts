@@ -80,7 +80,7 @@ export class ThrottleCore implements Throttle {
       maxPause: this.#maxPause,
       isClosed: () => this.#entrance.closed !== undefined,
       enter: (key, options) => this.#entrance.enter(key, options, true),
-      pause: (key, ms) => this.#pause(key, ms),
+      pause: (key, ms, sentAgo) => this.#pause(key, ms, sentAgo),
       sync: (key, said) => this.#sync(key, said),
     });
   }
@@ -249,19 +249,30 @@ export class ThrottleCore implements Throttle {
   }
 
   /** Stops a key here at once, and for everyone as soon as the store has it. */
-  async #pause(key: string, ms: number): Promise<void> {
+  async #pause(key: string, ms: number, sentAgo?: number): Promise<void> {
     this.#lanes.gates.pause(key, ms);
-    const pausing = this.#store.pause(key, ms, this.#plans.of(key));
+    const pausing = this.#store.pause(key, ms, this.#plans.of(key), sentAgo);
     this.#lanes.find(key)?.advance();
     await pausing;
   }
 
-  #sync(key: string, said: Ceiling): Promise<void> {
-    const until = this.#clock.monotonic() + said.ms;
-    const later = (ms: number) => ms - said.ms + until - this.#clock.monotonic();
-    const meant = () => (said.meantFor === undefined ? undefined : { meantFor: later(said.meantFor) });
-    const left = () => ({ ...said, ms: later(said.ms), ...meant() });
-    // A line that asked before would send more than there is.
-    return this.#lanes.move(key, () => this.#store.sync(key, left(), this.#plans.of(key)), true);
+  /** Lets no more go than a server says is left; answers for how many ms that holds calls back, 0 if it is no news. */
+  async #sync(key: string, said: Ceiling): Promise<number> {
+    let { ms } = said;
+    const saidAt = this.#clock.monotonic();
+    const sync = async () => {
+      // What was said when it was said, however long the line took.
+      const late = this.#clock.monotonic() - saidAt;
+      const left = late === 0 ? said : { ...said, ms: said.ms - late, ...meantIn(said, late) };
+      ms = (await this.#store.sync(key, left, this.#plans.of(key))) ?? ms;
+    };
+    // A line that asked before would send more than there is. But what a server tells is mostly no news, for which no slot goes back.
+    if (said.told === undefined) await this.#lanes.move(key, sync, true);
+    else await sync();
+    if (said.told !== undefined && ms > 0) await this.#lanes.move(key, () => undefined, true);
+    return ms;
   }
 }
+
+const meantIn = ({ meantFor }: Ceiling, late: number): Partial<Ceiling> =>
+  meantFor === undefined ? {} : { meantFor: meantFor - late };

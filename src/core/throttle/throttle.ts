@@ -163,6 +163,11 @@ export interface Status {
   readonly pausedUntil: number | undefined;
   /** What the server says is left in calls, and when it has more; undefined if it said nothing that still holds. */
   readonly pool: { readonly remaining: number; readonly resetAt: number } | undefined;
+  /**
+   * What was learned from the server: the limits that it told, where they are left to it, and the rate that a key keeps after refusals,
+   * per second. Undefined if nothing was.
+   */
+  readonly learned: readonly Limit[] | undefined;
   /** Milliseconds kept in hand by limits without a margin of their own. */
   readonly margin: number;
   /**

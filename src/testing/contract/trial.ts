@@ -1,4 +1,5 @@
 import type { Receipt, Standing, StoreOperations, TakeAnswer, TakeRequest } from '../../core/base/store.ts';
+import type { Told } from '../../core/bucket/pool.ts';
 import type { Cost } from '../../core/limits/cost.ts';
 import type { Limit } from '../../core/limits/limit.ts';
 import { type Plan, planOf } from '../../core/limits/plan.ts';
@@ -137,12 +138,19 @@ export class Handle {
     await this.#store.postpone?.(this.#key, receipt, ms);
   }
 
-  async pause(ms: number): Promise<void> {
-    await this.#store.pause(this.#key, ms, this.plan);
+  async pause(ms: number, sentAgo?: number): Promise<void> {
+    await this.#store.pause(this.#key, ms, this.plan, sentAgo);
   }
 
   async sync(remaining: number, ms: number, isNewest = false): Promise<void> {
     await this.#store.sync(this.#key, { remaining, ms, isNewest }, this.plan);
+  }
+
+  /** Tells what a server said of a quota, and gives what the store answers. */
+  async hear(words: Partial<Told> & Pick<Told, 'remaining'>, ms: number): Promise<number | undefined> {
+    const told = { roundTrip: 0, keptBack: 0, ...words };
+    const said = { remaining: words.remaining, ms, isNewest: true, told };
+    return (await this.#store.sync(this.#key, said, this.plan)) ?? undefined;
   }
 
   async peek(without?: Receipt): Promise<Standing> {

@@ -104,6 +104,13 @@ describe('several pools', () => {
     expect(poolsAfter(pools, said(0, 9000), 0)).toEqual([pool(0, 9000)]);
   });
 
+  test('about one instant end at the earlier of their ends, as whole seconds are rounded up, unless the newer leaves more', () => {
+    expect(poolsAfter([pool(4, 9000)], said(3, 9600, true), 0)).toEqual([pool(3, 9000)]);
+    expect(poolsAfter([pool(4, 9000)], said(4, 9600, true), 0)).toEqual([pool(4, 9000)]);
+    expect(poolsAfter([pool(4, 9000)], said(3, 8600, true), 0)).toEqual([pool(3, 8600)]);
+    expect(poolsAfter([pool(4, 9000)], said(5, 9600, true), 0)).toEqual([pool(5, 9600)]);
+  });
+
   test('are taken from as long as they hold when the call goes', () => {
     const pools = [pool(1, 1000), pool(4, 2000)];
     expect(grantInPools(pools, 2, 500, 0)).toEqual([pool(0, 1000), pool(2, 2000)]);

@@ -15,12 +15,15 @@ afterEach(() => void vi.restoreAllMocks());
 
 const refused: ServerSignal = { throttled: true, clamped: false, buckets: [], ignored: [] } as never;
 
-/** A key whose server tells what is left; its limits let one call go every 10 ms. */
-function told(options: { plan?: () => Plan; maxPause?: number } = {}) {
+/**
+ * A key whose server tells what is left; its limits let one call go every 10 ms.
+ * @param options.news whether what is said is news to the store, as it is to one that was not told of our own calls
+ */
+function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean } = {}) {
   const clock = new ManualClock();
   const events = new Events();
   const ceilings: Ceiling[] = [];
-  const stops: [key: string, ms: number][] = [];
+  const stops: [key: string, ms: number, sentAgo?: number][] = [];
   let inFlight = 0;
   const plan = options.plan ?? (() => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0));
   const gates = new Gates({ clock, events } as GateHost);
@@ -37,8 +40,11 @@ function told(options: { plan?: () => Plan; maxPause?: number } = {}) {
     lanes,
     maxPause: options.maxPause ?? Infinity,
     isClosed: () => false,
-    pause: async (...stop: [string, number]) => void stops.push(stop),
-    sync: async (_key: string, said: Ceiling) => void ceilings.push(said),
+    pause: async (...stop: [string, number, number?]) => void stops.push(stop),
+    sync: async (_key: string, said: Ceiling) => {
+      ceilings.push(said);
+      return options.news === false ? 0 : said.ms;
+    },
   } as Partial<EarHost> as EarHost;
   const ear = new ServerEar(host);
   const grant = (key: string) =>
@@ -56,15 +62,17 @@ function told(options: { plan?: () => Plan; maxPause?: number } = {}) {
     stops,
     gate,
     most: () => gate().remaining.mostInFlight(clock.monotonic()),
-    leave: (calls: number, cost = 1) => {
+    leave: (calls: number) => {
       inFlight += calls;
-      for (let call = 0; call < calls; call++) gate().remaining.noteDeparture(cost);
       return clock.monotonic();
     },
-    answer: (left: number, remaining: number, more: Partial<ServerSignal> = {}) => {
-      const resetAt = clock.now() + 60_000 - clock.monotonic();
-      listen('key', left, { throttled: false, buckets: [], ignored: [], remaining, resetAt, ...more });
+    /** Answers a call, and lets the store judge what that says. */
+    answer: async (left: number, remaining: number, more: Partial<ServerSignal> = {}) => {
+      const { unit, resetAt = clock.now() + 60_000 - clock.monotonic(), limit } = more;
+      const bucket = { remaining, resetAt, ...(unit && { unit }), ...(limit && { limit }) };
+      listen('key', left, { throttled: false, ignored: [], ...bucket, buckets: [bucket], ...more });
       inFlight--;
+      await clock.advance(0);
     },
     refuse: (key: string) => {
       listen(key, clock.monotonic(), refused);
@@ -74,134 +82,170 @@ function told(options: { plan?: () => Plan; maxPause?: number } = {}) {
 }
 
 describe('what a server says is left', () => {
-  test('is the least of the answers to calls that were on their way together, less those that still are', async () => {
+  test('is told to the store with each answer, less the calls that are still on their way', async () => {
     const { clock, ceilings, leave, answer } = told();
     const left = leave(4);
     await clock.advance(10);
-    for (const remaining of [6, 9, 8, 7]) answer(left, remaining);
-    expect(ceilings.map(({ remaining }) => remaining)).toEqual([3, 4, 5, 6]);
-    expect(ceilings.every(({ isNewest }) => isNewest)).toBe(true);
+    for (const remaining of [6, 9, 8, 7]) await answer(left, remaining);
+    expect(ceilings.map(({ remaining, told }) => [remaining, told?.remaining])).toEqual([
+      [3, 6],
+      [7, 9],
+      [7, 8],
+      [7, 7],
+    ]);
+    // Which of them is the newest nobody knows: the store lets the least of them hold.
+    expect(ceilings.map(({ isNewest }) => isNewest)).toEqual([true, false, false, false]);
   });
 
   test('is what a call says that left after the latest answer came', async () => {
     const { clock, ceilings, leave, answer } = told();
     const first = leave(1);
     await clock.advance(10);
-    answer(first, 3);
+    await answer(first, 3);
     const second = leave(1);
     await clock.advance(10);
-    answer(second, 9);
+    await answer(second, 9);
     expect(ceilings.at(-1)).toMatchObject({ remaining: 9, isNewest: true });
   });
 
-  test('holds until the earliest of the ends that are the same, a tick before which one call is to go alone', async () => {
-    const { clock, ceilings, leave, answer, gate } = told();
-    answer(leave(1), 5);
-    answer(leave(1), 3, { resetAt: clock.now() + 59_500 });
-    answer(leave(1), 1, { resetAt: clock.now() + 60_400 });
-    expect(ceilings.map(({ ms }) => ms)).toEqual([60_000, 59_500, 59_500]);
-    const end = clock.monotonic() + 59_500 - tick;
+  test('holds until its end if it is news, a tick before which one call is to go alone', async () => {
+    const { clock, leave, answer, gate } = told();
+    await answer(leave(1), 5);
+    const end = clock.monotonic() + 60_000 - tick;
     gate().opensAt(end - tick, 0);
     expect(gate().goesAlone).toBe(false);
     gate().opensAt(end, 0);
     expect(gate().goesAlone).toBe(true);
   });
 
-  test('is held for no longer than a server may stop a key', () => {
+  test('lets no call go alone where our own calls explain it', async () => {
+    const { clock, leave, answer, gate } = told({ news: false });
+    await answer(leave(1), 5);
+    gate().opensAt(clock.monotonic() + 60_000, 0);
+    expect(gate().goesAlone).toBe(false);
+  });
+
+  test('is held for no longer than a server may stop a key', async () => {
     const { ceilings, leave, answer } = told({ maxPause: 5_000 });
-    answer(leave(1), 5);
+    await answer(leave(1), 5);
     expect(ceilings).toMatchObject([{ ms: 5_000 }]);
   });
 
-  test('is nothing until the time to retry, where that comes before the reset', () => {
+  test('is nothing until the time to retry, where that comes before the reset', async () => {
     const { clock, ceilings, leave, answer } = told();
-    answer(leave(1), 0, { throttled: true, retryAt: clock.now() + 2_000 });
-    expect(ceilings).toMatchObject([{ remaining: 0, ms: 2_000 }]);
+    await answer(leave(1), 0, { throttled: true, retryAt: clock.now() + 2_000 });
+    expect(ceilings).toMatchObject([{ remaining: 0, ms: 2_000, meantFor: 60_000 }]);
   });
 
-  test('is something until the reset, whenever the refused call may be retried', () => {
+  test('is something until the reset, whenever the refused call may be retried', async () => {
     const { clock, ceilings, leave, answer } = told();
-    answer(leave(1), 5, { throttled: true, retryAt: clock.now() + 2_000 });
+    await answer(leave(1), 5, { throttled: true, retryAt: clock.now() + 2_000 });
     expect(ceilings).toMatchObject([{ remaining: 5, ms: 60_000 }]);
+    expect(ceilings[0]).not.toHaveProperty('meantFor');
   });
 
-  test('stops the key where it is nothing, without a refusal', () => {
-    const { clock, leave, answer, stops } = told();
-    answer(leave(1), 0, { retryAt: clock.now() + 7_000 });
-    expect(stops).toEqual([['key', 7_000]]);
+  test('stops the key by itself only if it is nothing of another unit, with one call that goes alone afterwards', async () => {
+    const calls = told();
+    await calls.answer(calls.leave(1), 0, { retryAt: calls.clock.now() + 7_000 });
+    expect([calls.ceilings.length, calls.stops]).toEqual([1, []]);
+    const tokens = told();
+    await tokens.answer(tokens.leave(1), 0, { unit: 'tokens', retryAt: tokens.clock.now() + 7_000 });
+    expect(tokens.stops).toEqual([['key', 7_000, undefined]]);
+    expect(tokens.gate().goesAlone).toBe(true);
+    const explained = told({ news: false });
+    await explained.answer(explained.leave(1), 0, { unit: 'tokens' });
+    expect([explained.ceilings.length, explained.stops]).toEqual([1, []]);
   });
 
   test.each([
     ['a leaky bucket', { rate: 1, interval: 10, burst: 10_000 }, 16_000],
     ['a window', slidingWindow({ limit: 100, interval: 10_000 }), 700],
-  ])('matters where it is less than the limits let go until there is more: %s', (_, limit, most) => {
+  ])('matters where it is less than the limits let go until there is more: %s', async (_, limit, most) => {
     const plan = () => planOf(limit, 0);
     const enough = told({ plan });
-    enough.answer(enough.leave(1), most);
+    await enough.answer(enough.leave(1), most);
     expect(enough.ceilings).toEqual([]);
     const less = told({ plan });
-    less.answer(less.leave(1), most - 1);
+    await less.answer(less.leave(1), most - 1);
     expect(less.ceilings).toHaveLength(1);
+    // Then it matters, whatever it is, until it says nothing any more.
+    await less.answer(less.leave(1), most);
+    expect(less.ceilings).toHaveLength(2);
   });
 });
 
 describe('calls in flight', () => {
-  test('are as many as there are limits for as long as nobody else shows', async () => {
-    const { clock, leave, answer, most } = told();
-    for (let remaining = 20; remaining > 0; remaining--) {
+  test('are as many as there are limits for as long as our own calls explain what is left', async () => {
+    const { clock, leave, answer, most } = told({ news: false });
+    for (let remaining = 20; remaining >= 0; remaining--) {
       const left = leave(1);
       await clock.advance(10);
-      answer(left, remaining);
+      await answer(left, remaining);
     }
     expect(most()).toBe(Infinity);
   });
 
-  test('are as many as there are limits where calls explain what is left, each by as much as it counts for', async () => {
-    const { leave, answer, most } = told();
-    for (let remaining = 60; remaining > 0; remaining -= 5) answer(leave(1, 5), remaining);
-    expect(most()).toBe(Infinity);
-  });
-
   test.each([
-    ['less is left than calls of ours explain', 17, {}],
-    ['a call is refused', 18, { throttled: true }],
-  ])('keep back what others may use, once %s', async (_, remaining, more) => {
-    const { clock, leave, answer, most } = told();
-    answer(leave(1), 20);
+    ['less is left than calls of ours explain', {}],
+    ['a call is refused', { throttled: true }],
+  ])('keep back what others may use, once %s', async (_, more) => {
+    const { clock, leave, answer, most, gate } = told();
     leave(1);
     await clock.advance(20);
-    answer(clock.monotonic() - 20, remaining, more);
+    await answer(clock.monotonic() - 20, 17, more);
     // One, two for each of two round trips, and one for each 10 ms since.
-    expect(most()).toBe(remaining - 5);
+    expect(most()).toBe(17 - 5);
     await clock.advance(30);
-    expect(most()).toBe(remaining - 8);
+    expect(most()).toBe(17 - 8);
     await clock.advance(1_000);
     expect(most()).toBe(1);
     await clock.advance(60_000);
+    gate().opensAt(clock.monotonic(), 0);
     expect(most()).toBe(Infinity);
   });
+});
 
-  test.each([
-    [undefined, 10_000],
-    [2_000, 20_000],
-  ])('keep nothing back any more after ten windows of %s calls that nobody else was seen in', (limit, calls) => {
-    const { leave, answer, most } = told();
-    const more = limit === undefined ? {} : { limit };
-    answer(leave(1), 20, { throttled: true, ...more });
-    for (let call = 1; call < calls; call++) answer(leave(1), 20, more);
-    expect(most()).toBe(19);
-    answer(leave(1), 20, more);
-    expect(most()).toBe(Infinity);
+describe('a refused key', () => {
+  const refusal = { throttled: true };
+  const sentAgo = (stops: readonly [string, number, number?][]) => stops.map(([, , ago]) => ago);
+
+  test('goes slower from when the refused call left, if the server does not tell what is left', async () => {
+    const { clock, leave, listen, stops } = told();
+    const left = leave(1);
+    await clock.advance(30);
+    listen('key', left, refused);
+    expect(sentAgo(stops)).toEqual([30]);
+  });
+
+  test('goes no slower if the answer says that nothing is left', async () => {
+    const { leave, answer, stops } = told();
+    await answer(leave(1), 0, refusal);
+    await answer(leave(1), 3, refusal);
+    expect(sentAgo(stops)).toEqual([undefined, 0]);
+  });
+
+  test('goes slower, whatever is told, if its limits let more go than the server does', async () => {
+    const plan = () => planOf(slidingWindow({ limit: 100, interval: 1_000 }), 0);
+    for (const [limit, isSlower] of [
+      [100, false],
+      [91, false],
+      [89, true],
+    ] as const) {
+      const { leave, answer, stops } = told({ plan });
+      await answer(leave(1), 5, { limit });
+      await answer(leave(1), 0, { limit, ...refusal });
+      expect([limit, sentAgo(stops)]).toEqual([limit, [isSlower ? 0 : undefined]]);
+    }
   });
 });
 
 describe('pauses without a time', () => {
   const refusal = { throttled: true };
 
-  test('are up to a tenth longer, so that not all come back at once', () => {
+  test('are up to a tenth longer, so that not all come back at once', async () => {
     vi.spyOn(Math, 'random').mockReturnValueOnce(0.5);
     const { leave, answer, stops } = told();
-    answer(leave(1), 0, refusal);
+    await answer(leave(1), 0, refusal);
     expect(stops.map(([, ms]) => ms)).toEqual([1_050]);
   });
 
@@ -210,13 +254,13 @@ describe('pauses without a time', () => {
     const { clock, leave, answer, stops } = told();
     const early = leave(1);
     await clock.advance(10);
-    answer(leave(1), 0, refusal);
+    await answer(leave(1), 0, refusal);
     await clock.advance(10);
-    answer(early, 9);
-    answer(leave(1), 0, refusal);
+    await answer(early, 9);
+    await answer(leave(1), 0, refusal);
     await clock.advance(10);
-    answer(leave(1), 9);
-    answer(leave(1), 0, refusal);
+    await answer(leave(1), 9);
+    await answer(leave(1), 0, refusal);
     expect(stops.map(([, ms]) => ms)).toEqual([1_000, 2_000, 1_000]);
   });
 

@@ -1,18 +1,13 @@
 import { quota } from 'sluice';
 import { describe, expect, test } from 'vitest';
 import type { ServerSignal, SignalBucket } from '../../../src/core/base/server-signal.ts';
+import { learnedLimit } from '../../../src/core/limits/learned.ts';
 import { LearnedLimits } from '../../../src/core/listening/learned-limits.ts';
 
 const T = 1_000;
 const key = 'key';
 
 const told = (...buckets: SignalBucket[]): ServerSignal => ({ throttled: false, buckets, ignored: [] });
-const left = (remaining: number, resetAt: number, unit?: string): ServerSignal => ({
-  ...told(),
-  remaining,
-  resetAt,
-  ...(unit === undefined ? undefined : { unit }),
-});
 
 describe('limits that were learned', () => {
   test('are the quotas of requests whose number and window are told', () => {
@@ -24,54 +19,54 @@ describe('limits that were learned', () => {
       { window: T },
       { limit: 0, window: T },
     );
-    expect(learned.learn(key, signal, 0)).toBe(true);
+    expect(learned.learn(key, signal)).toBe(true);
     expect(learned.of(key)).toEqual([quota({ limit: 10, interval: T })]);
   });
 
   test('stay the same object for windows that differ by a tenth at most', () => {
     const learned = new LearnedLimits();
-    learned.learn(key, told({ limit: 10, window: 10 * T }), 0);
+    learned.learn(key, told({ limit: 10, window: 10 * T }));
     const before = learned.of(key);
-    expect(learned.learn(key, told({ limit: 10, window: 10.9 * T }), 0)).toBe(false);
-    expect(learned.learn(key, told({ limit: 10, window: 9.1 * T }), 0)).toBe(false);
+    expect(learned.learn(key, told({ limit: 10, window: 10.9 * T }))).toBe(false);
+    expect(learned.learn(key, told({ limit: 10, window: 9.1 * T }))).toBe(false);
     expect(learned.of(key)).toBe(before);
-    expect(learned.learn(key, told({ limit: 10, window: 11.2 * T }), 0)).toBe(true);
-    expect(learned.learn(key, told({ limit: 11, window: 11.2 * T }), 0)).toBe(true);
-    expect(learned.learn(key, told({ limit: 11, window: 11.2 * T }, { limit: 90, window: 60 * T }), 0)).toBe(true);
+    expect(learned.learn(key, told({ limit: 10, window: 11.2 * T }))).toBe(true);
+    expect(learned.learn(key, told({ limit: 11, window: 11.2 * T }))).toBe(true);
+    expect(learned.learn(key, told({ limit: 11, window: 11.2 * T }, { limit: 90, window: 60 * T }))).toBe(true);
     expect(learned.of(key)).toHaveLength(2);
   });
 
-  test('are what is left, spread until there is more, a tenth of it at once', () => {
-    const learned = new LearnedLimits();
-    expect(learned.learn(key, left(50, 10 * T), 0)).toBe(true);
-    expect(learned.of(key)).toEqual([{ rate: 50, interval: 10 * T, burst: 5 }]);
-    // The same window, told in whole seconds.
-    expect(learned.learn(key, left(40, 11 * T), 2 * T)).toBe(false);
-    expect(learned.learn(key, left(60, 20 * T), 10 * T)).toBe(true);
-    expect(learned.of(key)).toEqual([{ rate: 60, interval: 10 * T, burst: 6 }]);
-  });
-
   test.each([
-    ['nothing is left', left(0, 10 * T)],
-    ['it is over', left(5, 0)],
-    ['it is not requests', left(5, 10 * T, 'tokens')],
+    ['no window is told', told({ limit: 10, remaining: 5, resetAt: 10 * T })],
+    ['no number is told', told({ window: T, remaining: 5 })],
+    ['it is not requests', told({ limit: 10, window: T, unit: 'tokens' })],
+    ['it is a quota of nothing', told({ limit: 0, window: T })],
     ['nothing is told', told()],
-  ])('are not known where %s', (_, signal) => {
+  ])('are not known where %s: then the rate has to be found', (_, signal) => {
     const learned = new LearnedLimits();
-    expect(learned.learn(key, signal, 0)).toBe(false);
-    expect(learned.of(key)).toBeUndefined();
+    expect(learned.learn(key, signal)).toBe(false);
+    expect(learned.of(key)).toEqual([learnedLimit]);
+    // As long as limits are one object, nobody works them out anew.
+    expect(learned.of(key)).toBe(learned.of('other'));
   });
 
-  test('are never spread where a window was told', () => {
+  test('stay where answers after that tell no window', () => {
     const learned = new LearnedLimits();
-    learned.learn(key, told({ limit: 10, window: T }), 0);
-    expect(learned.learn(key, left(5, 100 * T), 0)).toBe(false);
+    learned.learn(key, told({ limit: 10, window: T }));
+    expect(learned.learn(key, told({ limit: 10, remaining: 5, resetAt: 100 * T }))).toBe(false);
+    expect(learned.of(key)).toEqual([quota({ limit: 10, interval: T })]);
   });
 
-  test('are those that were told once they are told, even if they look like what was spread', () => {
+  test('are those of one key alone', () => {
     const learned = new LearnedLimits();
-    learned.learn(key, left(10, T), 0);
-    expect(learned.learn(key, told({ limit: 10, window: T }), 0)).toBe(true);
-    expect(learned.learn(key, left(5, 100 * T), 0)).toBe(false);
+    learned.learn(key, told({ limit: 10, window: T }));
+    expect(learned.of('other')).toEqual([learnedLimit]);
+  });
+
+  test('are forgotten, those of the key that was learned first, above 10,000 keys', () => {
+    const learned = new LearnedLimits();
+    for (let index = 0; index <= 10_000; index++) learned.learn(`${index}`, told({ limit: 10, window: T }));
+    expect(learned.of('0')).toEqual([learnedLimit]);
+    expect(learned.of('1')).toEqual([quota({ limit: 10, interval: T })]);
   });
 });

@@ -1,106 +1,53 @@
-import { describe, expect, test } from 'vitest';
-import { planOf } from '../../../src/core/limits/plan.ts';
-import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Refusals } from '../../../src/core/listening/refusals.ts';
 
-const T = 70;
-const plan = planOf({ rate: 1, interval: T, burst: 5 }, 0);
+beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0));
+afterEach(() => void vi.restoreAllMocks());
 
-let now = 0;
-
-/** Another refusal that counts: of a call that left after an answer came. */
-function refuse(refusals: Refusals): void {
-  refusals.noteAnswer(now);
-  refusals.noteRefusal(now, ++now);
-}
-
-/** Whether the next refusal slows the key down. */
-function isRemembered(refusals: Refusals): boolean {
-  const before = refusals.nextAt;
-  refuse(refusals);
-  return refusals.nextAt > before;
-}
-
-/** What two refusals leave, with the answer between them. */
-function slowed(): Refusals {
-  const refusals = new Refusals();
-  refuse(refusals);
-  refuse(refusals);
-  refusals.noteGrant(1000, plan);
-  return refusals;
-}
-
-const answer = (refusals: Refusals, calls: number) => {
-  for (let call = 0; call < calls; call++) refusals.noteAnswer(now);
-};
-
-describe('a pace', () => {
-  test('holds nothing after one refusal, which is forgotten 1000 answered calls later', () => {
-    for (const [answers, isKnown] of [
-      [998, true],
-      [999, false],
-    ] as const) {
-      const refusals = new Refusals();
-      refuse(refusals);
-      refusals.noteGrant(1000, plan);
-      expect(refusals.holds).toBe(false);
-      answer(refusals, answers);
-      // The refusal that asks comes with an answer of its own.
-      expect(isRemembered(refusals)).toBe(isKnown);
+describe('a pause after refusals that name no time', () => {
+  test('doubles with each in a row, up to a minute', () => {
+    const refusals = new Refusals();
+    const pauses = [];
+    for (let now = 1; now <= 8; now++) {
+      refusals.noteRefusal(now - 1, now - 0.5);
+      pauses.push(refusals.pause() / 1_000);
     }
+    expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
   });
 
   test('counts one refusal of calls that were on their way together', () => {
-    const refusals = slowed();
-    const before = refusals.nextAt;
-    refusals.noteRefusal(now - 1, now);
-    refusals.noteRefusal(now, now);
-    expect(refusals.nextAt).toBe(before);
+    const refusals = new Refusals();
+    refusals.noteRefusal(0, 100);
+    refusals.noteRefusal(99, 110);
+    expect(refusals.pause()).toBe(1_000);
+    refusals.noteRefusal(100, 120);
+    expect(refusals.pause()).toBe(2_000);
   });
 
-  test('is seven tenths of the rate after a second one, and of that after a third', () => {
-    const refusals = slowed();
-    expect(refusals.nextAt).toBeCloseTo(1000 + T / 0.7);
-    refuse(refusals);
-    expect(refusals.nextAt).toBeCloseTo(1000 + T / (0.7 * (0.7 + 1 / 2_000)));
+  test('begins anew once a call is answered that left after the latest refusal', () => {
+    const refusals = new Refusals();
+    refusals.noteRefusal(0, 100);
+    refusals.noteRefusal(100, 200);
+    refusals.noteAnswer(199);
+    expect(refusals.pause()).toBe(2_000);
+    expect(refusals.isOver(300)).toBe(false);
+    refusals.noteAnswer(200);
+    expect(refusals.isOver(300)).toBe(true);
+    refusals.noteRefusal(200, 300);
+    expect(refusals.pause()).toBe(1_000);
   });
 
-  test('is remembered for 1000 answered calls after the latest refusal', () => {
-    for (const [answers, isKnown] of [
-      [998, true],
-      [999, false],
-    ] as const) {
-      const refusals = slowed();
-      answer(refusals, 601);
-      expect(refusals.holds).toBe(false);
-      refuse(refusals);
-      answer(refusals, answers);
-      expect(refusals.holds).toBe(false);
-      expect(isRemembered(refusals)).toBe(isKnown);
-    }
+  test('matters no more after ten minutes', () => {
+    const refusals = new Refusals();
+    refusals.noteRefusal(0, 100);
+    expect([refusals.isOver(600_099), refusals.isOver(600_100)]).toEqual([false, true]);
   });
 
-  test('is that of the slowest limit', () => {
-    const several = planOf(
-      [{ rate: 1, interval: T }, slidingWindow({ limit: 10, interval: 20 * T, name: 'window' })],
-      0,
-    );
-    const refusals = slowed();
-    refusals.noteGrant(1000, several);
-    expect(refusals.nextAt).toBeCloseTo(1000 + (2 * T) / 0.7);
-  });
-
-  test('grows with each answered call until the limits alone hold', () => {
-    const refusals = slowed();
-    answer(refusals, 200);
-    expect(refusals.nextAt).toBeCloseTo(1000 + T / 0.8);
-    answer(refusals, 401);
-    expect(refusals.holds).toBe(false);
-  });
-
-  test('never falls below a fiftieth, so that it always grows back', () => {
-    const refusals = slowed();
-    for (let refusal = 0; refusal < 100; refusal++) refuse(refusals);
-    expect(refusals.nextAt).toBeCloseTo(1000 + 50 * T);
+  test('is up to a tenth longer, and never below the least, even if that is above a minute', () => {
+    const refusals = new Refusals();
+    refusals.noteRefusal(0, 100);
+    expect([refusals.pause(500), refusals.pause(5_000), refusals.pause(90_000)]).toEqual([1_000, 5_000, 90_000]);
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    expect(refusals.pause()).toBe(1_050);
   });
 });

@@ -33,6 +33,7 @@ describe('status', () => {
       eta: undefined,
       pausedUntil: undefined,
       pool: undefined,
+      learned: undefined,
       margin: 0,
       timer: undefined,
     } satisfies Status);
