@@ -2,6 +2,7 @@ import { copyOfState } from '../core/bucket/bucket.ts';
 import { type Cost, costIn } from '../core/limits/cost.ts';
 import type { LimitState } from '../core/limits/kind.ts';
 import { longAgo } from '../core/limits/limit.ts';
+import type { Pace } from '../core/limits/pace.ts';
 import { type Plan, samePlan } from '../core/limits/plan.ts';
 import { limitsText, pairsOf, type Told } from './redis-message.ts';
 import { storedWindows } from './stored-limits.ts';
@@ -42,7 +43,7 @@ export class KnownBuckets {
     const back = now - (told.now + monotonic - at);
     const ms = back < -jump ? back : 0;
     const later = (instant: number) => (instant === longAgo ? longAgo : instant + ms);
-    const { birth, seq, rests, gate, latest, moved: slotsMoved, hasOwn, tats, refunds, pools } = told;
+    const { birth, seq, rests, gate, latest, moved: slotsMoved, hasOwn, tats, refunds, pools, pace } = told;
     const limits = limitsText(plan.limits);
     const windows = storedWindows(plan, states)?.map(
       (window) => window && { ...window, times: window.times.map(later), free: later(window.free) },
@@ -65,6 +66,7 @@ export class KnownBuckets {
       refunds ?? false,
       pools !== 0 && pairsOf(pools).map(([left, until]) => [left, later(until)]),
       false,
+      pace !== 0 && paceOf(pace, later),
     ]);
   }
 
@@ -101,6 +103,12 @@ export class KnownBuckets {
       if (told.rests <= told.now + monotonic - at - restBeforeForgetting) this.#known.delete(key);
     }
   }
+}
+
+/** The pace that was told, on another clock. */
+function paceOf(told: readonly number[], later: (instant: number) => number): Pace {
+  const [most, span, since, calls, from, tat] = told as [number, number, number, number, number, number];
+  return { most, span, since: later(since), calls, from: later(from), tat: later(tat) };
 }
 
 /** The windows that were known under these limits, whatever their margin was, else none. */

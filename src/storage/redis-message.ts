@@ -19,7 +19,7 @@ interface PlanTexts {
   readonly limits: string;
   /** The limits and their margin, as JSON. */
   readonly plan: string;
-  /** What one call of cost 1 does to the only limit, as `runText` puts it; undefined if there are more. */
+  /** What one call of cost 1 does to a plan that is one leaky bucket, as `runText` puts it; undefined of others. */
   readonly one: string | undefined;
 }
 
@@ -29,9 +29,9 @@ const knownTexts = new WeakMap<Plan, PlanTexts>();
 function textsOf(plan: Plan): PlanTexts {
   const known = knownTexts.get(plan);
   if (known !== undefined) return known;
-  const { rules, margin, leaky } = plan;
+  const { only, margin } = plan;
   const limits = limitsText(plan.limits);
-  const one = leaky && rules.length === 1 ? chargeText(rules[0] as Rule, margin, 1) : undefined;
+  const one = only && chargeText(only, margin, 1);
   const texts = { limits, plan: JSON.stringify({ limits, margin }), one };
   knownTexts.set(plan, texts);
   return texts;
@@ -46,6 +46,13 @@ function chargeText(rule: Rule, margin: Margin, calls: number): string {
 
 /** A plan as the script takes it. */
 export const planText = (plan: Plan): string => textsOf(plan).plan;
+
+/** JSON has no Infinity; the script draws in what is further away, in ms, and nobody counts more calls. */
+const most = 2 ** 42;
+
+/** Fields of a request, as the script takes them. */
+export const fieldsText = (fields: object): string =>
+  JSON.stringify(fields, (_, value) => (value > most ? most : value)).slice(1, -1);
 
 /** A receipt as the script takes it. */
 export function receiptText({ slot, cost, plan, before, after, refunds, latest, pools, moved }: Receipt): string {
@@ -118,6 +125,8 @@ export interface Told {
   readonly refunds: readonly number[] | undefined;
   /** What the server says is left, and until when, one statement after the other; 0 if it said nothing that still holds. */
   readonly pools: readonly number[] | 0;
+  /** The fields of the pace in the order of `Pace`; 0 if there is none. */
+  readonly pace: readonly number[] | 0;
   /** The limits that the key keeps, if they are others than it was asked with. */
   readonly limits: string | undefined;
   /** Whether they are the key's own. */
@@ -135,8 +144,24 @@ export interface Told {
 export function readAnswer(answer: unknown): Told | number | undefined {
   const parts = Array.isArray(answer) ? answer : partsOf(answer);
   if (parts.length < 2) return parts[0] as number | undefined;
-  const [now, birth, seq, rests, gate, latest, moved, moves, tats, refunds, pools, limits, own, foreign, ...rest] =
-    parts as number[];
+  const [
+    now,
+    birth,
+    seq,
+    rests,
+    gate,
+    latest,
+    moved,
+    moves,
+    tats,
+    refunds,
+    pools,
+    pace,
+    limits,
+    own,
+    foreign,
+    ...rest
+  ] = parts as number[];
   return {
     now,
     birth,
@@ -149,6 +174,7 @@ export function readAnswer(answer: unknown): Told | number | undefined {
     tats,
     refunds: refunds === 0 ? undefined : refunds,
     pools,
+    pace,
     limits: limits === 0 ? undefined : limits,
     hasOwn: own === 1,
     wasForeign: foreign === 1,
@@ -325,13 +351,14 @@ function reservedOf(
 
 /** Makes of what the script tells the answer to `peek`. */
 export function standingOf({ rest, moved, moves }: Told, plan: Plan): Standing {
-  const [limits, wait, pausedFor, pool] = rest as [number[], number, number, 0 | [number, number]];
+  const [limits, wait, pausedFor, pool, learned] = rest as [number[], number, number, 0 | [number, number], number];
   return {
     limits: limitsOf(plan, limits),
     wait: wait === -1 ? Infinity : wait,
     pausedFor,
     plan,
     ...(moved === 0 ? undefined : { moved, moves: pairsOf(moves || []).map(([after, ms]) => ({ after, ms })) }),
+    ...(learned === 0 ? undefined : { learned }),
     ...(pool === 0 ? undefined : { pool: { remaining: pool[0], resetAfter: pool[1] } }),
   };
 }

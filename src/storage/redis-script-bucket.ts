@@ -3,6 +3,7 @@ export const bucketScript = `
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local tick, mostMarks = 2 ^ -11, 32
 local callsMargin, mostStretched = 20, 0.1
+local learnedSpan = 60000
 
 local function wholeUp(ms, step) return ceil(ms / step) * step end
 
@@ -26,8 +27,14 @@ local function marginOf(limit, margin)
 end
 
 local function ruleOf(limit, margin)
+  local rule = { limit = limit, name = limit.name, burst = burstOf(limit), interval = limit.interval, window = 0, tolerance = 0,
+    even = 0 }
+  if limit.kind == 'learned' then
+    rule.begins = limit.rate / limit.interval
+    rule.even, rule.emission, rule.span = tick, tick, learnedSpan
+    return rule
+  end
   local kept = marginOf(limit, margin)
-  local rule = { name = limit.name, burst = burstOf(limit), interval = limit.interval, window = 0, tolerance = 0, even = 0 }
   rule.span = wholeUp(limit.interval, tick)
   if limit.kind == 'sliding-window' then
     rule.window = rule.span + kept
@@ -189,11 +196,11 @@ local function newBucket(plan)
   return bucket
 end
 
-local function costInPool(cost) return type(cost) == 'number' and cost or 1 end
+local function costInCalls(cost) return type(cost) == 'number' and cost or 1 end
 
 local function poolsAllowAt(pools, cost, at)
   for _, pool in ipairs(pools) do
-    if at < pool[2] and costInPool(cost) > pool[1] then at = pool[2] end
+    if at < pool[2] and costInCalls(cost) > pool[1] then at = pool[2] end
   end
   return at
 end
@@ -202,13 +209,13 @@ local function grantInPools(pools, cost, at, now)
   local left = {}
   for _, pool in ipairs(pools) do
     if now < pool[2] then
-      left[#left + 1] = { at < pool[2] and max(0, pool[1] - costInPool(cost)) or pool[1], pool[2] }
+      left[#left + 1] = { at < pool[2] and max(0, pool[1] - costInCalls(cost)) or pool[1], pool[2] }
     end
   end
   return #left > 0 and left or nil
 end
 
-local pastAllowsAt, grantInPast
+local pastAllowsAt, grantInPast, paceOf, paceAfter
 
 local function conformsAt(bucket, cost, from, now)
   local at = bucket.gate > (now or from) and bucket.gate or from
@@ -225,6 +232,7 @@ local function conformsAt(bucket, cost, from, now)
       if allowAt > at then at = allowAt end
     end
   end
+  if bucket.pace and bucket.pace.tat > at then at = bucket.pace.tat end
   if bucket.past then at = pastAllowsAt(bucket.past, bucket.rules, cost, at) end
   return bucket.pools and poolsAllowAt(bucket.pools, cost, at) or at
 end
@@ -242,12 +250,15 @@ local function grantAt(bucket, cost, at, now)
     end
   end
   if at > now and at > bucket.latest then bucket.latest = at end
+  local pace = paceOf(bucket.rules, bucket.pace, at)
+  bucket.pace = pace and paceAfter(pace, bucket.rules, cost, at)
   if bucket.past then bucket.past = grantInPast(bucket.past, bucket.rules, cost, at, now) end
   if bucket.pools then bucket.pools = grantInPools(bucket.pools, cost, at, now) end
 end
 
 local function restsAt(bucket)
   local at = max(bucket.gate, bucket.pools and bucket.pools[#bucket.pools][2] or longAgo)
+  if bucket.pace then at = max(at, bucket.pace.tat + bucket.pace.span) end
   for index, rule in ipairs(bucket.rules) do
     local rest = rule.window == 0 and (rule.burst - 1) * rule.emission - rule.tolerance or rule.window
     at = max(at, sum(bucket.tats[index], rest), rule.window > 0 and bucket.windows[index].free or longAgo)

@@ -29,8 +29,9 @@ local function mostOf(limits, length)
   return most
 end
 
-local function pastLeaves(past, now)
+local function pastLeaves(past, rule, now)
   local left = math.huge
+  if past.most and past.most['until'] > now then left = past.most.calls - callsIn(past.marks, rule.span, now) end
   for _, limit in ipairs(past.limits) do
     local most = mostOf(past.limits, limit.interval)
     local allowAt = windowAllowAt(past.marks, limit.span, most, 1)
@@ -43,6 +44,12 @@ function pastAllowsAt(past, rules, cost, at)
   for index, one in ipairs(past) do
     local calls = costIn(rules[index], cost)
     if one and calls > 0 then
+      local most = one.most
+      if most and most['until'] > at and calls > most.calls then
+        at = most['until']
+      elseif most and most['until'] > at then
+        at = max(at, min(windowAllowAt(one.marks, rules[index].span, most.calls, calls), most['until']))
+      end
       for _, limit in ipairs(one.limits) do
         at = max(at, windowAllowAt(one.marks, limit.span, mostOf(one.limits, limit.interval), calls))
       end
@@ -74,15 +81,15 @@ local function insertPast(marks, calls, at)
   table.insert(costs, index, calls)
 end
 
-local function notePast(past, calls, at, now)
+local function notePast(past, rule, calls, at, now)
   local times, costs = past.marks.times, past.marks.costs
-  local ending = now - longestOf(past.limits)
+  local ending = now - (#past.limits > 0 and longestOf(past.limits) or 2 * rule.span)
   while times[1] and times[1] <= ending do
     table.remove(times, 1)
     table.remove(costs, 1)
   end
   insertPast(past.marks, calls, at)
-  if #times > mostMarks then mergeClosest(times, costs, shortestOf(past.limits), now) end
+  if #times > mostMarks then mergeClosest(times, costs, min(rule.span, shortestOf(past.limits)), now) end
 end
 
 function grantInPast(past, rules, cost, at, now)
@@ -94,7 +101,7 @@ function grantInPast(past, rules, cost, at, now)
   if not matters then return nil end
   for index, one in ipairs(left) do
     local calls = costIn(rules[index], cost)
-    if one and calls > 0 then notePast(one, calls, at, now) end
+    if one and calls > 0 then notePast(one, rules[index], calls, at, now) end
   end
   return left
 end
@@ -154,10 +161,12 @@ local function withLimit(limits, rule)
 end
 
 local function marksOf(bucket, old, place, now)
-  local past = bucket.past and bucket.past[place]
-  local known = past and past.marks or old.window > 0 and bucket.windows[place]
-  if known then return younger(known, now - max(old.span, past and longestOf(past.limits) or 0)) end
+  if old.window > 0 then return younger(bucket.windows[place], now - old.span) end
   local marks, tat = emptyWindow(), bucket.tats[place]
+  if old.begins then
+    if tat > now - old.span then insertPast(marks, 1, tat) end
+    return marks
+  end
   local latest = max(now, bucket.latest)
   local all = ceil((tat - now + old.span) / old.even) - 1
   local atLatest = max(0, floor((tat - latest) / old.even))
@@ -190,11 +199,13 @@ local function shareOf(bucket, rule, place, now)
   local old = place and bucket.rules[place]
   local known = old and bucket.past and bucket.past[place]
   if old and isSame(old, rule) then
-    local past = known and { marks = younger(known.marks, -math.huge), limits = known.limits }
+    local past = known and { marks = younger(known.marks, -math.huge), limits = known.limits, most = known.most }
     if past then past['until'] = known['until'] end
     return bucket.tats[place], rule.window > 0 and younger(bucket.windows[place], -math.huge), past or false
   end
-  local marks = old and marksOf(bucket, old, place, now)
+  local marks
+  if known then marks = younger(known.marks, now - max(old.span, longestOf(known.limits)))
+  elseif old then marks = marksOf(bucket, old, place, now) end
   if not marks or #marks.times == 0 then return longAgo, rule.window > 0 and emptyWindow(), false end
   local limits = withLimit(withLimit(known and known.limits or {}, old), rule)
   local past = { marks = marks, limits = limits }
@@ -216,6 +227,7 @@ local function change(bucket, next, now)
     leaky, matters = leaky and rule.window == 0, matters or past[index]
   end
   voidReceipts(bucket, now, #next.rules)
+  if not next.rules[1].begins and bucket.pace and bucket.pace.span == 0 then bucket.pace = nil end
   bucket.tats = tats
   bucket.windows = not leaky and windows or nil
   bucket.past = matters and past or nil
@@ -274,6 +286,7 @@ local function fill(bucket, other, now)
   bucket.pools = joinedPools(pools)
   bucket.gate, bucket.latest = max(bucket.gate, other.gate), max(bucket.latest, other.latest)
   bucket.fixed, bucket.moved = max(bucket.fixed, other.fixed), max(bucket.moved, other.moved)
+  if other.pace and not (bucket.pace and bucket.pace.since >= other.pace.since) then bucket.pace = other.pace end
   for index, rule in ipairs(bucket.rules) do
     bucket.tats[index] = max(bucket.tats[index], other.tats[index])
     if rule.window > 0 then bucket.windows[index] = joined(bucket.windows[index], other.windows[index], rule, now) end

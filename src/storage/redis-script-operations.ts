@@ -1,6 +1,6 @@
 /** `operations.ts` and `moves.ts` of `core/bucket`, line by line in Lua. An answer is text, for JSON has no instants to the tick in Lua. */
 export const operationsScript = `
-local sameInstant, mostMoves, movesMatter = 1000, 32, 5000
+local mostMoves, movesMatter = 32, 5000
 
 local function number(value) return string.format('%.17g', value) end
 
@@ -25,7 +25,7 @@ end
 local function correctPast(bucket, index, slot, more, now)
   local past = bucket.past and bucket.past[index]
   if not past or more == 0 then return end
-  if more < 0 then settleMark(past.marks, math.huge, slot, more, true) else notePast(past, more, slot, now) end
+  if more < 0 then settleMark(past.marks, math.huge, slot, more, true) else notePast(past, bucket.rules[index], more, slot, now) end
 end
 
 local function laterAll(values, by)
@@ -68,7 +68,7 @@ local function moveSlots(bucket, after, builtOn, now, ms)
   for _, past in ipairs(bucket.past or {}) do moveMarks(past and past.marks) end
   local before, moves = bucket.latest, {}
   bucket.latest = later(bucket.latest)
-  bucket.hasMoved = bucket.latest > before
+  bucket.isNews = bucket.latest > before
   bucket.moved = bucket.moved + ms
   for index = 1, #(bucket.moves or {}), 2 do
     if bucket.moves[index] > now - movesMatter then
@@ -128,12 +128,16 @@ local function giveBack(bucket, reservation)
   end
   if not wasLatest or bucket.latest ~= receipt.slot then return end
   bucket.latest = receipt.latest or receipt.slot
+  local pace = bucket.pace
+  if pace and receipt.slot >= pace.since then
+    pace.tat, pace.calls = min(pace.tat, receipt.slot), max(0, pace.calls - costInCalls(receipt.cost))
+  end
   for index, rule in ipairs(bucket.rules) do
     correctPast(bucket, index, receipt.slot, -costIn(rule, receipt.cost), receipt.slot)
   end
   for _, pool in ipairs(bucket.pools or {}) do
     for _, till in ipairs(receipt.pools or {}) do
-      if till == pool[2] then pool[1] = pool[1] + costInPool(receipt.cost) end
+      if till == pool[2] then pool[1] = pool[1] + costInCalls(receipt.cost) end
     end
   end
 end
@@ -148,7 +152,7 @@ local function remaining(bucket, rule, index, now)
     calls = (now + rule.tolerance - max(now, bucket.tats[index])) / rule.emission + 1
   end
   local past = bucket.past and bucket.past[index]
-  if past then calls = min(calls, pastLeaves(past, now)) end
+  if past then calls = min(calls, pastLeaves(past, rule, now)) end
   return min(floor(rule.burst), max(0, floor(calls + 1e-9)))
 end
 
@@ -170,7 +174,8 @@ end
 -- Grants calls of one cost as long as they conform: the case of most throttles, one leaky bucket, written out.
 local function grantRun(bucket, cost, left, from, now, slots)
   local rule, tat = bucket.rules[1], bucket.tats[1]
-  if bucket.rules[2] or rule.window > 0 or bucket.past or bucket.pools or bucket.gate > now then return 0 end
+  if bucket.rules[2] or rule.window > 0 or rule.begins or bucket.gate > now then return 0 end
+  if bucket.past or bucket.pools or bucket.pace then return 0 end
   local calls = costIn(rule, cost)
   if calls > rule.burst or calls == 0 then return 0 end
   local charged, count = charge(rule, calls), 0
@@ -192,6 +197,7 @@ local operations = {}
 local function slotOf(bucket, receipt, cost, now)
   if not sameLimits(bucket.limits, receipt.plan.limits) or bucket.gate > now or not receipt.before then return nil end
   if cjson.encode(receipt.cost) ~= cjson.encode(cost) then return nil end
+  if bucket.pace and receipt.slot < bucket.pace.since then return nil end
   for _, pool in ipairs(bucket.pools or {}) do
     local isKnown = pool[2] <= now
     for _, till in ipairs(receipt.pools or {}) do isKnown = isKnown or till == pool[2] end
@@ -301,7 +307,7 @@ local function refund(bucket, receipt, rule, index, fewer, now)
   bucket.tats[index] = bucket.tats[index] - ms
 end
 
-local function slower(rule, other)
+local function longerOf(rule, other)
   return other and rule.emission < other.emission and other or rule
 end
 
@@ -318,7 +324,7 @@ function operations.settle(bucket, request, now)
           correctWindow(bucket, rule, index, receipt.slot, more)
         end
       elseif more > 0 then
-        local charged = slower(rule, comesBack and receipt.plan.rules[index])
+        local charged = longerOf(rule, comesBack and receipt.plan.rules[index])
         bucket.tats[index] = sum(max(bucket.tats[index], receipt.slot), charge(charged, more))
       else
         refund(bucket, receipt, rule, index, -more, now)
@@ -347,25 +353,23 @@ function operations.postpone(bucket, request, now)
 end
 
 function operations.pause(bucket, request, now)
+  if request.sentAgo then
+    bucket.pace = slower(paceOf(bucket.rules, bucket.pace, now), bucket.rules, now - request.sentAgo, request.ms, now)
+  end
   bucket.gate = max(bucket.gate, ceil((now + request.ms) * 2048) / 2048)
 end
 
 function operations.sync(bucket, request, now)
-  local till, kept = ceil((now + request.ms) * 2048) / 2048, {}
-  for _, pool in ipairs(bucket.pools or {}) do
-    local isReplaced = request.isNewest and request.ms > 0 and (math.abs(pool[2] - till) <= sameInstant
-      or math.abs(pool[2] - (now + (request.meantFor or request.ms))) <= sameInstant)
-    if now < pool[2] and not isReplaced then kept[#kept + 1] = pool end
-  end
-  if request.ms > 0 then kept[#kept + 1] = { request.remaining, till } end
-  bucket.pools = joinedPools(kept)
+  local held = hear(bucket, request, now)
+  bucket.changed, bucket.isNews = true, held > 0
+  return { number(held) }
 end
 
 function operations.peek(bucket, request, now)
   if request.without then giveBack(bucket, request.without) end
   local at = conformsAt(bucket, 1, now)
   return { limitsOf(bucket, now), at == math.huge and '-1' or number(at - now), number(max(0, bucket.gate - now)),
-    numbers(poolOf(bucket, now)) }
+    numbers(poolOf(bucket, now)), bucket.pace and number(rateAt(bucket.pace, now)) or '0' }
 end
 
 function operations.override(bucket, request, now)
@@ -378,7 +382,7 @@ function operations.reset(bucket, _, now)
   local fresh = newBucket(bucket)
   bucket.gate, bucket.latest, bucket.fixed, bucket.moved = fresh.gate, fresh.latest, fresh.fixed, fresh.moved
   bucket.moves = nil
-  bucket.past, bucket.pools = nil, nil
+  bucket.past, bucket.pools, bucket.pace = nil, nil, nil
   bucket.tats, bucket.windows = fresh.tats, fresh.windows
 end
 `;

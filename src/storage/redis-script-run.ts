@@ -63,7 +63,7 @@ if ARGV[1] == 'run' then
           redis.call('SET', key, shortMark .. struct.pack(shortFields, birth, seq, now, rests, latest, moved, tat) .. limits,
             'PX', string.format('%.0f', math.ceil(math.max(0, rests - now)) + restBeforeForgetting))
         end
-        answer = string.format('[%.17g,%.17g,%.0f,%.17g,%.0f,%.17g,%.17g,0,[%.17g],0,0,0,0,0,%.0f,%.17g,[%.17g],%s,0,0,%s]',
+        answer = string.format('[%.17g,%.17g,%.0f,%.17g,%.0f,%.17g,%.17g,0,[%.17g],0,0,0,0,0,0,%.0f,%.17g,[%.17g],%s,0,0,%s]',
           now, birth, seq, rests, longAgo, latest, moved, tat, granted, wait, before, reserved,
           slots and '[' .. table.concat(slots, ',') .. ']' or '0')
       end

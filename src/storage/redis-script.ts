@@ -1,6 +1,8 @@
 import { bucketScript } from './redis-script-bucket.ts';
 import { changeScript } from './redis-script-change.ts';
+import { explainedScript } from './redis-script-explained.ts';
 import { operationsScript } from './redis-script-operations.ts';
+import { paceScript } from './redis-script-pace.ts';
 import { runScript } from './redis-script-run.ts';
 
 /**
@@ -13,11 +15,11 @@ import { runScript } from './redis-script-run.ts';
 const recordScript = `
 
 local function bucketOf(record)
-  local _, birth, seq, seen, rests, gate, latest, fixed, moved, limits, own, tats, windows, past, refunds, pools, moves =
-    unpack(record, 1, 17)
+  local _, birth, seq, seen, rests, gate, latest, fixed, moved, limits, own, tats, windows, past, refunds, pools, moves, pace =
+    unpack(record, 1, 18)
   return { birth = birth, seq = seq, seen = seen, rests = rests, gate = gate, latest = latest, fixed = fixed, moved = moved,
     limits = limits, own = own or nil, tats = tats, windows = windows or nil, past = past or nil, refunds = refunds or nil,
-    pools = pools or nil, moves = moves or nil }
+    pools = pools or nil, moves = moves or nil, pace = pace or nil }
 end
 
 local function read()
@@ -35,7 +37,7 @@ local function read()
   end
   if string.sub(stored, 1, #mark) ~= mark then return nil, nil, true end
   local done, record = pcall(cmsgpack.unpack, string.sub(stored, #mark + 1))
-  if not done or type(record) ~= 'table' or #record ~= 17 then return nil, nil, true end
+  if not done or type(record) ~= 'table' or #record < 17 or #record > 18 then return nil, nil, true end
   return bucketOf(record)
 end
 
@@ -44,15 +46,19 @@ local function write(bucket, now)
   bucket.gate = min(bucket.gate, now + furthest)
   for index, tat in ipairs(bucket.tats) do bucket.tats[index] = min(tat, now + furthest) end
   for _, pool in ipairs(bucket.pools or {}) do pool[1], pool[2] = min(pool[1], now + furthest), min(pool[2], now + furthest) end
+  local pace = bucket.pace
+  if pace then
+    pace.since, pace.from, pace.tat = min(pace.since, now + furthest), min(pace.from, now + furthest), min(pace.tat, now + furthest)
+  end
   bucket.fixed = bucket.fixed > now and min(bucket.fixed, now + furthest) or longAgo
   bucket.rests = min(max(bucket.rests, restsAt(bucket)), now + furthest)
   local isShort = #bucket.tats == 1 and bucket.gate <= now and bucket.fixed == longAgo
-    and not (bucket.own or bucket.windows or bucket.past or bucket.refunds or bucket.pools or bucket.moves)
+    and not (bucket.own or bucket.windows or bucket.past or bucket.refunds or bucket.pools or bucket.moves or pace)
   local value = isShort and shortMark .. struct.pack(shortFields, bucket.birth, bucket.seq, now, bucket.rests, bucket.latest,
     bucket.moved, bucket.tats[1]) .. bucket.limits or mark .. cmsgpack.pack({ 1, bucket.birth, bucket.seq, now, bucket.rests,
     bucket.gate, bucket.latest, bucket.fixed, bucket.moved, bucket.limits, bucket.own or false, bucket.tats,
     bucket.windows or false, bucket.past or false, bucket.refunds or false, bucket.pools or false,
-    bucket.moves or false })
+    bucket.moves or false, pace })
   if bucket.own then return redis.call('SET', KEYS[1], value) end
   local kept = ceil(max(0, bucket.rests - now)) + restBeforeForgetting
   return redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', kept))
@@ -72,9 +78,12 @@ local function move(bucket, ms)
     if past then
       moveMarks(past.marks)
       past['until'] = later(past['until'])
+      if past.most then past.most['until'] = later(past.most['until']) end
     end
   end
   for _, pool in ipairs(bucket.pools or {}) do pool[2] = later(pool[2]) end
+  local pace = bucket.pace
+  if pace then pace.since, pace.from, pace.tat = later(pace.since), later(pace.from), later(pace.tat) end
   for index = 1, #(bucket.moves or {}), 2 do bucket.moves[index] = later(bucket.moves[index]) end
   for _, window in ipairs(bucket.windows or {}) do moveMarks(window) end
 end
@@ -147,18 +156,23 @@ local function flat(pools)
   return values
 end
 
+local function partsOf(pace)
+  return pace and { pace.most, pace.span, pace.since, pace.calls, pace.from, pace.tat }
+end
+
 local answer = operations[operation](bucket, request, now)
 if answer == nil or (bucket.changed and operation ~= 'peek') then write(bucket, now) end
-if ARGV[4] and (not request.quiet or bucket.hasMoved) then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
+if ARGV[4] and (not request.quiet or bucket.isNews) then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
 local theirs = not (asked and asked.limits == bucket.limits) and cjson.encode(bucket.limits) or '0'
 return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.seq), number(bucket.rests),
   number(bucket.gate), number(bucket.latest), number(bucket.moved), numbers(bucket.moves), numbers(bucket.tats), numbers(bucket.refunds),
-  numbers(flat(bucket.pools)), theirs,
+  numbers(flat(bucket.pools)), numbers(partsOf(bucket.pace)), theirs,
   bucket.own and '1' or '0', foreign and '1' or '0', unpack(answer or {}) }, ',') .. ']'
 `;
 
 /** All of the arithmetic and the record, as one script. */
-export const redisScript: string = runScript + bucketScript + changeScript + operationsScript + recordScript;
+export const redisScript: string =
+  runScript + bucketScript + changeScript + paceScript + explainedScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = 'a046443e196b20f7800228cc0f14124df42b8528';
+export const redisScriptHash = 'b46655ac0eb24dc28efd6484f796d89e5cd8d84c';

@@ -18,6 +18,7 @@ import { type Clock, systemClock } from '../core/time/clock.ts';
 import { canListen, checkPrefix, listenTo, type RedisClient, type Runner, runnerOf } from './redis-client.ts';
 import { KnownBuckets } from './redis-known.ts';
 import {
+  fieldsText,
   limitsText,
   planOfText,
   planText,
@@ -78,12 +79,9 @@ interface Terms {
   readonly fields?: string;
   /** Whether others have to know. */
   readonly tells?: boolean;
-  /** Whether they have to know only if reserved slots have become later. */
+  /** Whether they have to know only if it is news: slots have become later, or calls are held back. */
   readonly isQuiet?: boolean;
 }
-
-/** JSON has no Infinity; the script draws in what is further away, in ms. */
-const longestPause = 2 ** 42;
 
 class RedisStore implements StoreOperations {
   readonly name = 'redis';
@@ -155,21 +153,15 @@ class RedisStore implements StoreOperations {
     await this.#do('postpone', key, { receipt, fields: `"ms":${ms}`, tells: true, isQuiet: true });
   }
 
-  async pause(key: string, ms: number, plan: Plan): Promise<void> {
-    await this.#do('pause', key, {
-      plan,
-      fields: `"plan":${planText(plan)},"ms":${Math.min(ms, longestPause)}`,
-      tells: true,
-    });
+  async pause(key: string, ms: number, plan: Plan, sentAgo?: number): Promise<void> {
+    const fields = `"plan":${planText(plan)},${fieldsText({ ms, sentAgo })}`;
+    await this.#do('pause', key, { plan, fields, tells: true });
   }
 
-  async sync(key: string, { remaining, ms, isNewest, meantFor }: Ceiling, plan: Plan): Promise<void> {
-    const said = { remaining: Math.min(remaining, longestPause), ms: Math.min(ms, longestPause), isNewest, meantFor };
-    await this.#do('sync', key, {
-      plan,
-      fields: `"plan":${planText(plan)},${JSON.stringify(said).slice(1, -1)}`,
-      tells: remaining < 1,
-    });
+  async sync(key: string, said: Ceiling, plan: Plan): Promise<number> {
+    const fields = `"plan":${planText(plan)},${fieldsText(said)}`;
+    const { rest } = (await this.#do('sync', key, { plan, fields, tells: said.remaining < 1, isQuiet: true })) as Told;
+    return rest[0] as number;
   }
 
   async peek(key: string, plan: Plan, without?: Receipt): Promise<Standing> {

@@ -50,6 +50,13 @@ export async function playChanges(stores: readonly BucketStore[], clock: ManualC
     }
     const { store, plan } = sharer;
     const [under] = plan.limits as [Limit];
+    if (dice.chance(0.1)) {
+      // A server that tells what is left has the calls counted.
+      const { interval } = under;
+      const remaining = dice.whole(0, 30);
+      const told = { remaining, window: interval, roundTrip: 0, keptBack: dice.pick([0, 0, 1]) };
+      await store.sync('key', { remaining, ms: dice.pick([0, interval / 2]), isNewest: true, told }, plan);
+    }
     const cost = dice.chance(0.7) ? 1 : dice.whole(1, under.burst ?? 1);
     const ahead = dice.chance(0.1) ? Infinity : 0;
     const costs = new Array<number>(dice.whole(1, 3)).fill(cost);

@@ -129,6 +129,9 @@ describe.each(programs)('with %s', (_, program) => {
     const stops = [listen(own, 'own'), listen(other, 'one'), listen(other, 'two')];
     await subscribed(admin, prefix, 2);
     await own.sync('some left', { remaining: 1, ms: hour, isNewest: true }, plan);
+    const told = { limit: 1, remaining: 0, window: hour, roundTrip: 0, keptBack: 0 };
+    await own.take('explained', { plan, costs: [1], ahead: 0 });
+    await own.sync('explained', { remaining: 0, ms: hour, isNewest: true, told }, plan);
     await own.sync('none left', { remaining: 0, ms: hour, isNewest: true }, plan);
     await eventually(async () => expect(heard).toEqual(['one none left', 'two none left']));
     stops[1]?.();

@@ -3,9 +3,13 @@ import { slidingWindow } from 'sluice';
 import { expect } from 'vitest';
 import type { Receipt, Standing, TakeAnswer } from '../../src/core/base/store.ts';
 import { adapt, type Bucket, copyOf, newBucket, note } from '../../src/core/bucket/bucket.ts';
+import { hear, slowDown } from '../../src/core/bucket/explained.ts';
 import { postpone, takeOnSlot } from '../../src/core/bucket/moves.ts';
-import { giveBack, pause, peek, reset, settle, sync } from '../../src/core/bucket/operations.ts';
+import { giveBack, pause, peek, reset, settle } from '../../src/core/bucket/operations.ts';
+import type { Told } from '../../src/core/bucket/pool.ts';
 import type { Cost } from '../../src/core/limits/cost.ts';
+import type { Rule } from '../../src/core/limits/kind.ts';
+import { learnedLimit } from '../../src/core/limits/learned.ts';
 import { type Margin, type Plan, planOf } from '../../src/core/limits/plan.ts';
 import { settlementOf } from '../../src/core/throttle/settlement.ts';
 import { systemClock, tick } from '../../src/core/time/clock.ts';
@@ -34,6 +38,7 @@ function drawnLimit(draws: Draws, name: string | undefined): Limit {
   const margin = draws.below(4) === 0 ? { margin: draws.of(0, 0.3, 20) } : {};
   const interval = draws.of(1, 10, 333, 1000, 60_000);
   if (draws.below(3) === 0) return slidingWindow({ limit: draws.of(1, 5, 31, 60, 200), interval, ...named, ...margin });
+  if (draws.below(8) === 0) return { ...learnedLimit, rate: draws.of(1, 3, 2500), interval, ...named };
   const kind = draws.of('quota', 'leaky-bucket', undefined);
   return {
     rate: draws.of(1, 3, 7, 10, 600, 2500, 1_000_000),
@@ -52,10 +57,38 @@ function drawnLimits(draws: Draws): Limit[] {
   );
 }
 
+/** Limits of which some stay. */
+function changedLimits(draws: Draws, { limits }: Plan): Limit[] {
+  const kept = limits.filter(() => draws.below(3) === 0);
+  const isNew = ({ name }: Limit) => name === undefined || kept.every((limit) => limit.name !== name);
+  return [...kept, ...drawnLimits(draws).filter(isNew)];
+}
+
 function drawnCost(draws: Draws, { rules }: Plan): Cost {
   const calls = () => draws.of(1, 1, 1, 1, 2, 3, 0, 0.5, 1.25, 4, 20);
   if (draws.below(3) > 0) return calls();
   return Object.fromEntries(rules.flatMap(({ name }) => (name === undefined ? [] : [[name, calls()] as const])));
+}
+
+/** What a server may say in one answer, mostly of one of the limits. */
+function drawnTold(draws: Draws, { rules }: Plan, span: number): Told | undefined {
+  if (draws.below(4) === 0) return undefined;
+  const { limit, burst, interval, name } = draws.of(...rules);
+  const number = draws.of(limit.rate, burst, limit.rate + burst - 1, 7);
+  return {
+    limit: draws.of(undefined, number, number, number * 1.05, number / 2, number * 2),
+    remaining: Math.max(0, draws.of(0, 1, number / 2, number - 1, number - draws.below(12), number + 3)),
+    window: draws.of(undefined, undefined, interval, interval * 0.95, 3),
+    unit: draws.of(undefined, undefined, undefined, name, 'tokens'),
+    roundTrip: draws.of(0, 0.7, 30, span),
+    keptBack: draws.of(0, 0, 0, 1, 2.5),
+  };
+}
+
+/** A span in which a rule lets something more go, in ms. */
+function spanOf({ kind, even, span, interval, emissionInterval }: Rule): number {
+  if (kind.begins !== undefined) return interval;
+  return even === 0 ? span : emissionInterval;
 }
 
 /** What is compared: plans are made anew on one side, and are the same if their limits are; receipts are by what they say. */
@@ -111,14 +144,13 @@ export async function playBeside(
   const pick = () => receipts[Math.max(0, receipts.length - 1 - draws.below(12))];
 
   for (let step = 0; step < steps; step++) {
-    const rule = plan.rules[0];
-    const span = Math.max(tick, (rule?.even === 0 ? rule.span : rule?.emissionInterval) ?? 1);
+    const span = Math.max(tick, spanOf(plan.rules[0] as Rule));
     if (draws.below(3) > 0) {
       const ms = draws.of(tick, span / 3, span, span * 2, draws.below(1000) * tick, draws.below(30), span * 100);
       now = Math.floor((now + ms) / tick) * tick;
     }
     const receipt = pick();
-    const act = draws.below(40);
+    const act = draws.below(44);
     plan = draws.of(...plans);
     if (act < 20) {
       const some = drawnCost(draws, plan);
@@ -163,10 +195,12 @@ export async function playBeside(
       if (known !== undefined) postpone(known, receipt, ms, now);
       await store.postpone?.(key, receipt, ms);
       seen = now;
-    } else if (act === 31) {
+    } else if (act === 31 || act === 36) {
       const ms = draws.of(0.123, span, span * 5);
+      const sentAgo = draws.of(undefined, 0, 0.7, span, span * 20, 5000);
+      if (sentAgo !== undefined) slowDown(open(), sentAgo, ms, now);
       pause(open(), ms, now);
-      await store.pause(key, ms, plan);
+      await store.pause(key, ms, plan, sentAgo);
       seen = now;
     } else if (act > 36) {
       const said = {
@@ -174,8 +208,11 @@ export async function playBeside(
         ms: draws.of(0, span / 3, span * 3),
         isNewest: draws.below(2) === 0,
       };
-      sync(open(), said, now);
-      await store.sync(key, said, plan);
+      const told = drawnTold(draws, plan, span);
+      const all = told === undefined ? said : { ...said, told };
+      const held = hear(open(), all, now);
+
+      expect(await store.sync(key, all, plan), `seed ${seed}, step ${step}`).toBe(held);
       seen = now;
     } else if (act === 32 && changes) {
       const own = draws.below(3) === 0 ? undefined : drawnLimits(draws);
@@ -185,7 +222,7 @@ export async function playBeside(
       await store.override(key, own, plan);
       seen = now;
     } else if ((act === 33 || act === 35) && changes) {
-      const next = planOf(drawnLimits(draws), plan.margin);
+      const next = planOf(changedLimits(draws, plan), plan.margin);
       const changedAt = draws.of(undefined, now, now - span / 3, now - span * 3, now - draws.below(2000));
       // Two with different limits take turns, as while one version of a program takes the place of another.
       plans[draws.below(2)] = changedAt === undefined ? next : { ...next, since: changedAt };

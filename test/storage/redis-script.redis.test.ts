@@ -4,6 +4,7 @@ import { redisStore } from 'sluice/redis';
 import { ManualClock } from 'sluice/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Receipt } from '../../src/core/base/store.ts';
+import { learnedLimit } from '../../src/core/limits/learned.ts';
 import { planOf } from '../../src/core/limits/plan.ts';
 import { redisScript, redisScriptHash } from '../../src/storage/redis-script.ts';
 import { plain, playBeside } from './redis-history.ts';
@@ -85,6 +86,43 @@ describe.each(programs)('with %s', (name, program) => {
       await store.reset('back');
     });
 
+    test('moves what was learned from a refusal, and what a server leaves beside others', async () => {
+      let now = 1.8e12;
+      const store = storeAt(() => now);
+      const plan = planOf([slidingWindow({ limit: 4, interval: 1000 }), { rate: 10, interval: 1000, burst: 5 }], 0);
+      const call = { plan, costs: [1], ahead: 0 };
+      const told = { limit: 4, remaining: 0, window: 1000, roundTrip: 0, keptBack: 0 };
+      for (const key of ['learned', 'unmoved']) {
+        await store.take(key, call);
+        expect(await store.sync(key, { remaining: 0, ms: 3000, isNewest: true, told }, plan)).toBe(3000);
+        await store.pause(key, 100, plan, 0);
+        await store.sync(key, { remaining: 50, ms: 2000, isNewest: true }, plan);
+      }
+      const standings = async () => {
+        const found: unknown[] = [];
+        for (const ms of [0, 100, 999, 1001, 2999, 3001, 20_000]) {
+          now += ms;
+          found.push(plain(await store.peek('learned', plan)));
+          now -= ms;
+        }
+        return found;
+      };
+      const refusedAgain = async (key: string) => {
+        now += 3001;
+        expect((await store.take(key, call)).granted).toHaveLength(1);
+        await store.pause(key, 100, plan, 0);
+        return (await store.peek(key, plan)).learned;
+      };
+      const before = await standings();
+      const learned = await refusedAgain('unmoved');
+      now -= hour + 3001;
+      // A look writes nothing.
+      await store.take('learned', call);
+      expect(await standings()).toEqual(before);
+      expect(new Set(before.map((standing) => JSON.stringify(standing))).size).toBe(7);
+      expect(await refusedAgain('learned')).toBe(learned);
+    });
+
     test('loses nothing: each call counts once, whoever comes', async () => {
       let now = 1.8e12;
       const stores = [storeAt(() => now), storeAt(() => now)];
@@ -111,7 +149,7 @@ describe.each(programs)('with %s', (name, program) => {
       const store = storeAt(() => now);
       const plan = planOf({ rate: 1, interval: 1000 }, 0);
       await store.take('lost', { plan, costs: [1], ahead: 0 });
-      await store.pause('lost', 500, plan);
+      await store.pause('lost', 500, plan, 0);
       await redis.del('sluice:lost');
       now -= hour;
       const { pausedFor } = await store.peek('lost', plan);
@@ -120,6 +158,8 @@ describe.each(programs)('with %s', (name, program) => {
       const { wait } = await store.take('lost', { plan, costs: [1], ahead: 0 });
       expect(wait).toBeGreaterThan(0);
       expect(wait).toBeLessThanOrEqual(1000);
+      now += 16_000;
+      expect((await store.peek('lost', plan)).learned).toBeGreaterThan(0.001);
     });
 
     test('does not stop a bucket that is asked for in few words', async () => {
@@ -152,6 +192,27 @@ describe.each(programs)('with %s', (name, program) => {
       }
       expect(plain(await store.peek('whole', plan))).toEqual(plain(await store.peek('kept', plan)));
       expect((await store.take('whole', { ...request, costs: [1, 1] })).granted).toHaveLength(1);
+    });
+
+    test('is the pace that was learned, and of two the later one', async () => {
+      let later = 0;
+      const [store, other] = [storeAt(() => now + later), storeAt(() => now + later)];
+      const learned = async (key: string) => (await store.peek(key, plan)).learned;
+      for (const key of ['pace', 'pace later', 'pace longer']) await store.pause(key, 100, plan, 0);
+      later += 2000;
+      for (const key of ['pace', 'pace later']) await store.pause(key, 100, plan, 0);
+      await store.pause('pace longer', 5000, plan, 0);
+      const slow = await learned('pace');
+      expect(slow).toBeLessThan(0.0008);
+      await redis.del('sluice:pace', 'sluice:pace later', 'sluice:pace longer');
+      expect(await learned('pace')).toBe(slow);
+      later += 1;
+      await other.take('pace', request);
+      await other.pause('pace later', 100, plan, 0);
+      await other.pause('pace longer', 100, plan, 0);
+      expect(await learned('pace')).toBe(slow);
+      expect(await learned('pace later')).toBe(0.00085);
+      expect(await learned('pace longer')).toBe(slow);
     });
 
     test('is the latest of two answers, in whatever order they come', async () => {
@@ -206,6 +267,34 @@ describe.each(programs)('with %s', (name, program) => {
       await store.take('rests', request);
       expect(asked.pop()).not.toContain(`${now}`);
     });
+  });
+
+  test('what was learned from a refusal is kept until the rate is back', async () => {
+    const now = 1.8e12;
+    const store = storeAt(() => now);
+    const plan = planOf({ rate: 1, interval: 1000 }, 0);
+    await store.pause('back', 100, plan, 0);
+    const kept = await redis.pttl('sluice:back');
+    expect(kept).toBeGreaterThan(73_000);
+    expect(kept).toBeLessThanOrEqual(100 + 15_000 + 60_000);
+    await store.pause('never', Infinity, plan, 0);
+    expect(await store.peek('never', plan)).toMatchObject({ wait: 2 ** 41, pausedFor: 2 ** 41 });
+  });
+
+  test('limits that are left to the server begin slowly, and are asked for in full', async () => {
+    let now = 1.8e12;
+    const asked: string[] = [];
+    const store = storeAt(
+      () => now,
+      (args) => void asked.push(args[0] as string),
+    );
+    const request = { plan: planOf(learnedLimit, 0), costs: [1, 1], ahead: 0 };
+    const first = await store.take('begins', request);
+    expect([first.granted.length, first.wait]).toEqual([1, 1000]);
+    now += 1000;
+    // Each call adds one a second to the rate.
+    expect(await store.take('begins', request)).toMatchObject({ granted: [{ slot: now }], wait: 500 });
+    expect(asked).toEqual(['take', 'take']);
   });
 
   test('a bucket that another began anew does not hide what is known', async () => {
