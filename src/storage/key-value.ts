@@ -12,8 +12,9 @@ import type {
 } from '../core/base/store.ts';
 import { isPromise } from '../core/base/store.ts';
 import { adapt, type Bucket, newBucket, note, restsAt } from '../core/bucket/bucket.ts';
+import { hear, slowDown } from '../core/bucket/explained.ts';
 import { postpone, takeOnSlot } from '../core/bucket/moves.ts';
-import { bucketLeftBy, giveBack, pause, peek, reset, settle, sync } from '../core/bucket/operations.ts';
+import { bucketLeftBy, giveBack, pause, peek, reset, settle } from '../core/bucket/operations.ts';
 import type { Ceiling } from '../core/bucket/pool.ts';
 import type { Cost } from '../core/limits/cost.ts';
 import { type Limit, longAgo } from '../core/limits/limit.ts';
@@ -176,13 +177,16 @@ class KeyValueStore implements StoreOperations {
     return this.#update(key, { receipt }, (bucket, now) => postpone(bucket, receipt, ms, now));
   }
 
-  pause(key: string, ms: number, plan: Plan): Answer<void> {
-    return this.#update(key, { plan, announces: true }, (bucket, now, late) => pause(bucket, ms - late, now));
+  pause(key: string, ms: number, plan: Plan, sentAgo?: number): Answer<void> {
+    return this.#update(key, { plan, announces: true }, (bucket, now, late) => {
+      if (sentAgo !== undefined) slowDown(bucket, sentAgo + late, ms - late, now);
+      pause(bucket, ms - late, now);
+    });
   }
 
-  sync(key: string, said: Ceiling, plan: Plan): Answer<void> {
+  sync(key: string, said: Ceiling, plan: Plan): Answer<number> {
     const left = (late: number) => ({ ...said, ms: said.ms - late });
-    return this.#update(key, { plan }, (bucket, now, late) => sync(bucket, left(late), now));
+    return this.#update(key, { plan }, (bucket, now, late) => hear(bucket, left(late), now)) as Answer<number>;
   }
 
   peek(key: string, plan: Plan, without?: Receipt): Answer<Standing> {

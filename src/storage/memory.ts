@@ -92,7 +92,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): LocalStore {
 
     sync(key, said, plan) {
       const now = instant();
-      sync(bucketOf(key, plan, now), said, now);
+      return sync(bucketOf(key, plan, now), said, now);
     },
 
     peek(key, plan, without) {

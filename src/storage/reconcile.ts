@@ -56,6 +56,7 @@ export function fill(bucket: Bucket, other: Bucket, now: number): void {
   note(bucket, {
     gate: Math.max(ours.gate, theirs.gate),
     past: joinedPast(ours.past, theirs.past),
+    pace: (theirs.pace?.since ?? -Infinity) > (ours.pace?.since ?? -Infinity) ? theirs.pace : ours.pace,
     pools: joinedPools([...(ours.pools ?? []), ...(theirs.pools ?? [])].filter(({ until }) => until > now)),
     latest: Math.max(ours.latest, theirs.latest),
     fixed: Math.max(ours.fixed, theirs.fixed),

@@ -1,10 +1,11 @@
 import { type Bucket, copyOfState, type Extras, type SlotMove } from '../core/bucket/bucket.ts';
-import type { Past } from '../core/bucket/change.ts';
+import type { Most, Past } from '../core/bucket/change.ts';
 import { asMoved } from '../core/bucket/moves.ts';
 import type { Pool } from '../core/bucket/pool.ts';
 import type { Allowance, LimitState } from '../core/limits/kind.ts';
 import { type Limit, longAgo } from '../core/limits/limit.ts';
 import { areTooMany, latestOf, type Marks, mostMarks } from '../core/limits/marks.ts';
+import { type Pace, pacing } from '../core/limits/pace.ts';
 import { isMadeOf, type Margin, type Plan } from '../core/limits/plan.ts';
 import { planOfData } from './stored-limits.ts';
 
@@ -22,7 +23,7 @@ export interface Stamp {
 }
 
 /** What of a bucket is stored. `limits` says what `states` belong to, so that it can be read under other limits. */
-export interface Content extends Omit<Extras, 'own' | 'follow'> {
+export interface Content extends Omit<Extras, 'own' | 'follow' | 'pacing'> {
   readonly limits: readonly Limit[];
   readonly states: readonly LimitState[];
   /** Limits of the key's own. */
@@ -116,6 +117,8 @@ const limit = object<Limit>({ kind: given, rate: given, interval: given, burst: 
 
 const limits: Read<readonly Limit[]> = (value) => knownLimits(value as readonly Limit[], 0).data;
 
+const allowances = list(object<Allowance>({ burst: positive, even: count, interval: positive, span: positive }));
+
 const record = object<BucketRecord>({
   v: (value) => (value === version ? version : wrong()),
   birth: count,
@@ -131,14 +134,18 @@ const record = object<BucketRecord>({
   moved: count,
   moves: optional(list(object<SlotMove>({ after: instant, ms: positive }))),
   refunds: optional(list(count)),
+  pace: optional(
+    object<Pace>({ most: positive, span: count, since: instant, calls: count, from: instant, tat: instant }),
+  ),
   pools: optional(list(object<Pool>({ left: count, until: instant }))),
   past: optional(
     list(
       optional(
         object<Past>({
           marks,
-          limits: list(object<Allowance>({ burst: positive, even: count, interval: positive, span: positive })),
+          limits: (value, at) => (Array.isArray(value) && value.length === 0 ? [] : allowances(value, at)),
           until: instant,
+          most: optional(object<Most>({ calls: count, until: instant })),
         }),
       ),
     ),
@@ -189,7 +196,7 @@ export function moved(earlier: BucketRecord, ms: number): BucketRecord {
 
 /** Makes the bucket that a record is of. `margin` is what limits without one of their own keep in hand. */
 export function bucketOf(stored: BucketRecord, margin: Margin): Bucket {
-  const { limits, states, gate, latest, fixed, moved, moves, refunds, pools, past, own } = stored;
+  const { limits, states, gate, latest, fixed, moved, moves, refunds, pace, pools, past, own } = stored;
   return {
     plan: planOfStored(limits, margin),
     states: states.map(copyOfState),
@@ -201,6 +208,8 @@ export function bucketOf(stored: BucketRecord, margin: Margin): Bucket {
       moved,
       moves,
       refunds,
+      pace,
+      pacing: pace && pacing,
       pools,
       past,
       own: own && planOfStored(own, margin),

@@ -1,4 +1,5 @@
-import { carrying, type LimitState } from '../core/limits/kind.ts';
+import { carrying, type Kind, type LimitState } from '../core/limits/kind.ts';
+import { learnedKind } from '../core/limits/learned.ts';
 import { type Limit, longAgo } from '../core/limits/limit.ts';
 import type { Marks } from '../core/limits/marks.ts';
 import { type Margin, type Plan, planOf } from '../core/limits/plan.ts';
@@ -6,11 +7,14 @@ import { slidingWindowKind } from '../core/limits/sliding-window.ts';
 
 // What is stored names its kinds by strings, so whoever reads it has to know all kinds that a limit could bring.
 
+const kinds = [slidingWindowKind, learnedKind] as readonly Kind[];
+
 /** The same as `planOf`, for limits that were stored as plain data. */
 export function planOfData(limits: readonly Limit[], margin: Margin): Plan {
-  const withKinds = Array.from(limits, (limit) =>
-    limit?.kind === slidingWindowKind.name ? carrying(limit, slidingWindowKind) : limit,
-  );
+  const withKinds = Array.from(limits, (limit) => {
+    const kind = kinds.find(({ name }) => name === limit?.kind);
+    return kind === undefined ? limit : carrying(limit, kind);
+  });
   return planOf(withKinds, margin);
 }
 

@@ -7,6 +7,7 @@ import { asMoved } from '../../src/core/bucket/moves.ts';
 import { take } from '../../src/core/bucket/operations.ts';
 import { longAgo } from '../../src/core/limits/limit.ts';
 import type { Marks } from '../../src/core/limits/marks.ts';
+import { pacing } from '../../src/core/limits/pace.ts';
 import { planOf } from '../../src/core/limits/plan.ts';
 import { type BucketRecord, bucketOf, moved, planOfRecord, recordIn, recordOf } from '../../src/storage/record.ts';
 import { onMap, type Values } from './storages.ts';
@@ -27,6 +28,7 @@ function full(): Bucket {
     refunds: [1.5, 0],
     own: planOf({ rate: 1, interval: 5, margin: 'auto' }, 50),
     past: [remembered(), undefined],
+    pace: { most: 0.0047, span: 12_000, since: 1150, calls: 2.5, from: 1050, tat: 1350.125 },
     pools: [
       { left: 2, until: 1300 },
       { left: 4.5, until: 9000 },
@@ -34,6 +36,7 @@ function full(): Bucket {
     fixed: 1100.5,
     moved: 2.25,
     follow: asMoved,
+    pacing,
   });
   return bucket;
 }
@@ -47,6 +50,7 @@ function remembered(): Past {
       { burst: 10, even: 0, interval: 60_000, span: 60_020 },
     ],
     until: 1700.25,
+    most: { calls: 3, until: 1650.75 },
   };
 }
 
@@ -119,10 +123,11 @@ describe('a record', () => {
       [longAgo, ...marks.slice(1).map((value, index) => (isCall(index + 1) ? value : value + 500))],
     ]);
     expect(later.past).toEqual([
-      { ...remembered(), marks: [longAgo, 1490, 2, 1500.5, 0.5], until: 2200.25 },
+      { ...remembered(), marks: [longAgo, 1490, 2, 1500.5, 0.5], until: 2200.25, most: { calls: 3, until: 2150.75 } },
       undefined,
     ]);
     expect(later.pools?.map(({ until }) => until)).toEqual([1800, 9500]);
+    expect(later.pace).toEqual({ ...whole.pace, since: 1650, from: 1550, tat: 1850.125 });
     // How much later slots became is no instant.
     expect([later.fixed, later.moved]).toEqual([1600.5, 2.25]);
     expect(moved(later, -500)).toEqual(whole);
@@ -201,12 +206,19 @@ describe('recordIn', () => {
     ['a past without marks', inPast({ marks: undefined })],
     ['a past with marks out of order', inPast({ marks: [0, 9, 1, 5, 1] })],
     ['a past with limits that are no list', inPast({ limits: {} })],
-    ['a past without limits', inPast({ limits: [] })],
+    ['a past without its list of limits', inPast({ limits: undefined })],
     ['a past with a limit of 5', inPast({ limits: [5] })],
     ['a past with a limit of no length', inPast({ limits: [{ burst: 1, even: 1, interval: 0, span: 1 }] })],
     ['a past with a limit of NaN', inPast({ limits: [{ burst: 1, even: Number.NaN, interval: 1, span: 1 }] })],
     ['a past without end', inPast({ until: undefined })],
     ['a past that ends far off', inPast({ until: 1e300 })],
+    ['a past that leaves no number', inPast({ most: { calls: Number.NaN, until: 5 } })],
+    ['a past that leaves calls without end', inPast({ most: { calls: 5 } })],
+    ['a pace of 5', { pace: 5 }],
+    ['a pace of nothing', { pace: { ...whole.pace, most: 0 } }],
+    ['a pace of NaN', { pace: { ...whole.pace, span: Number.NaN } }],
+    ['a pace without its next call', { pace: { ...whole.pace, tat: undefined } }],
+    ['a pace from far off', { pace: { ...whole.pace, since: 1e300 } }],
     ['a reserved slot that is far off', { fixed: 1e300 }],
     ['a reserved slot that is text', { fixed: '5' }],
     ['no reserved slot', { fixed: undefined }],
@@ -225,6 +237,11 @@ describe('recordIn', () => {
   ])('refuses %s', (_, part) => {
     expect(isRecord(whole)).toBe(true);
     expect(isRecord({ ...whole, ...part })).toBe(false);
+  });
+
+  it('takes a past that only counts, without limits', () => {
+    const record = { ...whole, past: [{ ...remembered(), limits: [] }, undefined] };
+    expect(recordIn(record)).toEqual(record);
   });
 
   it('takes a hole in a past for nothing that is remembered', () => {
