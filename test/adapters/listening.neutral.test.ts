@@ -1,6 +1,7 @@
 import {
   createThrottle,
   type ServerSignal,
+  slidingWindow,
   type ThrottleFetchOptions,
   type ThrottleOptions,
   throttleFetch,
@@ -37,13 +38,17 @@ function setUp(answer: Answering, options: ThrottleFetchOptions = {}, throttleOp
 
 const ok = (headers: Record<string, string> = {}) => new Response('ok', { headers });
 const refused = (headers: Record<string, string> = {}) => new Response('refused', { status: 429, headers });
+/** A server that counts in a window of ten minutes, which no limit here does: what it says is taken at its word. */
 const left = (remaining: number, seconds: number) =>
-  ok({ 'ratelimit-remaining': `${remaining}`, 'ratelimit-reset': `${seconds}` });
+  ok({ 'ratelimit-policy': '"long";q=100000;w=600', ratelimit: `"long";r=${remaining};t=${seconds}` });
+/** The same of the limits here, for what our own calls explain or do not. */
+const leftOfLimits = (remaining: number, seconds: number, limit = 1000) =>
+  ok({ 'ratelimit-policy': `"d";q=${limit};w=1`, ratelimit: `"d";r=${remaining};t=${seconds}` });
 
 beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0));
 
 describe('a refusal', () => {
-  it('stops calls in line until its time is over; then one goes, and the line once it is answered', async () => {
+  it('stops calls in line until its time is over; then one goes, and the line, slower, once it is answered', async () => {
     const { pass, answered, send, times } = setUp((_, index) =>
       answered(100, () => (index === 0 ? refused({ 'retry-after': '2' }) : ok())),
     );
@@ -57,6 +62,11 @@ describe('a refusal', () => {
     await pass(99);
     expect(times()).toHaveLength(2);
     await pass(1);
+    expect(times().slice(2)).toEqual([2 * T + 200]);
+    // At 85 percent of the limits' rate of one a ms.
+    await pass(198 / 0.85);
+    expect(times().length).toBeLessThanOrEqual(201);
+    await pass(2);
     expect(times()).toHaveLength(201);
   });
 
@@ -69,6 +79,9 @@ describe('a refusal', () => {
     await pass(2 * T);
     expect(times()).toEqual([0, 2 * T, 4 * T]);
     await pass(2 * T);
+    expect(times()[3]).toBe(6 * T);
+    // Refused three times in a row it begins slowly: what a server takes that refuses so much has to be found anew.
+    await pass(30 * T);
     expect(times()).toHaveLength(51);
   });
 
@@ -83,6 +96,8 @@ describe('a refusal', () => {
     await pass(10 * T - 1);
     expect(times()).toEqual([0, T]);
     await pass(1);
+    expect(times().slice(2)).toEqual([11 * T]);
+    await pass(10);
     expect(times()).toHaveLength(6);
   });
 
@@ -95,6 +110,8 @@ describe('a refusal', () => {
     await pass(0);
     const calls = send(5);
     await pass(T);
+    expect(times().slice(0, 2)).toEqual([0, T]);
+    await pass(10);
     expect(times()).toHaveLength(6);
     expect(calls.map(({ state }) => state).sort()).toEqual([...Array(4).fill('fulfilled'), 'rejected']);
   });
@@ -120,7 +137,8 @@ describe('a refusal', () => {
       send(1);
       await pass(0);
       expect((await throttle.status(key)).pausedUntil).toBe(pause && clock.now() + pause);
-      await pass(pause ?? 0);
+      // A call that went is far enough behind by then for the next, however much slower the key is.
+      await pass(pause ?? 100);
     }
   });
 
@@ -148,13 +166,16 @@ describe('a refusal', () => {
 describe('what the server says is left', () => {
   it('is a ceiling until there is more; calls on their way count', async () => {
     const { pass, answered, send, times, throttle, clock } = setUp((_, index) =>
-      index === 0 ? answered(50, () => left(10, 60)) : index < 4 ? new Promise(() => {}) : ok(),
+      index === 0 ? answered(50, () => left(10, 60)) : index < 4 ? answered(T, ok) : ok(),
     );
     send(4);
     await pass(50);
     expect((await throttle.status(key)).pool).toEqual({ remaining: 7, resetAt: clock.now() + 60 * T });
     send(20);
-    await pass(60 * T - 1);
+    // Somebody else may use up what is left: the next goes when it is known how those on their way fared.
+    await pass(T - 51);
+    expect(times()).toHaveLength(4);
+    await pass(59 * T + 50);
     expect(times()).toHaveLength(4 + 7);
     await pass(1);
     expect(times()).toHaveLength(24);
@@ -202,6 +223,34 @@ describe('what the server says is left', () => {
     expect(times()).toHaveLength(8);
   });
 
+  it('slows nobody down where our own calls explain it', async () => {
+    const { pass, send, throttle, times } = setUp((_, index) => leftOfLimits(999 - index, 60));
+    for (let call = 0; call < 20; call++) {
+      send(1);
+      await pass(0);
+    }
+    expect((await throttle.status(key)).pool).toBeUndefined();
+    send(970);
+    await pass(0);
+    expect(times()).toHaveLength(990);
+    expect(times().every((at) => at === 0)).toBe(true);
+  });
+
+  it('is a ceiling where it is less than our own calls explain', async () => {
+    const { pass, send, times } = setUp(
+      (_, index) => leftOfLimits(95 - Math.min(index, 95), 60, 100),
+      {},
+      { limits: slidingWindow({ limit: 100, interval: T }) },
+    );
+    send(1);
+    await pass(0);
+    send(200);
+    await pass(0);
+    // Four calls went that are not ours; one of them may be the rounding of a server.
+    expect(times().length).toBeGreaterThanOrEqual(94);
+    expect(times().length).toBeLessThanOrEqual(97);
+  });
+
   it('is nothing to go by where tokens are meant, or the limits let less go anyway', async () => {
     const { pass, send, throttle } = setUp((_, index) =>
       index === 0 ? ok({ 'x-ratelimit-remaining-tokens': '5', 'x-ratelimit-reset-tokens': '60s' }) : left(1e6, 1),
@@ -211,7 +260,7 @@ describe('what the server says is left', () => {
     expect((await throttle.status(key)).pool).toBeUndefined();
   });
 
-  it('stops the key where nothing is left, without a refusal', async () => {
+  it('stops the key where nothing is left that our own calls explain, without a refusal', async () => {
     const { pass, send, times } = setUp((_, index) => (index === 0 ? left(0, 3) : ok()));
     send(1);
     await pass(0);
@@ -261,7 +310,7 @@ describe('a signal', () => {
 });
 
 describe("limits: 'server'", () => {
-  it('begins with a call a second and goes by what the server tells', async () => {
+  it('begins with a call a second and is at what the server tells a few seconds later', async () => {
     const { pass, send, times, throttle } = setUp(
       () => ok({ 'ratelimit-policy': '"default";q=100;w=10' }),
       {},
@@ -270,10 +319,30 @@ describe("limits: 'server'", () => {
       },
     );
     expect((await throttle.status(key)).limits).toEqual([{ remaining: 1, resetAfter: 0 }]);
-    send(30);
+    send(100);
     await pass(0);
+    expect(times()).toEqual([0]);
+    await pass(5 * T);
+    const before = times().length;
+    await pass(T);
+    expect(times().length - before).toBeGreaterThanOrEqual(9);
+    for (const start of times())
+      expect(times().filter((at) => at >= start && at < start + 10 * T).length).toBeLessThanOrEqual(100);
+  });
+
+  // The rate at which it began stays in force until it is above the limits' own.
+  it('goes by what the server tells from its first answer on', async () => {
+    const { pass, send, times } = setUp(
+      () => ok({ 'ratelimit-policy': '"default";q=100;w=10' }),
+      {},
+      {
+        limits: 'server',
+      },
+    );
+    send(30);
+    await pass(1);
     // The call that it was learned from counts as one of a burst of 5, which leaves 96 in 10 seconds.
-    expect(times()).toEqual([0, 0, 0, 0, 0]);
+    expect(times().map(Math.floor)).toEqual([0, 0, 0, 0, 0]);
     await pass(T);
     expect(times()).toHaveLength(14);
     await pass(10 * T);
@@ -299,14 +368,12 @@ describe("limits: 'server'", () => {
         expect(at.filter((time) => time >= start && time < start + window).length).toBeLessThanOrEqual(count);
   });
 
-  it('spreads what is left where no window is told', async () => {
-    const { pass, send, times } = setUp(({ at }, index) => left(20 - index, 100 - at / T), {}, { limits: 'server' });
+  it('goes faster with each call where no window is told, whatever is left', async () => {
+    const untold = (remaining: number) => ok({ 'ratelimit-remaining': `${remaining}`, 'ratelimit-reset': '100' });
+    const { pass, send, times } = setUp((_, index) => untold(20 - index), {}, { limits: 'server' });
     send(12);
     await pass(30 * T);
-    expect(times().length).toBeGreaterThan(4);
-    expect(times().length).toBeLessThan(12);
-    await pass(70 * T);
-    expect(times()).toHaveLength(12);
+    expect(times().map(Math.floor)).toEqual([0, 1000, 1500, 1833, 2083, 2283, 2450, 2592, 2717, 2828, 2928, 3019]);
   });
 
   it('keeps to the rate of a token bucket that tells when it will be full', async () => {
@@ -340,10 +407,29 @@ describe("limits: 'server'", () => {
     expect([inOneSecond >= 17, inOneSecond <= 20, refusals]).toEqual([true, true, 0]);
   });
 
-  it('keeps to a call a second where the server tells nothing', async () => {
-    const { pass, send, times } = setUp(() => ok(), {}, { limits: 'server' });
-    send(4);
-    await pass(10 * T);
-    expect(times()).toEqual([0, T, 2 * T, 3 * T]);
+  it('goes faster with each call where the server tells nothing, until it refuses one', async () => {
+    const { pass, send, times } = setUp(
+      (_, index) => (index === 4 ? refused({ 'retry-after': '2' }) : ok()),
+      {},
+      {
+        limits: 'server',
+      },
+    );
+    send(60);
+    await pass(4 * T);
+    // One call a second, then two, three and four.
+    expect(times().map(Math.floor)).toEqual([0, T, 1500, 1833, 2083]);
+    await pass(T);
+    expect(times().slice(5).map(Math.floor)[0]).toBe(4083);
+    const spacings = times()
+      .slice(5)
+      .map((at, index, all) => at - (all[index - 1] ?? at))
+      .slice(1);
+    // Slower than the five a second that were refused, faster than the two and a half that had gone.
+    for (const spacing of spacings) {
+      expect(spacing).toBeGreaterThan(T / 5);
+      expect(spacing).toBeLessThan(T / 2);
+    }
+    expect(spacings.length).toBeGreaterThan(0);
   });
 });

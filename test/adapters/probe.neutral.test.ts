@@ -33,8 +33,9 @@ function setUp(answer: Answering, options: Partial<ThrottleOptions> = {}, clock 
 const ok = (headers: Record<string, string> = {}) => new Response('ok', { headers });
 const refused = (headers: Record<string, string> = { 'retry-after': '1' }) =>
   new Response('refused', { status: 429, headers });
+/** A server that counts in a window of ten minutes, which no limit here does: what it says is taken at its word. */
 const left = (remaining: number, seconds: number) =>
-  ok({ 'ratelimit-remaining': `${remaining}`, 'ratelimit-reset': `${seconds}` });
+  ok({ 'ratelimit-policy': '"long";q=100000;w=600', ratelimit: `"long";r=${remaining};t=${seconds}` });
 
 beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0));
 
@@ -50,6 +51,9 @@ describe('a call goes alone', () => {
     await pass(0);
     expect(times().slice(2)).toEqual([2600]);
     await pass(50);
+    expect(times().slice(3)).toEqual([2650]);
+    // A refused key goes slower afterwards.
+    await pass(T);
     expect(times()).toHaveLength(7);
     expect(events).toEqual(['paused 100', 'resumed 1600', 'paused 1600', 'resumed 2600']);
   });
@@ -137,6 +141,8 @@ describe('a call goes alone', () => {
     await pass(T);
     expect([first.state, times()]).toEqual(['rejected', [0, clock.monotonic()]]);
     await pass(50);
+    expect(times().slice(2)).toEqual([clock.monotonic()]);
+    await pass(10);
     expect(times()).toHaveLength(6);
   });
 
@@ -149,8 +155,11 @@ describe('a call goes alone', () => {
     send(5);
     await pass(T);
     expect(times()).toHaveLength(2);
-    await pass(50);
+    // The second comes at the slower pace of a key that was refused.
+    await pass(50 + 2);
     expect(times()).toHaveLength(4);
+    await pass(49);
+    expect(times()).toHaveLength(5);
     await pass(100);
     expect(times()).toHaveLength(6);
   });
