@@ -77,6 +77,18 @@ describe('a refusal with another status', () => {
   });
 });
 
+describe('anthropic', () => {
+  it('has limits per minute, whatever resets in whole seconds make of them', () => {
+    const headers = {
+      'anthropic-ratelimit-requests-limit': '4000',
+      'anthropic-ratelimit-requests-remaining': '3999',
+      'anthropic-ratelimit-requests-reset': '2026-01-01T00:00:01Z',
+    };
+    const { buckets } = readServerSignal({ status: 200, headers, now, dialect: presets.anthropic().dialect });
+    expect(buckets).toContainEqual({ policyName: 'requests', limit: 4_000, window: 60_000 });
+  });
+});
+
 describe('docs/presets.md', () => {
   it('has the table that scripts/preset-table.ts prints', () => {
     const page = readFileSync(new URL('../docs/presets.md', import.meta.url), 'utf8');

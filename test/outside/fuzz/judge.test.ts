@@ -64,6 +64,7 @@ const status = (remaining: number, resetAfter = 0): Status => ({
   eta: undefined,
   pausedUntil: undefined,
   pool: undefined,
+  learned: undefined,
   margin: 0,
   timer: undefined,
 });
