@@ -3,6 +3,7 @@ import { adapters } from './adapters.ts';
 import { decide } from './decide.ts';
 import { fleet } from './fleet.ts';
 import { headers } from './headers.ts';
+import { http } from './http.ts';
 import { memory } from './memory.ts';
 import { network } from './network.ts';
 import { redis } from './redis.ts';
@@ -16,6 +17,7 @@ const benches: Record<string, (against?: string) => Promise<void>> = {
   decide,
   fleet,
   headers,
+  http,
   memory,
   network,
   redis,

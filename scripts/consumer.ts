@@ -16,6 +16,7 @@ import {
   throttleFetch,
 } from 'sluice';
 import { throttleAxios } from 'sluice/axios';
+import { answerFor, limitRequests } from 'sluice/http';
 import { indexedDbStore } from 'sluice/indexed-db';
 import { throttleKy } from 'sluice/ky';
 import { localStorageStore } from 'sluice/local-storage';
@@ -58,6 +59,9 @@ export async function use(): Promise<void> {
   await send(new URL(answer.url));
   await send(new Request(answer.url));
   throttleAxios(axios.create(), throttle, { cost: ({ url }) => url.pathname.length, dialect: dialect ?? [] }).eject();
+  const limit = limitRequests(throttle, { key: ({ url }) => url, cost: (request) => request.url.length });
+  const refusal: Response | undefined = (await limit(new Request(answer.url), new Headers())) ?? answerFor(undefined);
+  await limitRequests(throttle, { key: (request: { ip: string }) => request.ip })({ ip: refusal?.url ?? '' });
   throttleKy(ky, throttle, { cost: ({ request }) => request.url.length });
   throttleServiceWorker(scope, throttle, { match: ({ url }) => url.host !== '' }).eject();
   throttleInterceptor(throttle, { cost: ({ url }) => url.pathname.length });

@@ -51,6 +51,7 @@ export {
   quota,
 } from './core/limits/quota.ts';
 export { type SlidingWindowOptions, slidingWindow } from './core/limits/sliding-window.ts';
+export { spaced } from './core/limits/spaced.ts';
 export { sharedStore } from './core/sharing/shared-store.ts';
 export { type Logger, logTo } from './core/throttle/log.ts';
 export type { Limits } from './core/throttle/plans.ts';

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as sluice from 'sluice';
+import * as http from 'sluice/http';
 import * as presets from 'sluice/presets';
 import * as testing from 'sluice/testing';
 import ts from 'typescript';
@@ -24,6 +25,8 @@ const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf
 const ofPages = pages.flatMap((file) => examplesIn(file, /```ts\n([\s\S]*?)```/g));
 const ofComments = sources.flatMap((file) => examplesIn(file, /@example\n([\s\S]*?)\n\s*(?:\* @|\*\/)/g));
 
+const load = (name: string): Promise<unknown> => import(/* @vite-ignore */ name);
+
 function examplesIn(file: string, pattern: RegExp): Example[] {
   return [...read(file).matchAll(pattern)].map((match, index) => ({
     place: `${file}, example ${index + 1}`,
@@ -38,6 +41,7 @@ declare const grant: import('sluice').Grant;
 declare const test: (name: string, run: () => unknown) => void;
 declare const sleep: (ms: number) => Promise<void>;
 declare const myStore: () => import('sluice').StoreOperations;
+declare const answerTo: (config: import('axios').InternalAxiosRequestConfig) => import('axios').AxiosResponse;
 `;
 
 function withImports(code: string): string {
@@ -55,6 +59,21 @@ function withImports(code: string): string {
     code,
     'export {};',
   ].join('\n');
+}
+
+/** What stands for it when examples run. */
+const given = {
+  sleep: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
+  answerTo: (config: object) => ({ data: '', status: 200, statusText: 'OK', headers: {}, config }),
+};
+
+/** Makes of each import of another package a line that loads it: an example is no module when it runs. */
+function withLoads(code: string): string {
+  const load = (_: string, names: string, from: string) => {
+    if (from.startsWith('sluice') && from !== 'sluice/axios') return '';
+    return `const ${names.startsWith('{') ? names : `{ default: ${names} }`} = await __load('${from}');`;
+  };
+  return code.replace(/^import (.*) from '(.*)';$/gm, load);
 }
 
 describe('examples', () => {
@@ -92,11 +111,9 @@ describe('examples', () => {
   const checked = [...ofPages, ...ofComments].filter(({ code }) => code.includes('//=>'));
   it('claim results', () => expect(checked.length).toBeGreaterThan(2));
   it.each(checked)('give the results they claim: $place', async ({ code }) => {
-    const asserting = code
-      .replace(/^(.*?);? *\/\/=> *(.*)$/gm, '__expect(($1)).toEqual(($2));')
-      .replace(/^import .*$/gm, '');
+    const asserting = withLoads(code).replace(/^(.*?);? *\/\/=> *(.*)$/gm, '__expect(($1)).toEqual(($2));');
     const { outputText } = ts.transpileModule(asserting, { compilerOptions: { target: ts.ScriptTarget.ES2022 } });
-    const names = { ...sluice, ...presets, ...testing, __expect: expect };
+    const names = { ...sluice, ...http, ...presets, ...testing, ...given, __expect: expect, __load: load };
     const AsyncFunction = (async () => {}).constructor as new (
       ...args: string[]
     ) => (...args: unknown[]) => Promise<void>;

@@ -13,8 +13,8 @@ const documented = [...page.matchAll(/^\| `(\S+)` \| ([\d.]+) \| .+ \| `npm run 
 const examples = readdirSync(`${root}/demo/examples`)
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.replace(/\.ts$/, ''))
-  // One is no client, the others have tests of their own.
-  .filter((name) => !['run', 'openai', 'service-worker'].includes(name));
+  // These are no clients, or have tests of their own.
+  .filter((name) => !['run', 'openai', 'service-worker', 'hono', 'express', 'fastify'].includes(name));
 
 async function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'demo/examples/run.ts', ...args], { cwd: root });

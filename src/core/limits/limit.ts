@@ -38,7 +38,7 @@ export interface Limit {
 export type LimitKind = 'leaky-bucket' | 'quota' | 'sliding-window' | 'learned';
 
 /** The longest span that a bucket reckons with, in ms: 2^40, some 34 years. Longer ones would cost precision. */
-const longest = 2 ** 40;
+export const longest: number = 2 ** 40;
 
 /** An instant so long ago that any bucket is at rest; a number that JSON and Lua know too. */
 export const longAgo: number = -longest;
