@@ -53,21 +53,18 @@ export {
 export { type SlidingWindowOptions, slidingWindow } from './core/limits/sliding-window.ts';
 export { sharedStore } from './core/sharing/shared-store.ts';
 export { type Logger, logTo } from './core/throttle/log.ts';
-export type { Limits } from './core/throttle/plans.ts';
 export type {
   ConfigureOptions,
   CostOptions,
-  Decision,
-  Reservation,
   ReserveOptions,
   RunOptions,
   SettleOptions,
-  Status,
   SyncOptions,
-  Throttle,
   ThrottleOptions,
   WaitOptions,
-} from './core/throttle/throttle.ts';
+} from './core/throttle/options.ts';
+export type { Limits } from './core/throttle/plans.ts';
+export type { Decision, Reservation, Status, Throttle } from './core/throttle/throttle.ts';
 export type { Clock } from './core/time/clock.ts';
 export type { TimerSource } from './core/time/page-timers.ts';
 export { createThrottle } from './create-throttle.ts';

@@ -2,8 +2,9 @@ import { wrongType } from '../base/check.ts';
 import type { CallGrant } from '../base/grant.ts';
 import type { Ceiling } from '../bucket/pool.ts';
 import type { Lanes } from './lanes.ts';
+import type { WaitOptions } from './options.ts';
 import type { Reservations } from './reservations.ts';
-import type { Throttle, WaitOptions } from './throttle.ts';
+import type { Throttle } from './throttle.ts';
 
 /** What a call may say about its wait. What is undefined counts as left out. */
 export type EnterOptions = { readonly [Name in keyof WaitOptions]: WaitOptions[Name] | undefined };

@@ -19,25 +19,22 @@ import { type Clock, tick } from '../time/clock.ts';
 import { linkAdapters } from './adapter-link.ts';
 import { checkTrueCost, Entrance } from './entrance.ts';
 import { Lanes } from './lanes.ts';
+import type {
+  ConfigureOptions,
+  CostOptions,
+  ReserveOptions,
+  RunOptions,
+  SettleOptions,
+  SyncOptions,
+  ThrottleOptions,
+  WaitOptions,
+} from './options.ts';
 import { Plans } from './plans.ts';
 import { CancellableReservation } from './reservation.ts';
 import { Reservations } from './reservations.ts';
 import { settlementOf } from './settlement.ts';
 import { statusOf } from './status.ts';
-import type {
-  ConfigureOptions,
-  CostOptions,
-  Decision,
-  Reservation,
-  ReserveOptions,
-  RunOptions,
-  SettleOptions,
-  Status,
-  SyncOptions,
-  Throttle,
-  ThrottleOptions,
-  WaitOptions,
-} from './throttle.ts';
+import type { Decision, Reservation, Status, Throttle } from './throttle.ts';
 
 const defaultKey = 'default';
 const defaultMaxPause = 65 * 60_000;
