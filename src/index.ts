@@ -21,7 +21,7 @@ export {
   ThrottleError,
   WaitTooLongError,
 } from './core/base/errors.ts';
-export type { ThrottleEvent, ThrottleEvents, ThrottleListener } from './core/base/events.ts';
+export type { CallOutcome, ThrottleEvent, ThrottleEvents, ThrottleListener } from './core/base/events.ts';
 export type { Grant } from './core/base/grant.ts';
 export type { ServerSignal, SignalBucket } from './core/base/server-signal.ts';
 export type {
@@ -51,6 +51,7 @@ export {
   quota,
 } from './core/limits/quota.ts';
 export { type SlidingWindowOptions, slidingWindow } from './core/limits/sliding-window.ts';
+export type { WhenFull } from './core/line/bounds.ts';
 export { sharedStore } from './core/sharing/shared-store.ts';
 export { type Logger, logTo } from './core/throttle/log.ts';
 export type {

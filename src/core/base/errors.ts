@@ -47,7 +47,7 @@ export class WaitTooLongError extends ThrottleError {
   }
 }
 
-/** As many calls wait on this key as `maxQueue` allows. */
+/** As many calls wait on this key as `maxQueue` allows, and this one was the one too many: see `whenFull`. */
 export class QueueFullError extends ThrottleError {
   override readonly name = 'QueueFullError' as const;
   constructor(

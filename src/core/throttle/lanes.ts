@@ -1,8 +1,9 @@
-import type { Events } from '../base/events.ts';
+import type { CallOutcome, Events } from '../base/events.ts';
 import { CallGrant, type Grant, HeldGrant } from '../base/grant.ts';
 import type { Answer, LocalStore, StoreOperations } from '../base/store.ts';
 import { type Bucket, grantNow, tatOrTatsOf } from '../bucket/bucket.ts';
 import type { Plan } from '../limits/plan.ts';
+import type { Bounds } from '../line/bounds.ts';
 import { Gates } from '../line/gate.ts';
 import { InFlight } from '../line/in-flight.ts';
 import type { Lane } from '../line/lane.ts';
@@ -19,8 +20,7 @@ export interface LanesOptions {
   readonly clock: Clock;
   readonly events: Events;
   readonly plans: Plans;
-  readonly concurrency: number;
-  readonly maxQueue: number;
+  readonly bounds: Bounds;
 }
 
 /**
@@ -32,25 +32,22 @@ export class Lanes implements LocalLaneHost, WatchHost {
   readonly clock: Clock;
   readonly events: Events;
   readonly plans: Plans;
-  readonly concurrency: number;
-  readonly maxQueue: number;
+  readonly places: InFlight;
   readonly gates: Gates = new Gates(this);
   readonly store: StoreOperations;
   /** What the store brings if it is shared; undefined if it hands its buckets out. */
   readonly #sharing: Sharing | undefined;
   readonly #lanes = new Map<string, Lane>();
-  readonly #inFlight = new InFlight();
   /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
   #spare: Lane | undefined;
   #wallAhead: number;
 
   constructor(options: LanesOptions, store: StoreOperations, sharing: Sharing | undefined) {
-    const { clock, events, plans, concurrency, maxQueue } = options;
+    const { clock, events, plans, bounds } = options;
     this.clock = clock;
     this.events = events;
     this.plans = plans;
-    this.concurrency = concurrency;
-    this.maxQueue = maxQueue;
+    this.places = new InFlight(bounds);
     this.store = store;
     this.#sharing = sharing;
     if (sharing !== undefined) this.gates.upgrade(sharing.gate);
@@ -90,18 +87,30 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   inFlight(key: string): number {
-    return this.#inFlight.of(key);
+    return this.places.of(key);
   }
 
-  hold(grant: HeldGrant): void {
-    this.#inFlight.hold(grant);
-  }
-
-  /** Gives the place of a call in flight back. */
-  leave(grant: Grant): void {
+  /**
+   * Gives the place of a call in flight back.
+   * @param outcome how it ended; undefined if nobody saw it
+   * @param signal whether it was aborted
+   */
+  leave(grant: Grant, outcome?: CallOutcome, signal?: AbortSignal): void {
     const { key } = grant;
-    this.#inFlight.leave(grant as HeldGrant);
+    this.places.leave(grant as HeldGrant);
     this.gates.find(key)?.end(grant as CallGrant);
+    // Before the next call goes: who counts the calls in flight by events counts no more than there are.
+    if (outcome !== undefined && this.events.wants('ended')) {
+      const { cost, since, monotonic } = grant as HeldGrant;
+      this.events.emit('ended', {
+        key,
+        cost,
+        wait: Math.max(0, monotonic - since),
+        duration: this.clock.monotonic() - monotonic,
+        outcome: outcome === 'error' && signal?.aborted ? 'aborted' : outcome,
+      });
+    }
+    this.places.serve();
     if (this.#lanes.size > 0) this.#lanes.get(key)?.advance();
   }
 
@@ -115,7 +124,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   grantNow(key: string, holdsPlace: boolean): CallGrant | undefined {
     if (this.#sharing !== undefined || typeof key !== 'string') return undefined;
     if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
-    if (this.concurrency !== Infinity && this.inFlight(key) >= this.concurrency) return undefined;
+    if (this.places.free(key) <= 0) return undefined;
     const { clock } = this;
     const monotonic = clock.monotonic();
     if (this.gates.find(key)?.isClear(monotonic, this.inFlight(key)) === false) return undefined;
@@ -125,7 +134,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
     const { plan } = bucket;
     const tats = tatOrTatsOf(bucket);
     const grant = holdsPlace ? new HeldGrant(key, this, now, plan, tats) : new CallGrant(key, this, now, plan, tats);
-    if (holdsPlace) this.hold(grant as HeldGrant);
+    if (holdsPlace) this.places.hold(grant as HeldGrant);
     // Last: who hears of it may make another call.
     if (this.events.wants('granted')) this.events.emit('granted', { key, cost: 1, wait: 0 });
     return grant;

@@ -1,5 +1,6 @@
 import type { BucketStore } from '../base/store.ts';
 import type { Cost } from '../limits/cost.ts';
+import type { WhenFull } from '../line/bounds.ts';
 import type { OnStoreError } from '../line/sharing.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Limits } from './plans.ts';
@@ -24,6 +25,12 @@ export interface ThrottleOptions {
    */
   readonly concurrency?: number;
   /**
+   * The most calls in flight of all keys together, in this process. Keys whose calls wait for such a place take turns. Otherwise it is
+   * as `concurrency`, which each key keeps besides. A whole number of at least 1.
+   * @default Infinity
+   */
+  readonly maxInFlight?: number;
+  /**
    * The longest a call may wait, in ms, unless it says otherwise; at least 0. It may be overrun by up to 100 ms where a timer or
    * the store is late.
    * @default Infinity
@@ -34,6 +41,13 @@ export interface ThrottleOptions {
    * @default Infinity
    */
   readonly maxQueue?: number;
+  /**
+   * Who rejects with QueueFullError when one call more than `maxQueue` waits on a key: the new call, with `'reject'`; the one that has
+   * waited longest, with `'drop-oldest'`; the one whose turn would come last, with `'drop-lowest'`: the newest of the lowest priority,
+   * which may be the new call.
+   * @default 'reject'
+   */
+  readonly whenFull?: WhenFull;
   /**
    * What happens when the store throws, does not answer within 5 seconds or is gone: `'memory'` throttles from a local bucket
    * under the same limits, tells the `store-error` listeners and goes back when the store does; `'reject'` rejects with `StoreError`.
@@ -119,5 +133,9 @@ export interface SyncOptions {
 /** What `configure` takes. */
 export interface ConfigureOptions {
   /** The limits from now on, instead of those that the throttle was made with. */
-  readonly limits: Limits;
+  readonly limits?: Limits;
+  /** The most calls in flight per key from now on. A whole number of at least 1. */
+  readonly concurrency?: number;
+  /** The most calls in flight of all keys together from now on. A whole number of at least 1. */
+  readonly maxInFlight?: number;
 }

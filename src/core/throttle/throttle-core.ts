@@ -1,6 +1,6 @@
 import { checkNumber, checkOptions, outOfRange, wrongType } from '../base/check.ts';
 import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from '../base/errors.ts';
-import { Events, type ThrottleEvent, type ThrottleListener } from '../base/events.ts';
+import { type CallOutcome, Events, type ThrottleEvent, type ThrottleListener } from '../base/events.ts';
 import type { Grant } from '../base/grant.ts';
 import {
   type Answer,
@@ -14,6 +14,7 @@ import {
 import type { Ceiling } from '../bucket/pool.ts';
 import { checkMargin, type Limit } from '../limits/limit.ts';
 import { planOf } from '../limits/plan.ts';
+import { checkBounds } from '../line/bounds.ts';
 import { sharingOf } from '../line/sharing.ts';
 import { type Clock, tick } from '../time/clock.ts';
 import { linkAdapters } from './adapter-link.ts';
@@ -54,11 +55,9 @@ export class ThrottleCore implements Throttle {
 
   /** @param local the store that stands in while `options.store` is away */
   constructor(options: ThrottleOptions, clock: Clock, store: BucketStore, local: LocalStore) {
-    const { concurrency = Infinity, maxWait = Infinity, maxQueue = Infinity, maxPause = defaultMaxPause } = options;
-    const { margin = 'auto', onStoreError = 'memory' } = options;
+    const { maxWait = Infinity, maxPause = defaultMaxPause, margin = 'auto', onStoreError = 'memory' } = options;
     const events = new Events();
-    checkNumber('concurrency', concurrency, { from: 1, whole: true, infinite: true });
-    checkNumber('maxQueue', maxQueue, { from: 0, whole: true, infinite: true });
+    const bounds = checkBounds(options);
     checkNumber('maxWait', maxWait, { from: 0, infinite: true });
     this.#maxPause = checkNumber('maxPause', maxPause, { from: 0, infinite: true });
     if (onStoreError !== 'memory' && onStoreError !== 'reject')
@@ -67,7 +66,7 @@ export class ThrottleCore implements Throttle {
     const sharing = sharingOf(store);
     this.#local = store.bucket === undefined ? local : (store as LocalStore);
     const guarded = sharing?.guard(store, local, onStoreError, clock, events) ?? store;
-    this.#lanes = new Lanes({ clock, events, plans, concurrency, maxQueue }, guarded, sharing);
+    this.#lanes = new Lanes({ clock, events, plans, bounds }, guarded, sharing);
     this.#entrance = new Entrance(this.#lanes, maxWait);
     this.#reservations = new Reservations(this.#lanes);
     this.#unwatch = sharing?.watch(this.#lanes);
@@ -150,16 +149,18 @@ export class ThrottleCore implements Throttle {
   async run<T>(task: (grant: Grant) => T | PromiseLike<T>, options: RunOptions<T> = {}): Promise<T> {
     if (typeof task !== 'function') wrongType('task', 'a function', task);
     checkOptions('options', options);
-    const { key = defaultKey, settle } = options;
+    const { key = defaultKey, settle, signal } = options;
     if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
     this.#plans.keepForCalls();
     const entered = this.#entrance.enter(key, options, true);
     const grant = isPromise(entered) ? await entered : entered;
     let result: T;
+    let outcome: CallOutcome = 'error';
     try {
       result = await task(grant);
+      outcome = 'ok';
     } finally {
-      this.#lanes.leave(grant);
+      this.#lanes.leave(grant, outcome, signal);
     }
     const cost = options.settle?.(result);
     // The result is not kept waiting for the store; what the store does not take is told by its own event.
@@ -217,8 +218,15 @@ export class ThrottleCore implements Throttle {
   async configure(options: ConfigureOptions): Promise<void> {
     this.#entrance.checkOpen();
     checkOptions('options', options);
-    const before = this.#plans.replace(options.limits, this.#clock.monotonic());
-    this.#local.adapt(before, (key) => this.#plans.of(key));
+    const { places } = this.#lanes;
+    const now = places.bounds;
+    const { limits, concurrency = now.concurrency, maxInFlight = now.maxInFlight } = options;
+    const bounds = checkBounds({ ...now, concurrency, maxInFlight });
+    if (limits !== undefined) {
+      const before = this.#plans.replace(limits, this.#clock.monotonic());
+      this.#local.adapt(before, (key) => this.#plans.of(key));
+    }
+    places.bounds = bounds;
     await Promise.all(this.#lanes.all().map((lane) => lane.renew(() => undefined)));
   }
 

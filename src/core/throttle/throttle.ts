@@ -114,9 +114,9 @@ export interface Throttle {
   setLimits(key: string, limits: Limit | readonly Limit[] | undefined): Promise<void>;
 
   /**
-   * Replaces the `limits` option for all keys, in this throttle alone. What was used stays used, counted in calls; limits of a
-   * key's own stay.
-   * @throws TypeError, RangeError for a wrong option; then the limits stay as they are
+   * Replaces options for all keys, in this throttle alone; those that are left out stay. Of limits, what was used stays used, counted in
+   * calls, and limits of a key's own stay. Calls in flight beyond a lower `concurrency` or `maxInFlight` end as they would have.
+   * @throws TypeError, RangeError for a wrong option; then everything stays as it is
    */
   configure(options: ConfigureOptions): Promise<void>;
 
