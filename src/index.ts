@@ -14,6 +14,7 @@ export {
   type TimeHint,
 } from './adapters/server-signal.ts';
 export {
+  ClosedError,
   CostExceedsBurstError,
   isThrottleError,
   QueueFullError,
@@ -53,11 +54,14 @@ export {
 export { type SlidingWindowOptions, slidingWindow } from './core/limits/sliding-window.ts';
 export type { WhenFull } from './core/line/bounds.ts';
 export { sharedStore } from './core/sharing/shared-store.ts';
+export { whenIdle } from './core/throttle/idle.ts';
 export { type Logger, logTo } from './core/throttle/log.ts';
 export type {
+  CloseOptions,
   ConfigureOptions,
   CostOptions,
   ReserveOptions,
+  RunContext,
   RunOptions,
   SettleOptions,
   SyncOptions,

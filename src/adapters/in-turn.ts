@@ -141,6 +141,7 @@ export async function sendInTurn<Answer>(
     } catch (error) {
       if (!signal?.aborted) {
         if (refused && isThrottleError(error)) return refused;
+        discard();
         throw error;
       }
       if (call.endsAborted) return leave();

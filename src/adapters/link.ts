@@ -25,7 +25,7 @@ export class AdapterLink extends ServerEar {
 
   /** Grants a call of cost 1 that may go at once, and takes its place; undefined if it has to go the long way of `enter`. */
   enterNow(key: string): Grant | undefined {
-    return this.host.isClosed() ? undefined : this.host.lanes.grantNow(key, true);
+    return this.host.enterNow(key);
   }
 
   /**

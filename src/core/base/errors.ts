@@ -75,6 +75,14 @@ export class StoreError extends ThrottleError {
   }
 }
 
+/** The throttle was closed before the call could go, or before anything else was asked of it. */
+export class ClosedError extends ThrottleError {
+  override readonly name = 'ClosedError' as const;
+  constructor() {
+    super('The throttle is closed.');
+  }
+}
+
 /** Tells whether `error` was made by sluice, by this copy of the package or by another. */
 export function isThrottleError(error: unknown): error is ThrottleError {
   return typeof error === 'object' && error !== null && brand in error;

@@ -176,7 +176,7 @@ export abstract class Lane {
   }
 
   /** Rejects every waiter. Resolves when the store has what the line held. */
-  async close(error: unknown): Promise<void> {
+  async rejectAll(error: unknown): Promise<void> {
     this.room.rejectAll(error);
     this.advance();
   }

@@ -74,8 +74,8 @@ export class SharedLane extends Lane {
     return this.join(request, this.#traffic.askedAt);
   }
 
-  override async close(error: unknown): Promise<void> {
-    await super.close(error);
+  override async rejectAll(error: unknown): Promise<void> {
+    await super.rejectAll(error);
     await this.#traffic.whenIdle();
   }
 

@@ -16,6 +16,8 @@ export interface Linked {
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
   isClosed(): boolean;
+  /** Grants a call of cost 1 that may go at once, and takes its place; undefined if it has to go the long way. */
+  enterNow(key: string): CallGrant | undefined;
   enter(key: string, options: EnterOptions): CallGrant | Promise<CallGrant>;
   pause(key: string, ms: number): Promise<void>;
   sync(key: string, said: Ceiling): Promise<void>;

@@ -41,6 +41,8 @@ export class Lanes implements LocalLaneHost, WatchHost {
   /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
   #spare: Lane | undefined;
   #wallAhead: number;
+  /** Those who wait for calls to end or leave. */
+  readonly #onEnd: (() => void)[] = [];
 
   constructor(options: LanesOptions, store: StoreOperations, sharing: Sharing | undefined) {
     const { clock, events, plans, bounds } = options;
@@ -86,8 +88,37 @@ export class Lanes implements LocalLaneHost, WatchHost {
     return [...this.#lanes.values()];
   }
 
+  /** Rejects the waiting calls of one key, or of all. Resolves when the store has what their lines held. */
+  async rejectAll(error: unknown, key?: string): Promise<void> {
+    const lanes = this.all().filter((lane) => key === undefined || lane.key === key);
+    await Promise.all(lanes.map((lane) => lane.rejectAll(error)));
+  }
+
   inFlight(key: string): number {
     return this.places.of(key);
+  }
+
+  #isBusy(key: string): boolean {
+    return this.inFlight(key) > 0 || (this.find(key)?.waiting ?? 0) > 0;
+  }
+
+  /** The keys with a call that waits or is in flight. */
+  keys(): string[] {
+    return [...new Set([...this.#lanes.keys(), ...this.places.counts.keys()])].filter((key) => this.#isBusy(key));
+  }
+
+  /** Resolves when nobody waits and nothing is in flight, on one key or on all. */
+  async whenIdle(key?: string): Promise<void> {
+    let busy = key === undefined ? this.keys() : [key];
+    while (busy.length > 0) {
+      // One after the other, as to look at all of them takes long.
+      for (const one of busy) while (this.#isBusy(one)) await new Promise<void>((resolve) => this.#onEnd.push(resolve));
+      busy = key === undefined ? this.keys() : [];
+    }
+  }
+
+  #tellEnd(): void {
+    if (this.#onEnd.length > 0) for (const tell of this.#onEnd.splice(0)) tell();
   }
 
   /**
@@ -112,6 +143,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
     }
     this.places.serve();
     if (this.#lanes.size > 0) this.#lanes.get(key)?.advance();
+    this.#tellEnd();
   }
 
   /** Does what moves a bucket, so that the calls that wait for it see where it stands then; before they ask, if `isFirst`. */
@@ -148,6 +180,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   retire(lane: Lane): void {
+    this.#tellEnd();
     // A listener may have called for a new one while this one was on its way out.
     if (this.#spare === lane || this.#lanes.get(lane.key) !== lane) return;
     if (this.#spare?.idle) this.#lanes.delete(this.#spare.key);

@@ -116,6 +116,12 @@ export interface RunOptions<Result = unknown> extends WaitOptions {
   readonly settle?: (result: Result) => Cost | undefined;
 }
 
+/** What the task of a `run` gets besides the grant. */
+export interface RunContext {
+  /** The `signal` option of the run; one that never aborts, if there is none. */
+  readonly signal: AbortSignal;
+}
+
 /** What `settle` takes besides the grant. */
 export interface SettleOptions {
   /** The true cost: a number of calls, or one number per named limit, where a limit that is not named keeps its cost. At least 0. */
@@ -138,4 +144,13 @@ export interface ConfigureOptions {
   readonly concurrency?: number;
   /** The most calls in flight of all keys together from now on. A whole number of at least 1. */
   readonly maxInFlight?: number;
+}
+
+/** What `close` takes. */
+export interface CloseOptions {
+  /**
+   * Whether the calls that wait go first, and those in flight end.
+   * @default false
+   */
+  readonly drain?: boolean;
 }

@@ -1,5 +1,6 @@
 import { checkNumber, checkOptions, outOfRange, wrongType } from '../base/check.ts';
-import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from '../base/errors.ts';
+import { disposeBy } from '../base/dispose.ts';
+import { ClosedError, CostExceedsBurstError, ThrottleError, WaitTooLongError } from '../base/errors.ts';
 import { type CallOutcome, Events, type ThrottleEvent, type ThrottleListener } from '../base/events.ts';
 import type { Grant } from '../base/grant.ts';
 import {
@@ -21,9 +22,11 @@ import { linkAdapters } from './adapter-link.ts';
 import { checkTrueCost, Entrance } from './entrance.ts';
 import { Lanes } from './lanes.ts';
 import type {
+  CloseOptions,
   ConfigureOptions,
   CostOptions,
   ReserveOptions,
+  RunContext,
   RunOptions,
   SettleOptions,
   SyncOptions,
@@ -33,6 +36,7 @@ import type {
 import { Plans } from './plans.ts';
 import { CancellableReservation } from './reservation.ts';
 import { Reservations } from './reservations.ts';
+import { LazyContext } from './run-context.ts';
 import { settlementOf } from './settlement.ts';
 import { statusOf } from './status.ts';
 import type { Decision, Reservation, Status, Throttle } from './throttle.ts';
@@ -52,6 +56,9 @@ export class ThrottleCore implements Throttle {
   readonly #maxPause: number;
   readonly #unwatch: (() => void) | undefined;
   readonly #entrance: Entrance;
+  /** The end of the throttle, once it has begun. */
+  #ending: Promise<void> | undefined;
+  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
   /** @param local the store that stands in while `options.store` is away */
   constructor(options: ThrottleOptions, clock: Clock, store: BucketStore, local: LocalStore) {
@@ -75,10 +82,12 @@ export class ThrottleCore implements Throttle {
       reservations: this.#reservations,
       maxPause: this.#maxPause,
       isClosed: () => this.#entrance.closed !== undefined,
+      enterNow: (key) => (this.#entrance.closing ? undefined : this.#lanes.grantNow(key, true)),
       enter: (key, options) => this.#entrance.enter(key, options, true),
       pause: (key, ms) => this.#pause(key, ms),
       sync: (key, said) => this.#sync(key, said),
     });
+    disposeBy(this, () => this.close());
   }
 
   get #clock(): Clock {
@@ -146,7 +155,10 @@ export class ThrottleCore implements Throttle {
     }
   }
 
-  async run<T>(task: (grant: Grant) => T | PromiseLike<T>, options: RunOptions<T> = {}): Promise<T> {
+  async run<T>(
+    task: (grant: Grant, context: RunContext) => T | PromiseLike<T>,
+    options: RunOptions<T> = {},
+  ): Promise<T> {
     if (typeof task !== 'function') wrongType('task', 'a function', task);
     checkOptions('options', options);
     const { key = defaultKey, settle, signal } = options;
@@ -157,7 +169,7 @@ export class ThrottleCore implements Throttle {
     let result: T;
     let outcome: CallOutcome = 'error';
     try {
-      result = await task(grant);
+      result = await task(grant, new LazyContext(signal));
       outcome = 'ok';
     } finally {
       this.#lanes.leave(grant, outcome, signal);
@@ -237,15 +249,29 @@ export class ThrottleCore implements Throttle {
     this.#lanes.find(key)?.restart();
   }
 
+  keys(): string[] {
+    return this.#lanes.keys();
+  }
+
+  clear(key?: string, reason: unknown = new ThrottleError('The line was cleared.')): void {
+    if (key !== undefined) this.#entrance.checkKey(key);
+    void this.#lanes.rejectAll(reason, key);
+  }
+
   on<Name extends ThrottleEvent>(event: Name, listener: ThrottleListener<Name>): () => void {
     return this.#events.on(event, listener);
   }
 
-  async close(): Promise<void> {
-    if (this.#entrance.closed !== undefined) return;
-    const closed = new ThrottleError('The throttle is closed.');
+  async close({ drain = false }: CloseOptions = {}): Promise<void> {
+    this.#entrance.closing ??= new ClosedError();
+    if (drain && this.#ending === undefined) await this.#lanes.whenIdle();
+    this.#ending ??= this.#end(this.#entrance.closing);
+    await this.#ending;
+  }
+
+  async #end(closed: ClosedError): Promise<void> {
     this.#entrance.closed = closed;
-    await Promise.all(this.#lanes.all().map((lane) => lane.close(closed)));
+    await this.#lanes.rejectAll(closed);
     await this.#reservations.cancelAll();
     this.#unwatch?.();
     await this.#store.close?.();

@@ -1,12 +1,15 @@
+/// <reference lib="esnext.disposable" />
 import type { ThrottleEvent, ThrottleListener } from '../base/events.ts';
 import type { Grant } from '../base/grant.ts';
 import type { LimitStatus } from '../base/store.ts';
 import type { Limit } from '../limits/limit.ts';
 import type { TimerSource } from '../time/page-timers.ts';
 import type {
+  CloseOptions,
   ConfigureOptions,
   CostOptions,
   ReserveOptions,
+  RunContext,
   RunOptions,
   SettleOptions,
   SyncOptions,
@@ -29,6 +32,8 @@ export interface Reservation extends Grant {
   readonly wait: number;
   /** Gives the slot back, as far as no later grant was built on it. Does nothing once `at` is past, or the second time. */
   cancel(): Promise<void>;
+  /** Cancels, for `await using`. Defined on platforms that have `Symbol.asyncDispose`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What `status` answers. Instants are ms since the epoch. */
@@ -66,7 +71,7 @@ export interface Throttle {
    * @param key names the bucket
    * @returns whether the call may go, how long it would have to wait in ms, and where each limit stands
    * @throws TypeError, RangeError for a wrong argument; CostExceedsBurstError; StoreError if `onStoreError` is `'reject'`;
-   * ThrottleError if the throttle is closed
+   * ClosedError
    */
   allow(key?: string, options?: CostOptions): Promise<Decision>;
 
@@ -91,10 +96,15 @@ export interface Throttle {
   /**
    * Waits, runs the task and frees its place among the calls in flight when the task ends. With `concurrency`, a task that waits
    * for another `run` of its own key can wait for ever.
-   * @param task gets the grant; what it returns or throws passes through untouched
+   * @param task gets the grant and, in `context`, the signal to hand on; what it returns or throws passes through untouched
    * @throws as `wait` does, before the task was started
+   * @example
+   * const controller = new AbortController();
+   * const answer = await throttle.run((_, { signal }) => fetch('https://api.example.com', { signal }), {
+   *   signal: controller.signal,
+   * });
    */
-  run<T>(task: (grant: Grant) => T | PromiseLike<T>, options?: RunOptions<T>): Promise<T>;
+  run<T>(task: (grant: Grant, context: RunContext) => T | PromiseLike<T>, options?: RunOptions<T>): Promise<T>;
 
   /**
    * Corrects the cost of a call that was granted, once it is known: tokens of a language model, points of a query. A higher cost
@@ -142,6 +152,19 @@ export interface Throttle {
   /** Forgets what a key has used and ends its pause, for everyone who shares the store. Its waiting calls go on at once. */
   reset(key: string): Promise<void>;
 
+  /** The keys with a call that waits or is in flight, in this process. */
+  keys(): string[];
+
+  /**
+   * Rejects the waiting calls of one key, or of all. Calls in flight go on, and the slot that the line held goes back. An adapter's
+   * call that waits to be sent again after a refusal ends with that answer, if there is no `reason`.
+   * @param key names the bucket; all keys, if it is undefined
+   * @param reason what they reject with; a ThrottleError by default
+   * @example
+   * throttle.clear('user:amy', new Error('Amy has left.'));
+   */
+  clear(key?: string, reason?: unknown): void;
+
   /**
    * Calls `listener` on every event of that name. A listener that throws disturbs nobody.
    * @returns a function that takes the listener off
@@ -149,8 +172,16 @@ export interface Throttle {
   on<Name extends ThrottleEvent>(event: Name, listener: ThrottleListener<Name>): () => void;
 
   /**
-   * Rejects every waiting call, gives reservations back and frees everything. Calls in flight go on. The store is closed too;
-   * one that others use opens itself again.
+   * Rejects every waiting call with ClosedError, gives reservations back and frees everything. Calls in flight go on. The store is
+   * closed too; one that others use opens itself again. With `drain`, new calls are refused at once, and the rest comes when those
+   * that wait have gone and all in flight have ended: that takes as long as their limits and pauses do. `close()` puts an end to it.
+   * @returns resolves when everything is freed
+   * @example
+   * setTimeout(() => throttle.close(), 10_000);
+   * await throttle.close({ drain: true });
    */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
+
+  /** Closes without `drain`, for `await using`. Defined on platforms that have `Symbol.asyncDispose`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
