@@ -18,7 +18,8 @@ export default defineConfig({
   format: ['esm', 'cjs'],
   target: 'es2022',
   tsconfig: 'tsconfig.src.json',
-  dts: true,
+  // Bundling the types leaves out what their files refer to: `Symbol.asyncDispose` must have a type for consumers without it too.
+  dts: { banner: '/// <reference lib="esnext.disposable" />' },
   splitting: true,
   treeshake: true,
   sourcemap: true,

@@ -1,5 +1,6 @@
 // Compiles a program that uses every public path against the types of the unpacked package: for consumers who check the types
-// of their libraries too, with the oldest and the newest TypeScript, with and without the types of the DOM and of Node.
+// of their libraries too, with the oldest and the newest TypeScript, with and without the types of the DOM and of Node. None of them
+// asks for `esnext.disposable`, which `await using` needs: the package brings it.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,13 +23,14 @@ const node26 = 'types-node-26';
 const pairs = [
   ['typescript-5-4', node20],
   ['typescript-5-4', undefined],
+  ['typescript', undefined],
   ['typescript-7', node20],
   ['typescript-7', node26],
 ] as const;
 
 /** Those who use the package: each compiler, with each way to find modules, with what the platform brings. */
 export const consumers: readonly Consumer[] = pairs.flatMap(([compiler, node]) =>
-  (node === undefined ? [['es2023', 'dom']] : [['es2023'], ['es2023', 'dom']]).flatMap((lib) =>
+  (node === undefined ? [['es2022', 'dom']] : [['es2023'], ['es2023', 'dom']]).flatMap((lib) =>
     (['node16', 'esnext'] as const).map((module) => ({ compiler, node, lib, module })),
   ),
 );

@@ -14,6 +14,7 @@ import {
   slidingWindow,
   throttleCalls,
   throttleFetch,
+  whenIdle,
 } from 'sluice';
 import { throttleAxios } from 'sluice/axios';
 import { answerFor, limitRequests } from 'sluice/http';
@@ -70,11 +71,20 @@ export async function use(): Promise<void> {
   await throttle.run(async () => signal, { signal: controller.signal, priority: 1 });
   const grant = await throttle.wait('key', { cost: 2, maxWait: 1_000 });
   await throttle.settle(grant, { cost: 1 });
+  await throttle.run((_, { signal: own }) => own.aborted);
   const stop = throttle.on('rejected', ({ error }) => isThrottleError(error));
   logTo(throttle, console);
   stop();
   for (const { name, run } of bucketStoreContract({ create: () => memoryStore(), advance: () => {} })) {
     await run().catch(() => name);
   }
-  await Promise.all(throttles.map((one) => one.close()));
+  await Promise.all(throttles.map((one) => one.close({ drain: true })));
+  await usingThem();
+}
+
+async function usingThem(): Promise<void> {
+  await using throttle = createThrottle({ limits: perMinute(100) });
+  await using slot = await throttle.reserve();
+  throttle.clear(slot.key);
+  await whenIdle(throttle);
 }

@@ -1,6 +1,7 @@
 import { checkMethods, checkOptions, wrongType } from './core/base/check.ts';
 import { sharingOf } from './core/line/sharing.ts';
-import type { Throttle, ThrottleOptions } from './core/throttle/throttle.ts';
+import type { ThrottleOptions } from './core/throttle/options.ts';
+import type { Throttle } from './core/throttle/throttle.ts';
 import { ThrottleCore } from './core/throttle/throttle-core.ts';
 import { systemClock } from './core/time/clock.ts';
 import { memoryStore } from './storage/memory.ts';

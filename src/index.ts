@@ -14,6 +14,7 @@ export {
   type TimeHint,
 } from './adapters/server-signal.ts';
 export {
+  ClosedError,
   CostExceedsBurstError,
   isThrottleError,
   QueueFullError,
@@ -21,7 +22,7 @@ export {
   ThrottleError,
   WaitTooLongError,
 } from './core/base/errors.ts';
-export type { ThrottleEvent, ThrottleEvents, ThrottleListener } from './core/base/events.ts';
+export type { CallOutcome, ThrottleEvent, ThrottleEvents, ThrottleListener } from './core/base/events.ts';
 export type { Grant } from './core/base/grant.ts';
 export type { ServerSignal, SignalBucket } from './core/base/server-signal.ts';
 export type {
@@ -52,23 +53,24 @@ export {
 } from './core/limits/quota.ts';
 export { type SlidingWindowOptions, slidingWindow } from './core/limits/sliding-window.ts';
 export { spaced } from './core/limits/spaced.ts';
+export type { WhenFull } from './core/line/bounds.ts';
 export { sharedStore } from './core/sharing/shared-store.ts';
+export { whenIdle } from './core/throttle/idle.ts';
 export { type Logger, logTo } from './core/throttle/log.ts';
-export type { Limits } from './core/throttle/plans.ts';
 export type {
+  CloseOptions,
   ConfigureOptions,
   CostOptions,
-  Decision,
-  Reservation,
   ReserveOptions,
+  RunContext,
   RunOptions,
   SettleOptions,
-  Status,
   SyncOptions,
-  Throttle,
   ThrottleOptions,
   WaitOptions,
-} from './core/throttle/throttle.ts';
+} from './core/throttle/options.ts';
+export type { Limits } from './core/throttle/plans.ts';
+export type { Decision, Reservation, Status, Throttle } from './core/throttle/throttle.ts';
 export type { Clock } from './core/time/clock.ts';
 export type { TimerSource } from './core/time/page-timers.ts';
 export { createThrottle } from './create-throttle.ts';

@@ -161,6 +161,7 @@ async function sendThrough(
       bodies: [config.data],
       send: () => send(config).then(answered, failed),
       hear: (grant, outcome) => hearAnswer(line, terms.key, grant, options, call, responseOf(outcome)),
+      isFailure: (outcome) => 'error' in outcome,
       canBeSentAgain: () => canBeSentAgain(['', { body: config.data }]),
       discard: (outcome) => discard(responseOf(outcome).data),
       settle:

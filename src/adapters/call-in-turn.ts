@@ -37,6 +37,7 @@ export async function callInTurn<Answer>(
       if (dialect === undefined) return hear(grant, answered);
       return withBody(answered, saidBy(outcome), dialect).then((whole) => hear(grant, whole));
     },
+    isFailure: (outcome) => 'error' in outcome,
     canBeSentAgain: () => isRepeatable,
     discard: () => {},
     settle: (grant, outcome) => {

@@ -1,5 +1,6 @@
 import { hasMethods } from '../core/base/check.ts';
 import { isThrottleError } from '../core/base/errors.ts';
+import type { CallOutcome } from '../core/base/events.ts';
 import type { Grant, HeldGrant } from '../core/base/grant.ts';
 import { isPromise } from '../core/base/store.ts';
 import { ignoreAbort, onAbort, reasonOf } from '../core/line/abort-signals.ts';
@@ -40,6 +41,11 @@ export interface Sendable<Answer> extends Waiting {
    * @returns whether the server refused the call for it
    */
   hear(grant: Grant, answer: Answer): boolean | Promise<boolean>;
+  /**
+   * Whether an answer is one that the client rejects with.
+   * @default none is
+   */
+  isFailure?(answer: Answer): boolean;
   canBeSentAgain(): boolean;
   /** Frees what an answer holds that nobody will read. */
   discard(answer: Answer): void;
@@ -100,7 +106,7 @@ export function turnOf(
     };
     if (signal) onAbort(signal, end);
     entered.then(
-      (grant) => (isOver ? link.leave(grant) : finish(grant)),
+      (grant) => (isOver ? link.leave(grant, 'aborted') : finish(grant)),
       (error: unknown) => {
         // The streams of a call that is not sent stay watched: nobody else may do it.
         stop();
@@ -135,6 +141,7 @@ export async function sendInTurn<Answer>(
     } catch (error) {
       if (!signal?.aborted) {
         if (refused && isThrottleError(error)) return refused;
+        discard();
         throw error;
       }
       if (call.endsAborted) return leave();
@@ -142,6 +149,7 @@ export async function sendInTurn<Answer>(
       throw reasonOf(signal);
     }
     if (!grant) return left as Promise<Answer>;
+    let outcome: CallOutcome = 'error';
     try {
       discard();
       if (tellsOfNetwork) link.noteDeparture(grant);
@@ -153,11 +161,13 @@ export async function sendInTurn<Answer>(
       const isRefused = typeof heard === 'boolean' ? heard : await heard;
       // An abort in the meantime may leave an answer that cannot be read: that of Node's fetch, which was copied.
       if (heard !== isRefused && signal?.aborted) throw reasonOf(signal);
+      if (isRefused) outcome = 'refused';
+      else if (!call.isFailure?.(answer)) outcome = 'ok';
       if (!isRefused) call.settle?.(grant, answer);
       if (!isRefused || attempt >= terms.retry || !call.canBeSentAgain()) return answer;
       refused = answer;
     } finally {
-      link.leave(grant);
+      link.leave(grant, outcome, signal);
     }
   }
 }

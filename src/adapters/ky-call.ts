@@ -1,4 +1,5 @@
 import { isThrottleError } from '../core/base/errors.ts';
+import type { CallOutcome } from '../core/base/events.ts';
 import type { Grant } from '../core/base/grant.ts';
 import { isPromise } from '../core/base/store.ts';
 import { reasonOf } from '../core/line/abort-signals.ts';
@@ -41,8 +42,8 @@ export function stateOf(args: readonly unknown[]): HookState {
 /** A call's turn, from its grant until it ends. */
 interface Turn {
   readonly grant: Grant;
-  /** Frees the call's place. */
-  end(): void;
+  /** Frees the call's place. Undefined if nobody sees how it ends. */
+  end(outcome?: CallOutcome): void;
 }
 
 type HearAnswer = (response: Response, signal: AbortSignal) => Promise<void>;
@@ -120,13 +121,15 @@ export class CallInTurn {
     this.#turn = undefined;
     this.#isFree = false;
     if (turn === undefined) return send(...args);
+    let outcome: CallOutcome = 'error';
     try {
       const hearAnswer = this.#depart(turn.grant);
       const response = await send(...args);
       await hearAnswer(response, (args[0] as Request).signal);
+      outcome = this.#refusedWith === undefined ? 'ok' : 'refused';
       return response;
     } finally {
-      turn.end();
+      turn.end(outcome);
     }
   }
 
@@ -183,23 +186,26 @@ export class CallInTurn {
     const grant = isPromise(entered) ? await entered : entered;
     this.#isFree = grant === undefined;
     if (grant === undefined) return;
-    this.#turn = mayEnd ? this.#turnUntilEnd(grant, signal) : { grant, end: () => line.link.leave(grant) };
+    this.#turn = mayEnd
+      ? this.#turnUntilEnd(grant, signal)
+      : { grant, end: (outcome) => line.link.leave(grant, outcome, signal) };
   }
 
   /** A turn that an abort ends, and the end of ky's call, if nothing else does. */
   #turnUntilEnd(grant: Grant, signal: AbortSignal): Turn {
     const { link } = this.#line.line;
     let isOver = false;
-    const end = () => {
+    const end = (outcome?: CallOutcome) => {
       if (isOver) return;
       isOver = true;
       // Browsers keep a signal that follows the caller's, and all that its listeners hold, as long as the caller's lives.
-      signal.removeEventListener('abort', end);
-      link.leave(grant);
+      signal.removeEventListener('abort', fail);
+      link.leave(grant, outcome, signal);
     };
-    signal.addEventListener('abort', end);
-    if (signal.aborted) end();
-    (this.result as Promise<unknown> | undefined)?.then(end, end);
+    const fail = () => end('error');
+    signal.addEventListener('abort', fail);
+    if (signal.aborted) fail();
+    (this.result as Promise<unknown> | undefined)?.then(() => end('ok'), fail);
     return { grant, end };
   }
 

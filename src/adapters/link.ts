@@ -1,3 +1,4 @@
+import type { CallOutcome } from '../core/base/events.ts';
 import type { Grant } from '../core/base/grant.ts';
 import { ServerEar } from '../core/listening/ear.ts';
 import { type EnterOptions, type Linked, linkedOf } from '../core/throttle/adapter-link.ts';
@@ -29,7 +30,7 @@ export class AdapterLink extends ServerEar {
 
   /** Grants a call of cost 1 that may go at once, and takes its place; undefined if it has to go the long way of `enter`. */
   enterNow(key: string): Grant | undefined {
-    return this.host.isClosed() ? undefined : this.host.lanes.grantNow(key, true);
+    return this.host.enterNow(key);
   }
 
   /**
@@ -40,9 +41,13 @@ export class AdapterLink extends ServerEar {
     return this.host.enter(key, options);
   }
 
-  /** Frees the place of a call that has ended. */
-  leave(grant: Grant): void {
-    this.host.lanes.leave(grant);
+  /**
+   * Frees the place of a call that has ended.
+   * @param outcome how; undefined if nobody saw it
+   * @param signal that of the call: one that failed after it aborted was aborted
+   */
+  leave(grant: Grant, outcome?: CallOutcome, signal?: AbortSignal): void {
+    this.host.lanes.leave(grant, outcome, signal);
   }
 
   /** Tells the listeners of `warning`, once about each thing. What nobody listened to is told again. */

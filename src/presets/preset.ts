@@ -2,7 +2,7 @@ import type { Dialect } from '../adapters/server-signal.ts';
 import { checkOptions, outOfRange } from '../core/base/check.ts';
 import type { Limit } from '../core/limits/limit.ts';
 import { quota } from '../core/limits/quota.ts';
-import type { ThrottleOptions } from '../core/throttle/throttle.ts';
+import type { ThrottleOptions } from '../core/throttle/options.ts';
 import { completeDialect } from './complete-dialect.ts';
 
 /**

@@ -362,6 +362,26 @@ describe('a refusal is handed back', () => {
     expect((other.value as Response).status).toBe(429);
   });
 
+  it('if `clear` takes the call out of the line; with a reason of its own it rejects, and the answer is let go', async () => {
+    const cancel = vi.fn();
+    const { pass, throttle, throttled } = setUp(
+      () => new Response(new ReadableStream({ cancel }), { status: 429, headers: { 'retry-after': '10' } }),
+    );
+    const cleared = watch(throttled(url));
+    await pass(0);
+    throttle.clear(key);
+    await pass(0);
+    expect((cleared.value as Response).status).toBe(429);
+    const rejected = watch(throttled(url, { method: 'POST', body: 'text' }));
+    await pass(10 * T);
+    expect(cancel).not.toHaveBeenCalled();
+    const reason = new Error('mine');
+    throttle.clear(key, reason);
+    await pass(0);
+    expect([rejected.state, rejected.value]).toEqual(['rejected', reason]);
+    expect(cancel).toHaveBeenCalledOnce();
+  });
+
   it('at once if it is a 503 that does not say when to come back, and nothing is paused', async () => {
     for (const headers of [{}, { 'retry-after': '0' }, { 'retry-after': 'soon' }] as Record<string, string>[]) {
       const { throttle, throttled, sent } = setUp(() => refused(headers, 503));

@@ -55,6 +55,11 @@ function rule({ above, from, to, whole, infinite }: Range): string {
   return `${[kind, bounds.join(' and ')].filter(Boolean).join(' ')}${infinite ? ' (Infinity is allowed)' : ''}`;
 }
 
+/** @throws RangeError if `value` is none of `choices`. */
+export function checkOneOf(name: string, value: string, choices: readonly string[]): void {
+  if (!choices.includes(value)) outOfRange(name, `one of ${choices.join(', ')}`, value);
+}
+
 /** @throws TypeError if `value` is no function. */
 export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') wrongType(name, 'a function', value);

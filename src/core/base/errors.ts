@@ -47,7 +47,7 @@ export class WaitTooLongError extends ThrottleError {
   }
 }
 
-/** As many calls wait on this key as `maxQueue` allows. */
+/** As many calls wait on this key as `maxQueue` allows, and this one was the one too many: see `whenFull`. */
 export class QueueFullError extends ThrottleError {
   override readonly name = 'QueueFullError' as const;
   constructor(
@@ -72,6 +72,14 @@ export class StoreError extends ThrottleError {
     override readonly cause: unknown,
   ) {
     super(`Store ${store} failed for key ${shown(key)}: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
+
+/** The throttle was closed before the call could go, or before anything else was asked of it. */
+export class ClosedError extends ThrottleError {
+  override readonly name = 'ClosedError' as const;
+  constructor() {
+    super('The throttle is closed.');
   }
 }
 

@@ -1,6 +1,13 @@
 import type { Cost } from '../limits/cost.ts';
-import { outOfRange, wrongType } from './check.ts';
+import { checkOneOf, wrongType } from './check.ts';
 import type { ServerSignal } from './server-signal.ts';
+
+/**
+ * How a call ended. `'ok'`: its task returned, or its client got an answer it does not reject with. `'refused'`: the server refused it
+ * for its quota; the adapter may send it again, which is another call. `'aborted'`: it failed after its signal had aborted.
+ * `'error'`: it failed otherwise.
+ */
+export type CallOutcome = 'ok' | 'refused' | 'aborted' | 'error';
 
 /** What a throttle tells its listeners. Instants are ms since the epoch, durations ms. */
 export interface ThrottleEvents {
@@ -8,6 +15,17 @@ export interface ThrottleEvents {
   queued: { readonly key: string; readonly cost: Cost; readonly priority: number; readonly waiting: number };
   /** A call may go. `wait` is how long it waited. */
   granted: { readonly key: string; readonly cost: Cost; readonly wait: number };
+  /**
+   * A call of `run` or of an adapter that was granted is over. `wait` is how long it waited for its slot, `duration` the time from
+   * there to its end, both in ms; `cost` is the one it was granted with. Calls of `wait` and of `kyHooks` have no end that is seen.
+   */
+  ended: {
+    readonly key: string;
+    readonly cost: Cost;
+    readonly wait: number;
+    readonly duration: number;
+    readonly outcome: CallOutcome;
+  };
   /** A call was not sent, and will not be: `error` is what its caller got, an abort's reason included. `wait` is how long it waited. */
   rejected: { readonly key: string; readonly cost: Cost; readonly wait: number; readonly error: unknown };
   /** The server said stop. */
@@ -30,6 +48,7 @@ export type ThrottleListener<Name extends ThrottleEvent> = (event: ThrottleEvent
 const names: readonly ThrottleEvent[] = [
   'queued',
   'granted',
+  'ended',
   'rejected',
   'paused',
   'resumed',
@@ -46,7 +65,7 @@ export class Events {
 
   /** Adds a listener. Returns how to take it off again. */
   on<Name extends ThrottleEvent>(name: Name, listener: ThrottleListener<Name>): () => void {
-    if (!names.includes(name)) outOfRange('event', `one of ${names.join(', ')}`, name);
+    checkOneOf('event', name, names);
     if (typeof listener !== 'function') wrongType('listener', 'a function', listener);
     // A function of its own for each subscription, so that one listener may be added twice and taken off once.
     const own = (event: ThrottleEvents[Name]) => listener(event);

@@ -91,3 +91,9 @@ export function joinedPools(pools: readonly Pool[]): Pool[] | undefined {
   }
   return telling.length === 0 ? undefined : telling;
 }
+
+/** What was said, so many ms later. */
+export function aged(said: Ceiling, late: number): Ceiling {
+  const { ms, meantFor } = said;
+  return { ...said, ms: ms - late, ...(meantFor !== undefined && { meantFor: meantFor - late }) };
+}

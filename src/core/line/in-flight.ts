@@ -1,43 +1,91 @@
 import type { HeldGrant } from '../base/grant.ts';
+import type { Bounds } from './bounds.ts';
 
 /** So many keys are remembered before those without a call in flight are dropped. */
 const keysKept = 1_000;
 
+/** A line that goes on as far as there are places. */
+interface Blocked {
+  advance(): void;
+}
+
 /**
- * Counts the calls in flight of each key.
+ * Counts the calls in flight, those of each key and all together, and knows how many more may be.
  *
- * Invariant: a grant that is held carries the count of its key, so that to leave it takes no look for the key.
+ * Invariant: a grant that is held carries the count of its key, so that to leave it takes no look for the key. Lines that wait for a
+ * place which other keys hold take turns.
  */
 export class InFlight {
+  bounds: Bounds;
+  /** Calls of all keys. */
+  total = 0;
+  /** Calls that a store is asked for at the moment, and that will hold a place. */
+  asked = 0;
   /** Some of the keys have none any more: most keys are called again at once. */
-  readonly #counts = new Map<string, { calls: number }>();
+  readonly counts: Map<string, { calls: number }> = new Map();
   #mostKeys = keysKept;
+  /** Lines that found all places taken, in the order in which they did. */
+  readonly #blocked = new Set<Blocked>();
+
+  constructor(bounds: Bounds) {
+    this.bounds = bounds;
+  }
 
   /** How many calls of a key are in flight. */
   of(key: string): number {
-    return this.#counts.get(key)?.calls ?? 0;
+    return this.counts.get(key)?.calls ?? 0;
+  }
+
+  /** How many more calls of a key may be. */
+  free(key: string): number {
+    const { concurrency } = this.bounds;
+    return Math.min(this.#left, concurrency === Infinity ? concurrency : concurrency - this.of(key));
+  }
+
+  /** How many more calls of all keys may be. */
+  get #left(): number {
+    return this.bounds.maxInFlight - this.total - this.asked;
   }
 
   /** Counts a call as in flight. */
   hold(grant: HeldGrant): void {
     const { key } = grant;
-    let count = this.#counts.get(key);
+    let count = this.counts.get(key);
     if (count === undefined) {
-      if (this.#counts.size >= this.#mostKeys) this.#dropIdle();
+      if (this.counts.size >= this.#mostKeys) this.#dropIdle();
       count = { calls: 0 };
-      this.#counts.set(key, count);
+      this.counts.set(key, count);
     }
     count.calls++;
+    this.total++;
     grant.inFlight = count;
   }
 
   /** Gives the place of a call back. */
   leave({ inFlight }: HeldGrant): void {
-    if (inFlight !== undefined) inFlight.calls--;
+    if (inFlight === undefined) return;
+    inFlight.calls--;
+    this.total--;
+  }
+
+  /** Notes whether calls wait in a line: if there is no place now, it goes on when there is one. */
+  note(line: Blocked, isWaiting: boolean): void {
+    if (isWaiting && this.#left <= 0) this.#blocked.add(line);
+    else this.#blocked.delete(line);
+  }
+
+  /** Lets the lines go on that wait for a place, each in its turn, as long as there is one. */
+  serve(): void {
+    for (const line of this.#blocked) {
+      if (this.#left <= 0) return;
+      // One that takes the last place and has more calls comes again at the end.
+      this.#blocked.delete(line);
+      line.advance();
+    }
   }
 
   #dropIdle(): void {
-    for (const [key, { calls }] of this.#counts) if (calls === 0) this.#counts.delete(key);
-    this.#mostKeys = Math.max(keysKept, 2 * this.#counts.size);
+    for (const [key, { calls }] of this.counts) if (calls === 0) this.counts.delete(key);
+    this.#mostKeys = Math.max(keysKept, 2 * this.counts.size);
   }
 }

@@ -1,4 +1,4 @@
-import { CostExceedsBurstError, QueueFullError, type ThrottleError } from '../base/errors.ts';
+import { CostExceedsBurstError, QueueFullError } from '../base/errors.ts';
 import { CallGrant, HeldGrant } from '../base/grant.ts';
 import type { Answer, Receipt, Standing, StoreOperations, TakeAnswer, TakeRequest } from '../base/store.ts';
 import { type Cost, costIn } from '../limits/cost.ts';
@@ -6,20 +6,19 @@ import type { Plan } from '../limits/plan.ts';
 import { tick } from '../time/clock.ts';
 import { lineEndsAt } from './forecast.ts';
 import type { Gate, Gates } from './gate.ts';
+import type { InFlight } from './in-flight.ts';
 import { type NextCall, type RoomHost, type Waiter, WaitingRoom, type WaitRequest } from './waiting-room.ts';
 
 /** What a lane needs of its throttle. */
 export interface LaneHost extends RoomHost {
   readonly store: StoreOperations;
   readonly gates: Gates;
-  /** The most calls of a key in flight. */
-  readonly concurrency: number;
   /** The limits of a key. Whatever the user's function throws passes through. */
   plan(key: string): Plan;
   /** How many calls of a key are in flight. */
   inFlight(key: string): number;
-  /** Counts a call as in flight. */
-  hold(grant: HeldGrant): void;
+  /** Knows how many more may be. */
+  readonly places: InFlight;
   /** Looks at the clocks, so that a jump of the wall clock is told. */
   noteTime(): void;
   /** Says that the lane is empty and may be forgotten. */
@@ -92,8 +91,7 @@ export abstract class Lane {
 
   /** How many more may be. */
   protected get free(): number {
-    const { concurrency } = this.host;
-    return concurrency === Infinity ? concurrency : concurrency - this.inFlight;
+    return this.host.places.free(this.key);
   }
 
   protected get gate(): Gate | undefined {
@@ -139,7 +137,8 @@ export abstract class Lane {
   /** Why a call that comes now cannot even wait. */
   #refuse(request: WaitRequest, now: number): unknown {
     const { cost, maxWait } = request;
-    const { maxQueue, gates } = this.host;
+    const { gates, places } = this.host;
+    const { maxQueue, whenFull } = places.bounds;
     let next: NextCall | undefined;
     let plan: Plan | undefined;
     try {
@@ -154,7 +153,7 @@ export abstract class Lane {
     const paused = gates.pausedUntil(this.key);
     // As long as nobody knows whether a call has to wait, it asks; who must wait after all is counted then.
     const mustWait = paused > now || this.nextDue !== undefined || this.free <= 0;
-    if (mustWait && this.room.size >= maxQueue) return new QueueFullError(this.key, maxQueue);
+    if (mustWait && this.room.size >= maxQueue && whenFull === 'reject') return new QueueFullError(this.key, maxQueue);
     if (maxWait === Infinity) return undefined;
     const due = this.room.earliest(next, request, paused);
     return due - now > maxWait + tick ? this.room.tooLong(due, maxWait, now) : undefined;
@@ -166,7 +165,10 @@ export abstract class Lane {
     this.room.part(waiter);
     const { cost, since, holdsPlace } = waiter;
     const grant = new (holdsPlace ? HeldGrant : CallGrant)(this.key, this.host, at, receipt);
-    if (grant instanceof HeldGrant) this.host.hold(grant);
+    if (grant instanceof HeldGrant) {
+      grant.since = since;
+      this.host.places.hold(grant);
+    }
     this.gate?.pass(grant, holdsPlace, clock.monotonic());
     waiter.resolve(grant);
     if (events.wants('granted'))
@@ -174,7 +176,7 @@ export abstract class Lane {
   }
 
   /** Rejects every waiter. Resolves when the store has what the line held. */
-  async close(error: ThrottleError): Promise<void> {
+  async rejectAll(error: unknown): Promise<void> {
     this.room.rejectAll(error);
     this.advance();
   }
@@ -199,6 +201,7 @@ export abstract class Lane {
     while (wakeAt === undefined);
     this.#advancing = false;
     this.#wakeAt(wakeAt);
+    this.host.places.note(this, this.room.size > 0);
     this.#retire();
   }
 

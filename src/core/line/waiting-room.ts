@@ -7,9 +7,10 @@ import type { Rule } from '../limits/kind.ts';
 import { type Plan, samePlan } from '../limits/plan.ts';
 import type { Clock } from '../time/clock.ts';
 import { ignoreAbort, onAbort, reasonOf } from './abort-signals.ts';
+import type { Bounds } from './bounds.ts';
 import { lineEndsAt } from './forecast.ts';
 import { Heap } from './heap.ts';
-import { type InLine, Line } from './line.ts';
+import { type InLine, Line, type Rank } from './line.ts';
 
 /** What a caller asks of a lane. */
 export interface WaitRequest {
@@ -48,8 +49,7 @@ interface Ends {
 export interface RoomHost {
   readonly clock: Clock;
   readonly events: Events;
-  /** The most calls that may wait per key. */
-  readonly maxQueue: number;
+  readonly places: { readonly bounds: Bounds };
 }
 
 /** What the next call is, when it goes, and where the bucket stands before it. */
@@ -180,13 +180,24 @@ export class WaitingRoom {
     for (const waiter of [...this.#line]) this.reject(waiter, error);
   }
 
-  /** Rejects those who came last if more wait than may. Tells whether there were any. */
+  /** Rejects those who give way if more wait than may. Tells whether there were any. */
   trim(): boolean {
-    const { maxQueue } = this.#host;
+    const { maxQueue } = this.#host.places.bounds;
     if (this.size <= maxQueue) return false;
-    const inOrder = [...this.#line].sort((a, b) => a.arrival - b.arrival);
-    for (const waiter of inOrder.slice(maxQueue)) this.reject(waiter, new QueueFullError(this.#key, maxQueue));
+    while (this.size > maxQueue) this.reject(this.#surplus, new QueueFullError(this.#key, maxQueue));
     return true;
+  }
+
+  /** Who gives way if more wait than may: the newest, the oldest, or the one whose turn comes last. */
+  get #surplus(): Waiter {
+    const { whenFull } = this.#host.places.bounds;
+    const isOldest = whenFull === 'drop-oldest';
+    const worth = ({ first, last, priority }: Rank<Waiter>) =>
+      whenFull === 'drop-lowest' ? priority : isOldest ? (first as Waiter).arrival : -(last as Waiter).arrival;
+    const { first, last } = this.#line.ranks.entries.reduce((least, rank) =>
+      worth(rank) < worth(least) ? rank : least,
+    );
+    return (isOldest ? first : last) as Waiter;
   }
 
   /**
@@ -254,7 +265,12 @@ export class WaitingRoom {
     // One that passes others may be the next, but not before the slot, unless it is smaller.
     if (priority > this.#lowestPriority) return next.cost !== undefined && sameCost(cost, next.cost) ? from : paused;
     const { plan, tats } = next;
-    const calls = this.loadUnder(plan).map((waiting, index) => waiting + costIn(plan.rules[index] as Rule, cost));
+    // Who gives way to the call counts no more.
+    const gone = this.size < this.#host.places.bounds.maxQueue ? 0 : this.#surplus.cost;
+    const calls = this.loadUnder(plan).map((waiting, index) => {
+      const rule = plan.rules[index] as Rule;
+      return waiting + costIn(rule, cost) - costIn(rule, gone);
+    });
     return lineEndsAt(plan, tats, from, calls);
   }
 

@@ -1,3 +1,6 @@
+/** A pause elsewhere that is shorter than this, in ms, is no news: the slot comes after it. */
+export const leastPause = 10;
+
 /** How early a lane polls at most whose store cannot notify it, in ms before its slot. */
 const earliestLook = 50;
 

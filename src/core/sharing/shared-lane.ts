@@ -1,4 +1,3 @@
-import type { ThrottleError } from '../base/errors.ts';
 import type { CallGrant } from '../base/grant.ts';
 import type { Answer, Receipt, TakeAnswer, TakeRequest } from '../base/store.ts';
 import { joined } from '../bucket/receipts.ts';
@@ -10,20 +9,15 @@ import type { NextCall, Waiter, WaitRequest } from '../line/waiting-room.ts';
 import { tick } from '../time/clock.ts';
 import { firstFew } from './first-few.ts';
 import { storePatience } from './guarded-store.ts';
-import { Looks } from './looks.ts';
+import { KeptPlaces } from './kept-places.ts';
+import { Looks, leastPause } from './looks.ts';
 import { Moves } from './moves.ts';
 import { comesTooLate, nextCallOn, type Slot, slotAsMoved, Wakes } from './slot.ts';
-import { Batch, requestFor } from './take-request.ts';
+import { Batch, nothing, requestFor } from './take-request.ts';
 import { Traffic } from './traffic.ts';
-
-/** A pause elsewhere that is shorter than this, in ms, is no news: the slot comes after it. */
-const leastPause = 10;
 
 /** With this many sendable calls, ask at once; do not wait a microtask for more. */
 const enough = 256;
-
-/** The answer to a line that nobody stands in any more. */
-const nothing: TakeAnswer = { now: 0, granted: [], reserved: undefined, wait: 0 };
 
 /**
  * The line of a store that others take from too, or that takes its time to answer.
@@ -36,6 +30,7 @@ export class SharedLane extends Lane {
   readonly #moves = new Moves();
   readonly #wakes = new Wakes();
   readonly #looks = new Looks();
+  readonly #places: KeptPlaces;
   #slot: Slot | undefined;
   readonly #batch = new Batch();
   /** The limits that the store was seen to hold the key to, which may be its own. */
@@ -43,6 +38,7 @@ export class SharedLane extends Lane {
 
   constructor(key: string, host: LaneHost) {
     super(key, host);
+    this.#places = new KeptPlaces(host.places);
     this.#traffic = new Traffic(key, host, () => this.#goOn());
   }
 
@@ -71,15 +67,15 @@ export class SharedLane extends Lane {
   }
 
   override wait(request: WaitRequest): Promise<CallGrant> {
-    const { events, maxQueue } = this.host;
+    const { events, places } = this.host;
     // Any limit lets a single call go some time. While the store is asked, the look at the clock and all checks can be spared.
-    const isPlain = request.cost === 1 && maxQueue === Infinity && request.maxWait === Infinity;
-    if (!isPlain || !this.isAsking || events.wants('granted')) return super.wait(request);
+    const isPlain = request.cost === 1 && places.bounds.maxQueue === Infinity && request.maxWait === Infinity;
+    if (!isPlain || !this.isAsking || events.wants('granted') || events.wants('ended')) return super.wait(request);
     return this.join(request, this.#traffic.askedAt);
   }
 
-  override async close(error: ThrottleError): Promise<void> {
-    await super.close(error);
+  override async rejectAll(error: unknown): Promise<void> {
+    await super.rejectAll(error);
     await this.#traffic.whenIdle();
   }
 
@@ -114,6 +110,7 @@ export class SharedLane extends Lane {
 
   #goOn(): void {
     if (this.waiting === 0 && this.#slot === undefined) this.#plan = undefined;
+    this.#places.free();
     this.advance();
     if (!this.isAsking && this.room.trim()) this.advance();
   }
@@ -216,11 +213,14 @@ export class SharedLane extends Lane {
     this.#slot = undefined;
     this.#looks.note(now);
     this.#moves.noteAsked();
+    this.#places.keep(1);
     let callers: Waiter[] = [];
     const take = (): Answer<TakeAnswer> => {
       const plan = this.host.plan(this.key);
       const most = this.gate?.most(now, this.inFlight) ?? Infinity;
+      this.#places.keep(0);
       callers = firstFew(this.room.line, Math.min(this.#batch.sizeFor(plan), this.free, most));
+      this.#places.keepFor(callers);
       if (callers.length === 0) {
         if (instead !== undefined) this.#traffic.return(instead);
         return nothing;

@@ -1,4 +1,4 @@
-import type { Receipt, TakeRequest } from '../base/store.ts';
+import type { Receipt, TakeAnswer, TakeRequest } from '../base/store.ts';
 import type { Plan } from '../limits/plan.ts';
 import type { Waiter } from '../line/waiting-room.ts';
 import { tick } from '../time/clock.ts';
@@ -50,3 +50,6 @@ export function requestFor(callers: readonly Waiter[], terms: Terms): TakeReques
   const late = Math.min(lateness, Math.max(missedBy, Math.min(waited, lateness - answerTook), 0));
   return { plan, costs: callers.map(({ cost }) => cost), ahead, instead, late };
 }
+
+/** The answer to a line that nobody stands in any more. */
+export const nothing: TakeAnswer = { now: 0, granted: [], reserved: undefined, wait: 0 };

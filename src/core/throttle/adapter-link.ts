@@ -2,8 +2,9 @@ import { wrongType } from '../base/check.ts';
 import type { CallGrant } from '../base/grant.ts';
 import type { Ceiling } from '../bucket/pool.ts';
 import type { Lanes } from './lanes.ts';
+import type { WaitOptions } from './options.ts';
 import type { Reservations } from './reservations.ts';
-import type { Throttle, WaitOptions } from './throttle.ts';
+import type { Throttle } from './throttle.ts';
 
 /** What a call may say about its wait. What is undefined counts as left out. */
 export type EnterOptions = { readonly [Name in keyof WaitOptions]: WaitOptions[Name] | undefined };
@@ -15,6 +16,8 @@ export interface Linked {
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
   isClosed(): boolean;
+  /** Grants a call of cost 1 that may go at once, and takes its place; undefined if it has to go the long way. */
+  enterNow(key: string): CallGrant | undefined;
   enter(key: string, options: EnterOptions): CallGrant | Promise<CallGrant>;
   pause(key: string, ms: number, sentAgo?: number): Promise<void>;
   sync(key: string, said: Ceiling): Promise<number>;

@@ -1,5 +1,5 @@
 import { checkMethods, checkNumber, checkOptions, wrongType } from '../base/check.ts';
-import type { ThrottleError } from '../base/errors.ts';
+import type { ClosedError } from '../base/errors.ts';
 import type { CallGrant } from '../base/grant.ts';
 import type { Receipt } from '../base/store.ts';
 import { type Cost, checkCost, checkNames, isStrange } from '../limits/cost.ts';
@@ -21,7 +21,7 @@ const none: EnterOptions = {
 /**
  * Checks what calls ask for, and lets them in: at once or into their lanes.
  *
- * Invariant: what is wrong with a call is said before anything is taken, and once closed nobody comes in.
+ * Invariant: what is wrong with a call is said before anything is taken, and once it closes nobody comes in.
  */
 export class Entrance {
   readonly #lanes: Lanes;
@@ -29,8 +29,10 @@ export class Entrance {
   /** What a call asks of its lane that asks for nothing else. */
   readonly #plainWait: WaitRequest;
   readonly #plainRun: WaitRequest;
-  /** Why nobody comes in any more; undefined while it is open. */
-  closed: ThrottleError | undefined;
+  /** Why no call comes in any more; undefined while it is open. */
+  closing: ClosedError | undefined;
+  /** Why nothing else can be asked either: those who were in line have gone. */
+  closed: ClosedError | undefined;
 
   /** @param maxWait the longest a call may wait that does not say so itself, in ms */
   constructor(lanes: Lanes, maxWait: number) {
@@ -45,7 +47,7 @@ export class Entrance {
    * @param holdsPlace whether the call is in flight from its grant until it leaves
    */
   enter(key: string, options: EnterOptions = none, holdsPlace: boolean = false): CallGrant | Promise<CallGrant> {
-    this.checkOpen();
+    if (this.closing !== undefined) throw this.closing;
     if (options !== none) checkOptions('options', options);
     const { cost, maxWait, priority, signal } = options;
     // Most calls ask for nothing but their turn.
@@ -82,6 +84,7 @@ export class Entrance {
 
   /** Checks what every call has, and returns its cost. */
   check(key: string, options: Pick<EnterOptions, 'cost'>): Cost {
+    if (this.closing !== undefined) throw this.closing;
     this.checkKey(key);
     checkOptions('options', options);
     return options.cost === undefined ? 1 : checkCost(options.cost);

@@ -1,8 +1,10 @@
-import type { Events } from '../base/events.ts';
+import type { CallOutcome, Events } from '../base/events.ts';
 import { CallGrant, type Grant, HeldGrant } from '../base/grant.ts';
 import type { Answer, LocalStore, StoreOperations } from '../base/store.ts';
 import { type Bucket, grantNow, tatOrTatsOf } from '../bucket/bucket.ts';
+import { aged, type Ceiling } from '../bucket/pool.ts';
 import type { Plan } from '../limits/plan.ts';
+import type { Bounds } from '../line/bounds.ts';
 import { Gates } from '../line/gate.ts';
 import { InFlight } from '../line/in-flight.ts';
 import type { Lane } from '../line/lane.ts';
@@ -19,8 +21,7 @@ export interface LanesOptions {
   readonly clock: Clock;
   readonly events: Events;
   readonly plans: Plans;
-  readonly concurrency: number;
-  readonly maxQueue: number;
+  readonly bounds: Bounds;
 }
 
 /**
@@ -32,25 +33,24 @@ export class Lanes implements LocalLaneHost, WatchHost {
   readonly clock: Clock;
   readonly events: Events;
   readonly plans: Plans;
-  readonly concurrency: number;
-  readonly maxQueue: number;
+  readonly places: InFlight;
   readonly gates: Gates = new Gates(this);
   readonly store: StoreOperations;
   /** What the store brings if it is shared; undefined if it hands its buckets out. */
   readonly #sharing: Sharing | undefined;
   readonly #lanes = new Map<string, Lane>();
-  readonly #inFlight = new InFlight();
   /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
   #spare: Lane | undefined;
   #wallAhead: number;
+  /** Those who wait for calls to end or leave. */
+  readonly #onEnd: (() => void)[] = [];
 
   constructor(options: LanesOptions, store: StoreOperations, sharing: Sharing | undefined) {
-    const { clock, events, plans, concurrency, maxQueue } = options;
+    const { clock, events, plans, bounds } = options;
     this.clock = clock;
     this.events = events;
     this.plans = plans;
-    this.concurrency = concurrency;
-    this.maxQueue = maxQueue;
+    this.places = new InFlight(bounds);
     this.store = store;
     this.#sharing = sharing;
     if (sharing !== undefined) this.gates.upgrade(sharing.gate);
@@ -89,20 +89,62 @@ export class Lanes implements LocalLaneHost, WatchHost {
     return [...this.#lanes.values()];
   }
 
+  /** Rejects the waiting calls of one key, or of all. Resolves when the store has what their lines held. */
+  async rejectAll(error: unknown, key?: string): Promise<void> {
+    const lanes = this.all().filter((lane) => key === undefined || lane.key === key);
+    await Promise.all(lanes.map((lane) => lane.rejectAll(error)));
+  }
+
   inFlight(key: string): number {
-    return this.#inFlight.of(key);
+    return this.places.of(key);
   }
 
-  hold(grant: HeldGrant): void {
-    this.#inFlight.hold(grant);
+  #isBusy(key: string): boolean {
+    return this.inFlight(key) > 0 || (this.find(key)?.waiting ?? 0) > 0;
   }
 
-  /** Gives the place of a call in flight back. */
-  leave(grant: Grant): void {
+  /** The keys with a call that waits or is in flight. */
+  keys(): string[] {
+    return [...new Set([...this.#lanes.keys(), ...this.places.counts.keys()])].filter((key) => this.#isBusy(key));
+  }
+
+  /** Resolves when nobody waits and nothing is in flight, on one key or on all. */
+  async whenIdle(key?: string): Promise<void> {
+    let busy = key === undefined ? this.keys() : [key];
+    while (busy.length > 0) {
+      // One after the other, as to look at all of them takes long.
+      for (const one of busy) while (this.#isBusy(one)) await new Promise<void>((resolve) => this.#onEnd.push(resolve));
+      busy = key === undefined ? this.keys() : [];
+    }
+  }
+
+  #tellEnd(): void {
+    if (this.#onEnd.length > 0) for (const tell of this.#onEnd.splice(0)) tell();
+  }
+
+  /**
+   * Gives the place of a call in flight back.
+   * @param outcome how it ended; undefined if nobody saw it
+   * @param signal whether it was aborted
+   */
+  leave(grant: Grant, outcome?: CallOutcome, signal?: AbortSignal): void {
     const { key } = grant;
-    this.#inFlight.leave(grant as HeldGrant);
+    this.places.leave(grant as HeldGrant);
     this.gates.find(key)?.end(grant as CallGrant);
+    // Before the next call goes: who counts the calls in flight by events counts no more than there are.
+    if (outcome !== undefined && this.events.wants('ended')) {
+      const { cost, since, monotonic } = grant as HeldGrant;
+      this.events.emit('ended', {
+        key,
+        cost,
+        wait: Math.max(0, monotonic - since),
+        duration: this.clock.monotonic() - monotonic,
+        outcome: outcome === 'error' && signal?.aborted ? 'aborted' : outcome,
+      });
+    }
+    this.places.serve();
     if (this.#lanes.size > 0) this.#lanes.get(key)?.advance();
+    this.#tellEnd();
   }
 
   /** Does what moves a bucket, so that the calls that wait for it see where it stands then; before they ask, if `isFirst`. */
@@ -111,11 +153,26 @@ export class Lanes implements LocalLaneHost, WatchHost {
     await (lane === undefined ? move() : lane.renew(move, isFirst));
   }
 
+  /** Lets no more go than a server says is left; answers for how many ms that holds calls back, 0 if it is no news. */
+  async sync(key: string, said: Ceiling): Promise<number> {
+    const { told } = said;
+    let { ms } = said;
+    const saidAt = this.clock.monotonic();
+    const sync = async () => {
+      const left = aged(said, this.clock.monotonic() - saidAt);
+      ms = (await this.store.sync(key, left, this.plans.of(key))) ?? ms;
+    };
+    // A line that asked before would send more than there is. But what a server tells is mostly no news, for which no slot goes back.
+    await (told === undefined ? this.move(key, sync, true) : sync());
+    if (told !== undefined && ms > 0) await this.move(key, () => undefined, true);
+    return ms;
+  }
+
   /** Grants a call of cost 1 that may go at once, in as few steps as there are; undefined if it has to go the long way. */
   grantNow(key: string, holdsPlace: boolean): CallGrant | undefined {
     if (this.#sharing !== undefined || typeof key !== 'string') return undefined;
     if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
-    if (this.concurrency !== Infinity && this.inFlight(key) >= this.concurrency) return undefined;
+    if (this.places.free(key) <= 0) return undefined;
     const { clock } = this;
     const monotonic = clock.monotonic();
     if (this.gates.find(key)?.isClear(monotonic, this.inFlight(key)) === false) return undefined;
@@ -125,7 +182,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
     const { plan } = bucket;
     const tats = tatOrTatsOf(bucket);
     const grant = holdsPlace ? new HeldGrant(key, this, now, plan, tats) : new CallGrant(key, this, now, plan, tats);
-    if (holdsPlace) this.hold(grant as HeldGrant);
+    if (holdsPlace) this.places.hold(grant as HeldGrant);
     // Last: who hears of it may make another call.
     if (this.events.wants('granted')) this.events.emit('granted', { key, cost: 1, wait: 0 });
     return grant;
@@ -139,6 +196,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   retire(lane: Lane): void {
+    this.#tellEnd();
     // A listener may have called for a new one while this one was on its way out.
     if (this.#spare === lane || this.#lanes.get(lane.key) !== lane) return;
     if (this.#spare?.idle) this.#lanes.delete(this.#spare.key);

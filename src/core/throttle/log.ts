@@ -12,7 +12,7 @@ export interface Logger {
 }
 
 /**
- * Writes what a throttle does to a log: waits and grants at `debug`, the end of a pause at `info`, pauses, refused calls, warnings and clock
+ * Writes what a throttle does to a log: waits, grants and ends at `debug`, the end of a pause at `info`, pauses, refused calls, warnings and clock
  * jumps at `warn`, failures of the store at `error`.
  * @returns a function that stops it
  * @throws TypeError if `logger` lacks one of the levels
@@ -24,6 +24,9 @@ export function logTo(throttle: Throttle, logger: Logger): () => void {
   const stops = [
     throttle.on('queued', ({ key, waiting }) => logger.debug(`sluice: ${shown(key)} waits, ${waiting} in line`)),
     throttle.on('granted', ({ key, wait }) => logger.debug(`sluice: ${shown(key)} goes after ${Math.round(wait)} ms`)),
+    throttle.on('ended', ({ key, duration, outcome }) =>
+      logger.debug(`sluice: ${shown(key)} ended after ${Math.round(duration)} ms: ${outcome}`),
+    ),
     throttle.on('rejected', ({ key, wait, error }) =>
       logger.warn(`sluice: ${shown(key)} was not sent after ${Math.round(wait)} ms: ${said(error)}`),
     ),

@@ -1,3 +1,4 @@
+import { disposeBy } from '../base/dispose.ts';
 import type { Receipt } from '../base/store.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Reservation } from './throttle.ts';
@@ -17,6 +18,7 @@ export class CancellableReservation implements Reservation {
   readonly #receipt: Receipt;
   readonly #due: number;
   #cancelled = false;
+  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
   constructor(by: Reserver, key: string, receipt: Receipt, wait: number) {
     const { clock } = by;
@@ -26,6 +28,7 @@ export class CancellableReservation implements Reservation {
     this.#by = by;
     this.#receipt = receipt;
     this.#due = clock.monotonic() + wait;
+    disposeBy(this, () => this.cancel());
   }
 
   get receipt(): Receipt {

@@ -1,6 +1,7 @@
 import { checkNumber, checkOptions, outOfRange, wrongType } from '../base/check.ts';
-import { CostExceedsBurstError, ThrottleError, WaitTooLongError } from '../base/errors.ts';
-import { Events, type ThrottleEvent, type ThrottleListener } from '../base/events.ts';
+import { disposeBy } from '../base/dispose.ts';
+import { ClosedError, CostExceedsBurstError, ThrottleError, WaitTooLongError } from '../base/errors.ts';
+import { type CallOutcome, Events, type ThrottleEvent, type ThrottleListener } from '../base/events.ts';
 import type { Grant } from '../base/grant.ts';
 import {
   type Answer,
@@ -11,33 +12,33 @@ import {
   type TakeAnswer,
   type TakeRequest,
 } from '../base/store.ts';
-import type { Ceiling } from '../bucket/pool.ts';
 import { checkMargin, type Limit } from '../limits/limit.ts';
 import { planOf } from '../limits/plan.ts';
+import { checkBounds } from '../line/bounds.ts';
 import { sharingOf } from '../line/sharing.ts';
 import { type Clock, tick } from '../time/clock.ts';
 import { linkAdapters } from './adapter-link.ts';
 import { checkTrueCost, Entrance } from './entrance.ts';
 import { Lanes } from './lanes.ts';
+import type {
+  CloseOptions,
+  ConfigureOptions,
+  CostOptions,
+  ReserveOptions,
+  RunContext,
+  RunOptions,
+  SettleOptions,
+  SyncOptions,
+  ThrottleOptions,
+  WaitOptions,
+} from './options.ts';
 import { Plans } from './plans.ts';
 import { CancellableReservation } from './reservation.ts';
 import { Reservations } from './reservations.ts';
+import { LazyContext } from './run-context.ts';
 import { settlementOf } from './settlement.ts';
 import { statusOf } from './status.ts';
-import type {
-  ConfigureOptions,
-  CostOptions,
-  Decision,
-  Reservation,
-  ReserveOptions,
-  RunOptions,
-  SettleOptions,
-  Status,
-  SyncOptions,
-  Throttle,
-  ThrottleOptions,
-  WaitOptions,
-} from './throttle.ts';
+import type { Decision, Reservation, Status, Throttle } from './throttle.ts';
 
 const defaultKey = 'default';
 const defaultMaxPause = 65 * 60_000;
@@ -54,14 +55,15 @@ export class ThrottleCore implements Throttle {
   readonly #maxPause: number;
   readonly #unwatch: (() => void) | undefined;
   readonly #entrance: Entrance;
+  /** The end of the throttle, once it has begun. */
+  #ending: Promise<void> | undefined;
+  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
   /** @param local the store that stands in while `options.store` is away */
   constructor(options: ThrottleOptions, clock: Clock, store: BucketStore, local: LocalStore) {
-    const { concurrency = Infinity, maxWait = Infinity, maxQueue = Infinity, maxPause = defaultMaxPause } = options;
-    const { margin = 'auto', onStoreError = 'memory' } = options;
+    const { maxWait = Infinity, maxPause = defaultMaxPause, margin = 'auto', onStoreError = 'memory' } = options;
     const events = new Events();
-    checkNumber('concurrency', concurrency, { from: 1, whole: true, infinite: true });
-    checkNumber('maxQueue', maxQueue, { from: 0, whole: true, infinite: true });
+    const bounds = checkBounds(options);
     checkNumber('maxWait', maxWait, { from: 0, infinite: true });
     this.#maxPause = checkNumber('maxPause', maxPause, { from: 0, infinite: true });
     if (onStoreError !== 'memory' && onStoreError !== 'reject')
@@ -70,7 +72,7 @@ export class ThrottleCore implements Throttle {
     const sharing = sharingOf(store);
     this.#local = store.bucket === undefined ? local : (store as LocalStore);
     const guarded = sharing?.guard(store, local, onStoreError, clock, events) ?? store;
-    this.#lanes = new Lanes({ clock, events, plans, concurrency, maxQueue }, guarded, sharing);
+    this.#lanes = new Lanes({ clock, events, plans, bounds }, guarded, sharing);
     this.#entrance = new Entrance(this.#lanes, maxWait);
     this.#reservations = new Reservations(this.#lanes);
     this.#unwatch = sharing?.watch(this.#lanes);
@@ -79,10 +81,12 @@ export class ThrottleCore implements Throttle {
       reservations: this.#reservations,
       maxPause: this.#maxPause,
       isClosed: () => this.#entrance.closed !== undefined,
+      enterNow: (key) => (this.#entrance.closing ? undefined : this.#lanes.grantNow(key, true)),
       enter: (key, options) => this.#entrance.enter(key, options, true),
       pause: (key, ms, sentAgo) => this.#pause(key, ms, sentAgo),
-      sync: (key, said) => this.#sync(key, said),
+      sync: (key, said) => this.#lanes.sync(key, said),
     });
+    disposeBy(this, () => this.close());
   }
 
   get #clock(): Clock {
@@ -150,19 +154,24 @@ export class ThrottleCore implements Throttle {
     }
   }
 
-  async run<T>(task: (grant: Grant) => T | PromiseLike<T>, options: RunOptions<T> = {}): Promise<T> {
+  async run<T>(
+    task: (grant: Grant, context: RunContext) => T | PromiseLike<T>,
+    options: RunOptions<T> = {},
+  ): Promise<T> {
     if (typeof task !== 'function') wrongType('task', 'a function', task);
     checkOptions('options', options);
-    const { key = defaultKey, settle } = options;
+    const { key = defaultKey, settle, signal } = options;
     if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
     this.#plans.keepForCalls();
     const entered = this.#entrance.enter(key, options, true);
     const grant = isPromise(entered) ? await entered : entered;
     let result: T;
+    let outcome: CallOutcome = 'error';
     try {
-      result = await task(grant);
+      result = await task(grant, new LazyContext(signal));
+      outcome = 'ok';
     } finally {
-      this.#lanes.leave(grant);
+      this.#lanes.leave(grant, outcome, signal);
     }
     const cost = options.settle?.(result);
     // The result is not kept waiting for the store; what the store does not take is told by its own event.
@@ -184,7 +193,7 @@ export class ThrottleCore implements Throttle {
     const ms = Math.min(checkNumber('resetAt', said.resetAt, {}) - this.#clock.now(), this.#maxPause);
     if (ms <= 0) return;
     const left = Math.max(0, remaining - this.#lanes.inFlight(key));
-    await this.#sync(key, { remaining: left, ms, isNewest: false });
+    await this.#lanes.sync(key, { remaining: left, ms, isNewest: false });
   }
 
   async status(key: string = defaultKey): Promise<Status> {
@@ -220,8 +229,15 @@ export class ThrottleCore implements Throttle {
   async configure(options: ConfigureOptions): Promise<void> {
     this.#entrance.checkOpen();
     checkOptions('options', options);
-    const before = this.#plans.replace(options.limits, this.#clock.monotonic());
-    this.#local.adapt(before, (key) => this.#plans.of(key));
+    const { places } = this.#lanes;
+    const now = places.bounds;
+    const { limits, concurrency = now.concurrency, maxInFlight = now.maxInFlight } = options;
+    const bounds = checkBounds({ ...now, concurrency, maxInFlight });
+    if (limits !== undefined) {
+      const before = this.#plans.replace(limits, this.#clock.monotonic());
+      this.#local.adapt(before, (key) => this.#plans.of(key));
+    }
+    places.bounds = bounds;
     await Promise.all(this.#lanes.all().map((lane) => lane.renew(() => undefined)));
   }
 
@@ -232,15 +248,29 @@ export class ThrottleCore implements Throttle {
     this.#lanes.find(key)?.restart();
   }
 
+  keys(): string[] {
+    return this.#lanes.keys();
+  }
+
+  clear(key?: string, reason: unknown = new ThrottleError('The line was cleared.')): void {
+    if (key !== undefined) this.#entrance.checkKey(key);
+    void this.#lanes.rejectAll(reason, key);
+  }
+
   on<Name extends ThrottleEvent>(event: Name, listener: ThrottleListener<Name>): () => void {
     return this.#events.on(event, listener);
   }
 
-  async close(): Promise<void> {
-    if (this.#entrance.closed !== undefined) return;
-    const closed = new ThrottleError('The throttle is closed.');
+  async close({ drain = false }: CloseOptions = {}): Promise<void> {
+    this.#entrance.closing ??= new ClosedError();
+    if (drain && this.#ending === undefined) await this.#lanes.whenIdle();
+    this.#ending ??= this.#end(this.#entrance.closing);
+    await this.#ending;
+  }
+
+  async #end(closed: ClosedError): Promise<void> {
     this.#entrance.closed = closed;
-    await Promise.all(this.#lanes.all().map((lane) => lane.close(closed)));
+    await this.#lanes.rejectAll(closed);
     await this.#reservations.cancelAll();
     this.#unwatch?.();
     await this.#store.close?.();
@@ -255,24 +285,4 @@ export class ThrottleCore implements Throttle {
     this.#lanes.find(key)?.advance();
     await pausing;
   }
-
-  /** Lets no more go than a server says is left; answers for how many ms that holds calls back, 0 if it is no news. */
-  async #sync(key: string, said: Ceiling): Promise<number> {
-    let { ms } = said;
-    const saidAt = this.#clock.monotonic();
-    const sync = async () => {
-      // What was said when it was said, however long the line took.
-      const late = this.#clock.monotonic() - saidAt;
-      const left = late === 0 ? said : { ...said, ms: said.ms - late, ...meantIn(said, late) };
-      ms = (await this.#store.sync(key, left, this.#plans.of(key))) ?? ms;
-    };
-    // A line that asked before would send more than there is. But what a server tells is mostly no news, for which no slot goes back.
-    if (said.told === undefined) await this.#lanes.move(key, sync, true);
-    else await sync();
-    if (said.told !== undefined && ms > 0) await this.#lanes.move(key, () => undefined, true);
-    return ms;
-  }
 }
-
-const meantIn = ({ meantFor }: Ceiling, late: number): Partial<Ceiling> =>
-  meantFor === undefined ? {} : { meantFor: meantFor - late };

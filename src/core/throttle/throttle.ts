@@ -1,130 +1,20 @@
+/// <reference lib="esnext.disposable" />
 import type { ThrottleEvent, ThrottleListener } from '../base/events.ts';
 import type { Grant } from '../base/grant.ts';
-import type { BucketStore, LimitStatus } from '../base/store.ts';
-import type { Cost } from '../limits/cost.ts';
+import type { LimitStatus } from '../base/store.ts';
 import type { Limit } from '../limits/limit.ts';
-import type { OnStoreError } from '../line/sharing.ts';
-import type { Clock } from '../time/clock.ts';
 import type { TimerSource } from '../time/page-timers.ts';
-import type { Limits } from './plans.ts';
-
-/** What `createThrottle` takes. */
-export interface ThrottleOptions {
-  /**
-   * The limits of every key, or a function that tells them for each key; it should return the same objects again and again.
-   * `'server'` learns them from the answers that adapters see: RateLimit-Policy and the like.
-   */
-  readonly limits: Limits;
-  /**
-   * Where the buckets live. A store that was written by hand goes through `sharedStore`.
-   * @default memoryStore()
-   */
-  readonly store?: BucketStore;
-  /**
-   * The most calls in flight per key, in this process. `run` and the adapters hold a place until their call ends; `wait` waits
-   * for a free place and holds none. A `run` or `wait` inside the task of a `run` of the same key deadlocks once outer calls hold
-   * all places: put `run` around one request, see docs/limits.md. A whole number of at least 1.
-   * @default Infinity
-   */
-  readonly concurrency?: number;
-  /**
-   * The longest a call may wait, in ms, unless it says otherwise; at least 0. It may be overrun by up to 100 ms where a timer or
-   * the store is late.
-   * @default Infinity
-   */
-  readonly maxWait?: number;
-  /**
-   * The most calls that may wait per key, in this process. A whole number, at least 0.
-   * @default Infinity
-   */
-  readonly maxQueue?: number;
-  /**
-   * What happens when the store throws, does not answer within 5 seconds or is gone: `'memory'` throttles from a local bucket
-   * under the same limits, tells the `store-error` listeners and goes back when the store does; `'reject'` rejects with `StoreError`.
-   * @default 'memory'
-   */
-  readonly onStoreError?: OnStoreError;
-  /**
-   * The longest that a server, `pause` or `sync` may stop a key, in ms; at least 0.
-   * @default 3_900_000 (65 minutes)
-   */
-  readonly maxPause?: number;
-  /**
-   * Milliseconds kept in hand, in limits without a margin of their own: half for timers that come late, half for calls that the
-   * network bunches up. `'auto'` is 0 for `allow` and `reserve`, 20 from the first `wait` or `run` on, and 50 with an adapter; from
-   * there it follows how much the round trips differ, from 8 to 100. See `status`. 0 is exact.
-   * @default 'auto'
-   */
-  readonly margin?: number | 'auto';
-  /**
-   * The door to time.
-   * @default the clock of this machine
-   */
-  readonly clock?: Clock;
-}
-
-/** What `allow` takes besides the key. */
-export interface CostOptions {
-  /**
-   * What the call counts as: a number of calls, or one number per named limit. At least 0.
-   * @default 1
-   */
-  readonly cost?: Cost;
-}
-
-/** What `reserve` takes besides the key. */
-export interface ReserveOptions extends CostOptions {
-  /**
-   * The longest acceptable wait in ms; at least 0.
-   * @default the throttle's `maxWait`
-   */
-  readonly maxWait?: number;
-}
-
-/** What `wait` takes besides the key. */
-export interface WaitOptions extends ReserveOptions {
-  /**
-   * Calls of a higher priority go first; those of the same go in the order in which they came. A finite number.
-   * @default 0
-   */
-  readonly priority?: number;
-  /** Ends the wait with the signal's own reason as soon as it aborts. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** What `run` takes besides the task. `Result` is what the task gives. */
-export interface RunOptions<Result = unknown> extends WaitOptions {
-  /**
-   * Names the bucket.
-   * @default 'default'
-   */
-  readonly key?: string;
-  /**
-   * Reads the true cost from the result, for `settle`; undefined leaves the cost as it was. It is not asked when the task fails.
-   * What it throws is what `run` rejects with, and so is a wrong cost.
-   */
-  readonly settle?: (result: Result) => Cost | undefined;
-}
-
-/** What `settle` takes besides the grant. */
-export interface SettleOptions {
-  /** The true cost: a number of calls, or one number per named limit, where a limit that is not named keeps its cost. At least 0. */
-  readonly cost: Cost;
-}
-
-/** What `sync` takes besides the key. */
-export interface SyncOptions {
-  /** Calls that the server says are left. At least 0. */
-  readonly remaining: number;
-  /** When it has more, in ms since the epoch. */
-  readonly resetAt: number;
-}
-
-/** What `configure` takes. */
-export interface ConfigureOptions {
-  /** The limits from now on, instead of those that the throttle was made with. */
-  readonly limits: Limits;
-}
+import type {
+  CloseOptions,
+  ConfigureOptions,
+  CostOptions,
+  ReserveOptions,
+  RunContext,
+  RunOptions,
+  SettleOptions,
+  SyncOptions,
+  WaitOptions,
+} from './options.ts';
 
 /** What `allow` answers. */
 export interface Decision {
@@ -142,6 +32,8 @@ export interface Reservation extends Grant {
   readonly wait: number;
   /** Gives the slot back, as far as no later grant was built on it. Does nothing once `at` is past, or the second time. */
   cancel(): Promise<void>;
+  /** Cancels, for `await using`. Defined on platforms that have `Symbol.asyncDispose`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What `status` answers. Instants are ms since the epoch. */
@@ -184,7 +76,7 @@ export interface Throttle {
    * @param key names the bucket
    * @returns whether the call may go, how long it would have to wait in ms, and where each limit stands
    * @throws TypeError, RangeError for a wrong argument; CostExceedsBurstError; StoreError if `onStoreError` is `'reject'`;
-   * ThrottleError if the throttle is closed
+   * ClosedError
    */
   allow(key?: string, options?: CostOptions): Promise<Decision>;
 
@@ -209,10 +101,15 @@ export interface Throttle {
   /**
    * Waits, runs the task and frees its place among the calls in flight when the task ends. With `concurrency`, a task that waits
    * for another `run` of its own key can wait for ever.
-   * @param task gets the grant; what it returns or throws passes through untouched
+   * @param task gets the grant and, in `context`, the signal to hand on; what it returns or throws passes through untouched
    * @throws as `wait` does, before the task was started
+   * @example
+   * const controller = new AbortController();
+   * const answer = await throttle.run((_, { signal }) => fetch('https://api.example.com', { signal }), {
+   *   signal: controller.signal,
+   * });
    */
-  run<T>(task: (grant: Grant) => T | PromiseLike<T>, options?: RunOptions<T>): Promise<T>;
+  run<T>(task: (grant: Grant, context: RunContext) => T | PromiseLike<T>, options?: RunOptions<T>): Promise<T>;
 
   /**
    * Corrects the cost of a call that was granted, once it is known: tokens of a language model, points of a query. A higher cost
@@ -232,9 +129,9 @@ export interface Throttle {
   setLimits(key: string, limits: Limit | readonly Limit[] | undefined): Promise<void>;
 
   /**
-   * Replaces the `limits` option for all keys, in this throttle alone. What was used stays used, counted in calls; limits of a
-   * key's own stay.
-   * @throws TypeError, RangeError for a wrong option; then the limits stay as they are
+   * Replaces options for all keys, in this throttle alone; those that are left out stay. Of limits, what was used stays used, counted in
+   * calls, and limits of a key's own stay. Calls in flight beyond a lower `concurrency` or `maxInFlight` end as they would have.
+   * @throws TypeError, RangeError for a wrong option; then everything stays as it is
    */
   configure(options: ConfigureOptions): Promise<void>;
 
@@ -260,6 +157,19 @@ export interface Throttle {
   /** Forgets what a key has used and ends its pause, for everyone who shares the store. Its waiting calls go on at once. */
   reset(key: string): Promise<void>;
 
+  /** The keys with a call that waits or is in flight, in this process. */
+  keys(): string[];
+
+  /**
+   * Rejects the waiting calls of one key, or of all. Calls in flight go on, and the slot that the line held goes back. An adapter's
+   * call that waits to be sent again after a refusal ends with that answer, if there is no `reason`.
+   * @param key names the bucket; all keys, if it is undefined
+   * @param reason what they reject with; a ThrottleError by default
+   * @example
+   * throttle.clear('user:amy', new Error('Amy has left.'));
+   */
+  clear(key?: string, reason?: unknown): void;
+
   /**
    * Calls `listener` on every event of that name. A listener that throws disturbs nobody.
    * @returns a function that takes the listener off
@@ -267,8 +177,16 @@ export interface Throttle {
   on<Name extends ThrottleEvent>(event: Name, listener: ThrottleListener<Name>): () => void;
 
   /**
-   * Rejects every waiting call, gives reservations back and frees everything. Calls in flight go on. The store is closed too;
-   * one that others use opens itself again.
+   * Rejects every waiting call with ClosedError, gives reservations back and frees everything. Calls in flight go on. The store is
+   * closed too; one that others use opens itself again. With `drain`, new calls are refused at once, and the rest comes when those
+   * that wait have gone and all in flight have ended: that takes as long as their limits and pauses do. `close()` puts an end to it.
+   * @returns resolves when everything is freed
+   * @example
+   * setTimeout(() => throttle.close(), 10_000);
+   * await throttle.close({ drain: true });
    */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
+
+  /** Closes without `drain`, for `await using`. Defined on platforms that have `Symbol.asyncDispose`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }

@@ -6,6 +6,8 @@ import {
   arrived,
   type Call,
   errorParts,
+  reason,
+  refuse,
   type Stage,
   type Subject,
   setUp,
@@ -125,6 +127,30 @@ export function itTakesTheOptions(subject: Subject, stage: Stage): void {
       expect((await throttle.status(stage.origin)).inFlight).toBe(0);
     },
   );
+
+  it('tells how each call ended, if that is seen', async () => {
+    const endings: Stage['handle'][] = [
+      (_, __, response) => response.end('ok'),
+      (_, request) => request.socket.destroy(),
+      () => {},
+      refuse(1),
+    ];
+    stage.handle = (index, ...args) => endings[index]?.(index, ...args);
+    const { throttle, call } = setUp(subject, { retry: 0 }, { limits: { rate: 1, interval: 1, burst: 10 } });
+    const ended: unknown[] = [];
+    throttle.on('ended', ({ key, cost, wait, outcome }) => ended.push([key, cost, wait, outcome]));
+    const post = { url: stage.url, method: 'POST', body: 'text' };
+    await call(post);
+    await call(post).catch(() => {});
+    const controller = new AbortController();
+    const aborted = call({ ...post, signal: controller.signal }).catch(() => {});
+    await arrived(stage, 3);
+    controller.abort(reason);
+    await aborted;
+    await call(post).catch(() => {});
+    const outcomes = subject.holdsPlace === false ? [] : ['ok', 'error', 'aborted', 'refused'];
+    expect(ended).toEqual(outcomes.map((outcome) => [stage.origin, 1, 0, outcome]));
+  });
 
   it.runIf(subject.seesRoundTrips !== false)('keeps a margin of `auto` by the round trips that it sees', async () => {
     const { clock, throttle, call } = setUp(

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { HeldGrant } from '../../../src/core/base/grant.ts';
 import { planOf } from '../../../src/core/limits/plan.ts';
+import { checkBounds } from '../../../src/core/line/bounds.ts';
 import { InFlight } from '../../../src/core/line/in-flight.ts';
 import { systemClock } from '../../../src/core/time/clock.ts';
 
@@ -8,7 +9,7 @@ const plan = planOf({ rate: 1, interval: 1 }, 0);
 const grantOf = (key: string) => new HeldGrant(key, { clock: systemClock }, 0, plan, 0);
 
 test('calls in flight are counted by key, each until it leaves', () => {
-  const inFlight = new InFlight();
+  const inFlight = new InFlight(checkBounds({}));
   const [first, second] = [grantOf('key'), grantOf('key')];
   inFlight.hold(first);
   inFlight.hold(second);
@@ -20,7 +21,7 @@ test('calls in flight are counted by key, each until it leaves', () => {
 });
 
 test('a call in flight stays counted however many keys come and go after it', () => {
-  const inFlight = new InFlight();
+  const inFlight = new InFlight(checkBounds({}));
   const first = grantOf('key');
   inFlight.hold(first);
   for (let other = 0; other < 5_000; other++) {

@@ -45,6 +45,14 @@ describe('logTo', () => {
     ]);
   });
 
+  test('writes how a call ended at debug', async () => {
+    const { clock, throttle, lines } = setup();
+    const task = () => new Promise<void>((_, reject) => clock.setTimeout(() => reject(new Error('mine')), 30));
+    outcomeOf(throttle.run(task, { key: 'api' }), clock);
+    await clock.advance(T);
+    expect(lines.at(-1)).toBe('debug  sluice: "api" ended after 30 ms: error');
+  });
+
   test('writes a pause at warn and its end at info', async () => {
     const { clock, throttle, lines, wait } = setup();
     await throttle.pause('api', clock.now() + 5 * T);
@@ -67,7 +75,7 @@ describe('logTo', () => {
     const call = fetch('https://a.example');
     await clock.advance(0);
     await call;
-    expect(lines.at(-1)).toBe(
+    expect(lines.at(-2)).toBe(
       'warn  sluice: "api": `sforce-limit-info` is not read: pass `dialect: salesforce().dialect`, from sluice/presets',
     );
   });

@@ -1,10 +1,12 @@
 import {
   type BucketStore,
+  ClosedError,
   createThrottle,
   isThrottleError,
   keyValueStore,
   memoryStore,
   type ThrottleOptions,
+  throttleFetch,
 } from 'sluice';
 import { faultyStore, ManualClock } from 'sluice/testing';
 import { describe, expect, test, vi } from 'vitest';
@@ -44,7 +46,8 @@ describe('close', () => {
       'rejected',
     ]);
     expect(isThrottleError(calls[1]?.error)).toBe(true);
-    expect(String(calls[1]?.error)).toBe('ThrottleError: The throttle is closed.');
+    expect(calls[1]?.error).toBeInstanceOf(ClosedError);
+    expect(String(calls[1]?.error)).toBe('ClosedError: The throttle is closed.');
     expect([signal.listeners, clock.timers]).toEqual([0, 0]);
   });
 
@@ -181,5 +184,127 @@ describe('close', () => {
     await throttle.allow();
     await throttle.close();
     expect((await other.allow()).wait).toBe(T);
+  });
+});
+
+describe('close with drain', () => {
+  const asyncMap = () => {
+    const values = new Map<string, unknown>();
+    return keyValueStore({ name: 'map', update: async (key, change) => void values.set(key, change(values.get(key))) });
+  };
+
+  test.each([
+    ['the memory store', memoryStore],
+    ['a store that answers by promises', asyncMap],
+  ])('lets the waiting calls go and those in flight end, then frees everything, on %s', async (_, make) => {
+    const store = make();
+    const closed = vi.fn();
+    store.close = closed;
+    const { clock, throttle } = pair({}, store);
+    const run = () => throttle.run(() => new Promise<void>((resolve) => clock.setTimeout(resolve, 3 * T)));
+    const calls = [throttle.wait(), throttle.wait(), run(), throttle.wait('b')].map((call) =>
+      outcomeOf<unknown>(call, clock),
+    );
+    await clock.advance(T / 2);
+    const closing = outcomeOf(throttle.close({ drain: true }), clock);
+    const refused = [
+      throttle.wait(),
+      throttle.wait('default', { cost: 1 }),
+      throttle.run(() => {}),
+      throttle.allow('new'),
+      throttle.reserve('new'),
+    ].map((call) => outcomeOf<unknown>(call, clock));
+    await clock.advance(0);
+    for (const one of refused) expect(one.error).toBeInstanceOf(ClosedError);
+    expect(closed).not.toHaveBeenCalled();
+    await clock.advance(10 * T);
+    expect(calls.map(({ state, at }) => [state, at])).toEqual([
+      ['fulfilled', 0],
+      ['fulfilled', T],
+      ['fulfilled', 5 * T],
+      ['fulfilled', 0],
+    ]);
+    expect(closing).toMatchObject({ state: 'fulfilled', at: 5 * T });
+    expect(closed).toHaveBeenCalledOnce();
+    await expect(throttle.status()).rejects.toBeInstanceOf(ClosedError);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('can be told, asked and stopped while it lasts', async () => {
+    const { clock, throttle } = pair();
+    const calls = [1, 2, 3].map(() => outcomeOf(throttle.wait(), clock));
+    const closing = outcomeOf(throttle.close({ drain: true }), clock);
+    await throttle.pause('default', clock.now() + 5 * T);
+    expect(await throttle.status()).toMatchObject({ waiting: 2, pausedUntil: clock.now() + 5 * T });
+    await clock.advance(5 * T);
+    await throttle.close();
+    await clock.advance(0);
+    expect(calls.map(({ state, at }) => [state, at])).toEqual([
+      ['fulfilled', 0],
+      ['fulfilled', 5 * T],
+      ['rejected', 5 * T],
+    ]);
+    expect(closing).toMatchObject({ state: 'fulfilled', at: 5 * T });
+  });
+
+  test('settles and hears the last calls of an adapter, and gives the answer of one that cannot go again', async () => {
+    const { clock, throttle } = pair({ limits: { ...limits, burst: 5 } });
+    const ended = vi.fn();
+    throttle.on('ended', ({ outcome }) => ended(outcome));
+    let status = 200;
+    const answer = () =>
+      new Promise<Response>((resolve) => clock.setTimeout(() => resolve(new Response('', { status })), T));
+    const settled: number[] = [];
+    const fetch = throttleFetch(throttle, {
+      fetch: answer,
+      key: 'a',
+      settle: ({ status }) => {
+        settled.push(status);
+        return 1;
+      },
+    });
+    const first = fetch('https://a.example');
+    const closing = outcomeOf(throttle.close({ drain: true }), clock);
+    const late = fetch('https://a.example');
+    await expect(late).rejects.toBeInstanceOf(ClosedError);
+    status = 429;
+    await clock.advance(T);
+    expect((await first).status).toBe(429);
+    expect([settled, ended.mock.calls, closing.state]).toEqual([[], [['refused']], 'fulfilled']);
+  });
+
+  test('is as close where nothing waits', async () => {
+    const { throttle, other } = pair();
+    for (let slot = 0; slot < 3; slot++) await throttle.reserve();
+    await throttle.close({ drain: true });
+    expect((await other.allow()).wait).toBe(T);
+    await expect(throttle.close({ drain: true })).resolves.toBeUndefined();
+  });
+});
+
+describe('await using', () => {
+  test('closes a throttle and cancels a reservation', async () => {
+    const { clock, throttle, other } = pair();
+    await throttle.allow();
+    const slot = await throttle.reserve();
+    await slot[Symbol.asyncDispose]();
+    expect((await other.allow()).wait).toBe(T);
+    const call = outcomeOf(throttle.wait(), clock);
+    await throttle[Symbol.asyncDispose]();
+    expect(call.error).toBeInstanceOf(ClosedError);
+    expect([Object.keys(throttle), Object.keys(slot)]).toEqual([[], ['key', 'wait', 'at']]);
+  });
+
+  test('is left out where the platform has no symbol for it', async () => {
+    const { asyncDispose } = Symbol;
+    vi.stubGlobal('Symbol', Object.create(Symbol, { asyncDispose: { value: undefined } }));
+    try {
+      const { throttle } = pair();
+      const slot = await throttle.reserve();
+      expect([asyncDispose in throttle, asyncDispose in slot]).toEqual([false, false]);
+      expect(Object.getOwnPropertyNames(slot)).not.toContain('undefined');
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 });

@@ -105,7 +105,6 @@ describe.each(Object.entries(stores))('configure on %s', (_, makeStore) => {
   });
 
   test.each<[unknown, typeof TypeError, string]>([
-    [undefined, TypeError, 'Expected `limits` to be an object, got `undefined`.'],
     [null, TypeError, 'Expected `limits` to be an object, got `null`.'],
     [5, TypeError, 'Expected `limits` to be an object, got `5`.'],
     ['fast', RangeError, 'Expected `limits` to be a limit, a list of limits, a function or \'server\', got `"fast"`.'],
@@ -219,5 +218,58 @@ describe('configure', () => {
     const { throttle } = setup();
     await throttle.close();
     await expect(throttle.configure({ limits: slow })).rejects.toThrow('The throttle is closed.');
+  });
+});
+
+describe.each(Object.entries(stores))('configure of calls in flight on %s', (_, makeStore) => {
+  const wide = { rate: 1, interval: 1, burst: 1_000 };
+
+  function inFlight(options: Partial<ThrottleOptions>) {
+    const clock = new ManualClock();
+    const throttle = createThrottle({ margin: 0, limits: wide, clock, store: makeStore(), ...options });
+    const run = (key: string) =>
+      outcomeOf(
+        throttle.run(() => new Promise<void>((resolve) => clock.setTimeout(resolve, T)), { key }),
+        clock,
+      );
+    return { clock, throttle, run };
+  }
+
+  test('lets more go at once, or fewer from then on', async () => {
+    const { clock, throttle, run } = inFlight({ concurrency: 1 });
+    const calls = Array.from({ length: 9 }, () => run('a'));
+    await clock.advance(T / 2);
+    await throttle.configure({ concurrency: 3 });
+    await clock.advance(0);
+    expect((await throttle.status('a')).inFlight).toBe(3);
+    await throttle.configure({ concurrency: 2 });
+    await clock.advance(10 * T);
+    expect(calls.map(({ at = 0 }) => at / T)).toEqual([1, 1.5, 1.5, 2.5, 2.5, 3.5, 3.5, 4.5, 4.5]);
+  });
+
+  test('of all keys too, and keeps what is left out', async () => {
+    const { clock, throttle, run } = inFlight({ maxInFlight: 1, concurrency: 2 });
+    const keys = ['a', 'a', 'a', 'b', 'b', 'b'];
+    for (const key of keys) run(key);
+    await clock.advance(T / 2);
+    await throttle.configure({ maxInFlight: 3 });
+    await clock.advance(0);
+    const count = async () => [(await throttle.status('a')).inFlight, (await throttle.status('b')).inFlight];
+    expect((await count()).reduce((sum, one) => sum + one)).toBe(3);
+    await throttle.configure({ maxInFlight: Infinity, limits: wide });
+    await clock.advance(0);
+    expect(await count()).toEqual([2, 2]);
+  });
+
+  test('changes nothing if one of the options is wrong', async () => {
+    const { clock, throttle, run } = inFlight({ concurrency: 1 });
+    run('a');
+    run('a');
+    await clock.advance(0);
+    await expect(throttle.configure({ concurrency: 0, limits: wide })).rejects.toThrow(RangeError);
+    await expect(throttle.configure({ maxInFlight: 1.5 })).rejects.toThrow(RangeError);
+    await expect(throttle.configure({ concurrency: 2, limits: 5 as never })).rejects.toThrow(TypeError);
+    await clock.advance(0);
+    expect((await throttle.status('a')).inFlight).toBe(1);
   });
 });

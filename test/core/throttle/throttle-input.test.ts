@@ -32,6 +32,7 @@ const notNumbers: [unknown, string][] = [
 describe('an option of createThrottle', () => {
   const numeric = [
     { name: 'concurrency', rule: 'a whole number of at least 1 (Infinity is allowed)', wrong: [0, -1, 1.5, -0] },
+    { name: 'maxInFlight', rule: 'a whole number of at least 1 (Infinity is allowed)', wrong: [0, -1, 1.5, -0] },
     { name: 'maxQueue', rule: 'a whole number of at least 0 (Infinity is allowed)', wrong: [-1, 0.5] },
     { name: 'maxWait', rule: 'a number of at least 0 (Infinity is allowed)', wrong: [-1, -1e-9] },
     { name: 'maxPause', rule: 'a number of at least 0 (Infinity is allowed)', wrong: [-1] },
@@ -50,6 +51,8 @@ describe('an option of createThrottle', () => {
 
   test.each([
     ['concurrency', [1, 2 ** 53, 1e308, Infinity, undefined]],
+    ['maxInFlight', [1, 2 ** 53, Infinity, undefined]],
+    ['whenFull', ['reject', 'drop-oldest', 'drop-lowest', undefined]],
     ['maxQueue', [0, 1, 1e308, Infinity, undefined]],
     ['maxWait', [0, 0.001, 1e308, Infinity, undefined]],
     ['maxPause', [0, 0.5, 1e308, Infinity, undefined]],
@@ -71,6 +74,8 @@ describe('an option of createThrottle', () => {
     ['margin', 1e308, RangeError, 'a number of at least 0 and of at most 1099511627776'],
     ['margin', 'Auto', RangeError, "a number of ms or 'auto'"],
     ['margin', null, TypeError, 'a number of at least 0 and of at most 1099511627776'],
+    ['whenFull', 'drop', RangeError, 'one of reject, drop-oldest, drop-lowest'],
+    ['whenFull', null, RangeError, 'one of reject, drop-oldest, drop-lowest'],
     ['onStoreError', 'Memory', RangeError, "'memory' or 'reject'"],
     ['onStoreError', null, RangeError, "'memory' or 'reject'"],
     ['onStoreError', 5, RangeError, "'memory' or 'reject'"],

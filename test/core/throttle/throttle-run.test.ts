@@ -93,6 +93,35 @@ describe('run', () => {
     ]);
   });
 
+  test('hands the signal of its caller to the task, the very one', async () => {
+    const { throttle } = setup();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const task = throttle.run(
+      (_, context) =>
+        new Promise((_, reject) => {
+          context.signal.addEventListener('abort', () => reject(context.signal.reason));
+        }),
+      { signal },
+    );
+    const seen = await throttle.run((_, { signal }) => signal, { signal });
+    controller.abort('mine');
+    await expect(task).rejects.toBe('mine');
+    expect(seen).toBe(signal);
+  });
+
+  test('gives the task a signal of its own that never aborts where its caller has none, if the task asks', async () => {
+    const made = vi.spyOn(globalThis, 'AbortController');
+    const { throttle } = setup();
+    await throttle.run(() => {});
+    await throttle.run((_, context) => context, { signal: undefined });
+    expect(made).not.toHaveBeenCalled();
+    made.mockRestore();
+    const signals = await Promise.all([1, 2].map(() => throttle.run((_, context) => [context.signal, context.signal])));
+    const [[first, again], [other]] = signals as [[AbortSignal, AbortSignal], [AbortSignal]];
+    expect([first.aborted, first === again, first === other]).toEqual([false, true, false]);
+  });
+
   test('starts no task whose wait fails', async () => {
     const { clock, advance, throttle } = setup({ limits: { rate: 1, interval: T } });
     await throttle.wait();
