@@ -70,8 +70,8 @@ Object.defineProperty(CallGrant.prototype, 'then', { value: undefined });
 
 /** The grant of a call whose end is seen. */
 export class HeldGrant extends CallGrant {
-  /** When the call came, on the monotonic clock. */
-  since: number;
+  /** When the call came, on the monotonic clock; undefined if it went at once. */
+  since: number | undefined;
   /** When the call left, on the monotonic clock, if an adapter said so. */
   departedAt: number | undefined;
   /** Whether it left over a connection that was likely closed. */
@@ -82,7 +82,7 @@ export class HeldGrant extends CallGrant {
   // Written out, as a constructor that passes all its arguments on takes longer.
   constructor(key: string, by: Granter, monotonic: number, from: Receipt | Plan, tats?: number | readonly number[]) {
     super(key, by, monotonic, from, tats);
-    this.since = monotonic;
+    this.since = undefined;
     this.departedAt = undefined;
     this.isCold = false;
     this.inFlight = undefined;

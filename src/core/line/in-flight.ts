@@ -38,8 +38,10 @@ export class InFlight {
 
   /** How many more calls of a key may be. */
   free(key: string): number {
-    const { concurrency } = this.bounds;
-    return Math.min(this.#left, concurrency === Infinity ? concurrency : concurrency - this.of(key));
+    const { concurrency, maxInFlight } = this.bounds;
+    // Each call asks, and most throttles have neither bound.
+    if (concurrency === Infinity && maxInFlight === Infinity) return Infinity;
+    return Math.min(this.#left, concurrency - this.of(key));
   }
 
   /** How many more calls of all keys may be. */

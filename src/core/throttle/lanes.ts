@@ -119,7 +119,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   #tellEnd(): void {
-    if (this.#onEnd.length > 0) for (const tell of this.#onEnd.splice(0)) tell();
+    for (const tell of this.#onEnd.splice(0)) tell();
   }
 
   /**
@@ -133,7 +133,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
     this.gates.find(key)?.end(grant as CallGrant);
     // Before the next call goes: who counts the calls in flight by events counts no more than there are.
     if (outcome !== undefined && this.events.wants('ended')) {
-      const { cost, since, monotonic } = grant as HeldGrant;
+      const { cost, monotonic, since = monotonic } = grant as HeldGrant;
       this.events.emit('ended', {
         key,
         cost,
@@ -142,9 +142,11 @@ export class Lanes implements LocalLaneHost, WatchHost {
         outcome: outcome === 'error' && signal?.aborted ? 'aborted' : outcome,
       });
     }
-    this.places.serve();
-    if (this.#lanes.size > 0) this.#lanes.get(key)?.advance();
-    this.#tellEnd();
+    if (this.#lanes.size > 0) {
+      this.places.serve();
+      this.#lanes.get(key)?.advance();
+    }
+    if (this.#onEnd.length > 0) this.#tellEnd();
   }
 
   /** Does what moves a bucket, so that the calls that wait for it see where it stands then; before they ask, if `isFirst`. */
@@ -196,7 +198,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   retire(lane: Lane): void {
-    this.#tellEnd();
+    if (this.#onEnd.length > 0) this.#tellEnd();
     // A listener may have called for a new one while this one was on its way out.
     if (this.#spare === lane || this.#lanes.get(lane.key) !== lane) return;
     if (this.#spare?.idle) this.#lanes.delete(this.#spare.key);
