@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { adapters } from './adapters.ts';
 import { decide } from './decide.ts';
 import { fleet } from './fleet.ts';
+import { map } from './map.ts';
 import { memory } from './memory.ts';
 import { network } from './network.ts';
 import { redis } from './redis.ts';
@@ -14,6 +15,7 @@ const benches: Record<string, (against?: string) => Promise<void>> = {
   adapters,
   decide,
   fleet,
+  map,
   memory,
   network,
   redis,

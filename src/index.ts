@@ -68,6 +68,13 @@ export type {
   ThrottleOptions,
   WaitOptions,
 } from './core/throttle/throttle.ts';
+export {
+  type MapContext,
+  type MapOutcome,
+  type MapTask,
+  type ThrottledMapOptions,
+  throttledMap,
+} from './core/throttle/throttled-map.ts';
 export type { Clock } from './core/time/clock.ts';
 export type { TimerSource } from './core/time/page-timers.ts';
 export { createThrottle } from './create-throttle.ts';
