@@ -9,6 +9,7 @@ export default defineConfig({
     'local-storage': 'src/local-storage.ts',
     axios: 'src/adapters/axios.ts',
     ky: 'src/adapters/ky.ts',
+    react: 'src/react.ts',
     redis: 'src/redis.ts',
     testing: 'src/testing.ts',
     undici: 'src/adapters/undici.ts',

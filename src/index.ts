@@ -54,6 +54,8 @@ export { type SlidingWindowOptions, slidingWindow } from './core/limits/sliding-
 export { sharedStore } from './core/sharing/shared-store.ts';
 export { type Logger, logTo } from './core/throttle/log.ts';
 export type { Limits } from './core/throttle/plans.ts';
+export type { StatusListener } from './core/throttle/status-watch.ts';
+export { subscribe } from './core/throttle/subscribe.ts';
 export type {
   ConfigureOptions,
   CostOptions,

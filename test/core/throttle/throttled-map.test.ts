@@ -135,15 +135,13 @@ describe('throttledMap takes from its source', () => {
   });
 
   test.each([
-    [true, undefined, 90, 90],
-    [true, 1, 1, 1],
-    [false, 5, 5, 5],
-  ])('no more than may be on their way, ordered: %s, concurrency: %s', async (ordered, concurrency, most) => {
+    { ordered: true, most: 90 },
+    { ordered: true, concurrency: 1, most: 1 },
+    { ordered: false, concurrency: 5, most: 5 },
+  ])('no more than may be on their way: $most', async ({ most, ...options }) => {
     const { clock, throttle, items, source, later } = setup({ limits: many });
     const task = (item: number) => later(T, item);
-    const read = reading(
-      throttledMap(throttle, items(1_000), task, { ordered, ...(concurrency !== undefined && { concurrency }) }),
-    );
+    const read = reading(throttledMap(throttle, items(1_000), task, options));
     await clock.advance(T - 1);
     expect(source.taken).toBe(most);
     await clock.advance(1);
