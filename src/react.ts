@@ -11,6 +11,8 @@ const onServer = (): undefined => undefined;
  * @param key names the bucket
  * @returns undefined on the server and until the first look, soon after the first render
  * @example
+ * import { useThrottleStatus } from 'sluice/react';
+ *
  * function Line() {
  *   const status = useThrottleStatus(throttle);
  *   return status === undefined ? '…' : `${status.waiting} calls wait`;
