@@ -9,6 +9,7 @@ import {
 } from 'sluice';
 import { faultyStore, ManualClock } from 'sluice/testing';
 import { describe, expect, test, vi } from 'vitest';
+import { linkedOf } from '../../../src/core/throttle/adapter-link.ts';
 import { latestStatus } from '../../../src/core/throttle/status-watch.ts';
 import { slowStore } from '../sharing/slow-store.ts';
 
@@ -68,8 +69,10 @@ describe('subscribe', () => {
     const { last } = follow(throttle);
     await clock.advance(0);
     const answer = new Response('', { headers: { 'ratelimit-remaining': '5', 'ratelimit-reset': '60' } });
-    await throttleFetch(throttle, { key: 'default', fetch: async () => answer })('https://api.example.com/');
-    await clock.advance(20);
+    const slowly = () => new Promise<Response>((resolve) => clock.setTimeout(() => resolve(answer), 100));
+    const call = throttleFetch(throttle, { key: 'default', fetch: slowly })('https://api.example.com/');
+    await clock.advance(150);
+    await call;
     expect(last()?.pool?.remaining).toBe(5);
   });
 
@@ -163,6 +166,7 @@ describe('subscribe', () => {
     await clock.advance(1_000);
     expect(listener).toHaveBeenCalledTimes(calls);
     expect(latestStatus(throttle, 'default')).toBeUndefined();
+    expect(linkedOf(throttle).lanes.events.wants('queued')).toBe(false);
   });
 
   test('stops before it has told anything', async () => {
@@ -171,6 +175,69 @@ describe('subscribe', () => {
     stop();
     await clock.advance(0);
     expect([heard, looks.mock.calls]).toEqual([[], []]);
+  });
+
+  test('stops before it has told what others have seen', async () => {
+    const { clock, throttle } = setup();
+    follow(throttle);
+    await clock.advance(0);
+    const { heard, stop } = follow(throttle);
+    stop();
+    await clock.advance(0);
+    expect(heard).toEqual([]);
+  });
+
+  test('tells nothing after an event that changed nothing', async () => {
+    const { clock, throttle, looks } = setup();
+    const { heard } = follow(throttle);
+    await clock.advance(1_000);
+    await expect(throttle.wait('default', { cost: 5 })).rejects.toThrow();
+    await clock.advance(1_000);
+    expect([looks.mock.calls.length, heard.length]).toEqual([2, 1]);
+  });
+
+  test('tells of what is used of a call', async () => {
+    const { clock, throttle } = setup({ limits: { rate: 1, interval: T, burst: 10 } });
+    const { heard } = follow(throttle);
+    await clock.advance(40);
+    for (const _ of [1, 2]) {
+      await throttle.allow('default', { cost: 0.5 });
+      await clock.advance(40);
+    }
+    expect(heard.map(({ limits }) => limits[0])).toEqual([
+      { remaining: 10, resetAfter: 0 },
+      { remaining: 9, resetAfter: T / 2 },
+      { remaining: 9, resetAfter: T - 40 },
+    ]);
+  });
+
+  test('sees what happens while it looks', async () => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore({ clock }), clock, (operation) => (operation === 'peek' ? 30 : 0));
+    const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 60_000 }, clock, store });
+    const { last } = follow(throttle);
+    await throttle.pause('default', clock.now() + 60_000);
+    await clock.advance(31);
+    const { waiting } = last() as Status;
+    ignore(throttle.wait());
+    await clock.advance(10);
+    ignore(throttle.wait());
+    await clock.advance(100);
+    expect([waiting, last()?.waiting]).toEqual([0, 2]);
+  });
+
+  test('does not take a failing store for a closed throttle', async () => {
+    const { clock, throttle, looks } = setup({ limits: { rate: 1, interval: 60_000 } });
+    const { heard, last } = follow(throttle);
+    for (let call = 0; call < 3; call++) ignore(throttle.wait());
+    await clock.advance(0);
+    looks.mockRejectedValue(new Error('away'));
+    await clock.advance(5_000);
+    expect(heard).toHaveLength(1);
+    looks.mockRestore();
+    ignore(throttle.wait());
+    await clock.advance(20);
+    expect(last()).toMatchObject({ waiting: 3 });
   });
 
   test('takes its timer and its listeners along when it stops', async () => {
