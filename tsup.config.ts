@@ -10,6 +10,7 @@ export default defineConfig({
     axios: 'src/adapters/axios.ts',
     ky: 'src/adapters/ky.ts',
     http: 'src/http.ts',
+    react: 'src/react.ts',
     redis: 'src/redis.ts',
     testing: 'src/testing.ts',
     undici: 'src/adapters/undici.ts',

@@ -4,6 +4,7 @@ import { decide } from './decide.ts';
 import { fleet } from './fleet.ts';
 import { headers } from './headers.ts';
 import { http } from './http.ts';
+import { map } from './map.ts';
 import { memory } from './memory.ts';
 import { network } from './network.ts';
 import { redis } from './redis.ts';
@@ -18,6 +19,7 @@ const benches: Record<string, (against?: string) => Promise<void>> = {
   fleet,
   headers,
   http,
+  map,
   memory,
   network,
   redis,

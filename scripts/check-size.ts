@@ -12,6 +12,8 @@ interface Row {
   readonly path: string | readonly string[];
   /** What is imported: from the path, or from each of several. */
   readonly import: string | Readonly<Record<string, string>>;
+  /** Peers that do not count, since whoever imports this has them anyway. */
+  readonly ignore?: string[];
   readonly limit: string;
 }
 
@@ -19,11 +21,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const { 'size-limit': rows } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { 'size-limit': Row[] };
 
 /** Bundles and minifies what a row imports. @returns its size, gzipped, in kB */
-async function sizeOf({ path, import: imports }: Row): Promise<number> {
+async function sizeOf({ path, import: imports, ignore = [] }: Row): Promise<number> {
   const all = typeof imports === 'string' ? { [path as string]: imports } : imports;
   const entry = Object.entries(all).map(([file, names]) => `export ${names} from ${JSON.stringify(join(root, file))};`);
   const bundle = await rollup({
     input: 'entry',
+    external: ignore,
     plugins: {
       name: 'entry',
       resolveId: (name) => {

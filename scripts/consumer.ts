@@ -12,7 +12,9 @@ import {
   quota,
   readServerSignal,
   slidingWindow,
+  subscribe,
   throttleCalls,
+  throttledMap,
   throttleFetch,
   whenIdle,
 } from 'sluice';
@@ -22,6 +24,7 @@ import { indexedDbStore } from 'sluice/indexed-db';
 import { throttleKy } from 'sluice/ky';
 import { localStorageStore } from 'sluice/local-storage';
 import { github } from 'sluice/presets';
+import { useThrottleStatus } from 'sluice/react';
 import { redisStore } from 'sluice/redis';
 import { type ServiceWorkerScope, throttleServiceWorker } from 'sluice/service-worker';
 import { bucketStoreContract, faultyStore, ManualClock } from 'sluice/testing';
@@ -75,6 +78,11 @@ export async function use(): Promise<void> {
   const stop = throttle.on('rejected', ({ error }) => isThrottleError(error));
   logTo(throttle, console);
   stop();
+  subscribe(throttle, 'key', ({ waiting }) => waiting.toFixed())();
+  const waiting: number | undefined = useThrottleStatus(throttle)?.waiting;
+  for await (const size of throttledMap(throttle, ['a', 'b'], (item) => item.length)) size.toFixed(waiting);
+  for await (const outcome of throttledMap(throttle, [1], String, { onError: 'continue' }))
+    if (outcome.status === 'fulfilled') outcome.value.trim();
   for (const { name, run } of bucketStoreContract({ create: () => memoryStore(), advance: () => {} })) {
     await run().catch(() => name);
   }

@@ -70,7 +70,16 @@ export type {
   WaitOptions,
 } from './core/throttle/options.ts';
 export type { Limits } from './core/throttle/plans.ts';
+export type { StatusListener } from './core/throttle/status-watch.ts';
+export { subscribe } from './core/throttle/subscribe.ts';
 export type { Decision, Reservation, Status, Throttle } from './core/throttle/throttle.ts';
+export {
+  type MapContext,
+  type MapOutcome,
+  type MapTask,
+  type ThrottledMapOptions,
+  throttledMap,
+} from './core/throttle/throttled-map.ts';
 export type { Clock } from './core/time/clock.ts';
 export type { TimerSource } from './core/time/page-timers.ts';
 export { createThrottle } from './create-throttle.ts';

@@ -5,28 +5,41 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 import type { Call } from './site.ts';
 
 const at = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 /** What the pages run, by the path that it is served at. */
 async function bundles(): Promise<Map<string, string>> {
-  const { outputFiles } = await build({
-    entryPoints: {
-      page: at('./page/page.ts'),
-      worker: at('./page/worker.ts'),
-      'throttling-worker': at('./page/throttling-worker.ts'),
-    },
+  const options = {
     outdir: '/',
     bundle: true,
     // Modules would need CORS in a sandboxed frame.
     format: 'iife',
     target: 'es2022',
     tsconfig: at('../../tsconfig.json'),
+    // The build of React that complains.
+    define: { 'process.env.NODE_ENV': '"development"' },
     write: false,
-  });
-  return new Map(outputFiles.map(({ path, text }) => [path, text]));
+  } as const satisfies BuildOptions;
+  const builds = await Promise.all([
+    build({
+      ...options,
+      entryPoints: {
+        page: at('./page/page.ts'),
+        worker: at('./page/worker.ts'),
+        'throttling-worker': at('./page/throttling-worker.ts'),
+        'react-19': at('./page/react.ts'),
+      },
+    }),
+    build({
+      ...options,
+      entryPoints: { 'react-18': at('./page/react.ts') },
+      alias: { react: 'react-18', 'react-dom': 'react-dom-18' },
+    }),
+  ]);
+  return new Map(builds.flatMap(({ outputFiles }) => outputFiles).map(({ path, text }) => [path, text]));
 }
 
 async function listen(listener: RequestListener): Promise<string> {
@@ -51,7 +64,8 @@ const pages = await listen(({ url = '/' }, response) => {
   if (script !== undefined) return answer(response, 'text/javascript', script);
   if (pathname === '/blank') return answer(response, 'text/html', '<!doctype html><title>blank</title>');
   if (pathname === '/strict') response.setHeader('content-security-policy', "default-src 'self'; connect-src *");
-  answer(response, 'text/html', `<!doctype html><title>${pathname}</title><script src="/page.js"></script>`);
+  const more = pathname.startsWith('/react') ? `<script src="${pathname}.js"></script>` : '';
+  answer(response, 'text/html', `<!doctype html><title>${pathname}</title><script src="/page.js"></script>${more}`);
 });
 
 let log: Call[] = [];

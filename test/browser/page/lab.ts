@@ -14,6 +14,7 @@ import { planOf } from '../../../src/core/limits/plan.ts';
 import { systemClock } from '../../../src/core/time/clock.ts';
 import { type BareStep, bare } from './bare.ts';
 import { faults, uses } from './faults.ts';
+import type { ReactOptions, ReactReport } from './react.ts';
 import { makeStore, type StoreName } from './stores.ts';
 import type { WorkerReport } from './worker.ts';
 import { sleepUntil } from './worker-sleep.ts';
@@ -376,6 +377,10 @@ export const lab = {
   burn(ms: number): void {
     for (const end = performance.now() + ms; performance.now() < end; );
   },
+
+  /** Shows a throttle by React, on a page that has it. */
+  showByReact: (options: ReactOptions): Promise<ReactReport> =>
+    (globalThis as unknown as { showByReact(options: ReactOptions): Promise<ReactReport> }).showByReact(options),
 
   visibility: (): DocumentVisibilityState => document.visibilityState,
 
