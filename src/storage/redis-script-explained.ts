@@ -56,7 +56,8 @@ local function hear(bucket, said, now)
       for _, most in ipairs((not told.unit or rule.name == told.unit) and numbersOf(rule) or {}) do
         local isLevel = hasLevel(rule) and most == rule.burst
         local isMeant = not told.window or areClose(rule.interval, told.window) or isLevel and areClose(most, told.limit or most)
-        local isAnother = not told.window and told.limit and told.limit > most * farOff
+        local latest = farOff * max(rule.interval, rule.burst * rule.emission) + 2 * sameInstant
+        local isAnother = not told.window and (told.limit and told.limit > most * farOff or not told.limit and ms > latest)
         local distance = told.limit and apart(most, told.limit) or apart(rule.interval, max(0, ms))
         if isMeant and not isAnother and distance < least then
           nearest, least = { index = index, rule = rule, most = most, isLevel = isLevel }, distance

@@ -175,4 +175,4 @@ export const redisScript: string =
   runScript + bucketScript + changeScript + paceScript + explainedScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = 'b46655ac0eb24dc28efd6484f796d89e5cd8d84c';
+export const redisScriptHash = '06b8f58977bdf62221d4fdc0243aa996bd309e25';

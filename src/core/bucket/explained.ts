@@ -1,3 +1,4 @@
+import { sameInstant } from '../base/server-signal.ts';
 import type { LimitState, Rule } from '../limits/kind.ts';
 import { callsAfter } from '../limits/marks.ts';
 import { paceOf, pacing, slower } from '../limits/pace.ts';
@@ -76,8 +77,10 @@ function meaningOf(rules: readonly Rule[], { limit, window, unit }: Told, ms: nu
       const isLevel = kind.level !== undefined && most === burst;
       // What a bucket holds is told with the time that it takes to refill, or with any other.
       const isMeant = window === undefined || areClose(interval, window) || (isLevel && areClose(most, limit ?? most));
-      // A larger number without a window is that of another quota.
-      if (!isMeant || (window === undefined && limit !== undefined && limit > most * farOff)) continue;
+      // A larger number without a window is that of another quota, and so is no number with a reset that comes later than ours could.
+      const latest = farOff * Math.max(interval, burst * rule.emissionInterval) + 2 * sameInstant;
+      const isOther = window === undefined && (limit === undefined ? ms > latest : limit > most * farOff);
+      if (!isMeant || isOther) continue;
       const distance = limit === undefined ? apart(interval, Math.max(0, ms)) : apart(most, limit);
       if (distance < least) {
         least = distance;
