@@ -100,7 +100,7 @@ local function hear(bucket, said, now)
     keepCount(bucket, now)
     return 0
   end
-  local meant = told and meaningOf(bucket.rules, told, said.ms)
+  local meant = told and meaningOf(bucket.rules, told, said.meantFor or said.ms)
   if not told then return hold(bucket, said, now) end
   if not meant and not told.unit then return hold(bucket, said, now) end
   if not meant then return told.remaining == 0 and said.ms or 0 end

@@ -175,4 +175,4 @@ export const redisScript: string =
   runScript + bucketScript + changeScript + paceScript + explainedScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, by which a server knows it. */
-export const redisScriptHash = '06b8f58977bdf62221d4fdc0243aa996bd309e25';
+export const redisScriptHash = '201c803713133e2a6b5895fa9e7ccd003235e135';

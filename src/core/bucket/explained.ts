@@ -40,7 +40,7 @@ export function hear(bucket: Bucket, said: Ceiling, now: number): number {
     keepCount(bucket, now);
     return 0;
   }
-  const meant = told && meaningOf(bucket.plan.rules, told, ms);
+  const meant = told && meaningOf(bucket.plan.rules, told, said.meantFor ?? ms);
   if (told === undefined) return sync(bucket, said, now);
   if (meant === undefined && told.unit === undefined) return sync(bucket, said, now);
   // Whoever heard it stops the key: there is no count in this unit.
@@ -63,8 +63,8 @@ function keepCount(bucket: Bucket, now: number): void {
 }
 
 /** Whether a server tells of one of our limits. */
-export const isOurs = ({ rules }: Plan, { told, ms }: Ceiling): boolean =>
-  told !== undefined && meaningOf(rules, told, ms) !== undefined;
+export const isOurs = ({ rules }: Plan, { told, ms, meantFor = ms }: Ceiling): boolean =>
+  told !== undefined && meaningOf(rules, told, meantFor) !== undefined;
 
 /** What limit a server tells of: by its unit and window, else the one nearest in number, else in window. Undefined if it is none of ours. */
 function meaningOf(rules: readonly Rule[], { limit, window, unit }: Told, ms: number): Meaning | undefined {
