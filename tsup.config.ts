@@ -10,6 +10,7 @@ export default defineConfig({
     axios: 'src/adapters/axios.ts',
     ky: 'src/adapters/ky.ts',
     http: 'src/http.ts',
+    opentelemetry: 'src/opentelemetry.ts',
     react: 'src/react.ts',
     redis: 'src/redis.ts',
     testing: 'src/testing.ts',

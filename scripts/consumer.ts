@@ -7,6 +7,7 @@ import {
   isThrottleError,
   keyValueStore,
   logTo,
+  measureThrottle,
   memoryStore,
   perMinute,
   quota,
@@ -23,6 +24,7 @@ import { answerFor, limitRequests } from 'sluice/http';
 import { indexedDbStore } from 'sluice/indexed-db';
 import { throttleKy } from 'sluice/ky';
 import { localStorageStore } from 'sluice/local-storage';
+import { meterThrottle } from 'sluice/opentelemetry';
 import { github } from 'sluice/presets';
 import { useThrottleStatus } from 'sluice/react';
 import { redisStore } from 'sluice/redis';
@@ -31,6 +33,7 @@ import { bucketStoreContract, faultyStore, ManualClock } from 'sluice/testing';
 import { throttleInterceptor } from 'sluice/undici';
 
 declare const redis: Parameters<typeof redisStore>[0];
+declare const meter: Parameters<typeof meterThrottle>[1];
 declare const ky: Parameters<typeof throttleKy>[0];
 declare const scope: ServiceWorkerScope;
 
@@ -78,6 +81,8 @@ export async function use(): Promise<void> {
   const stop = throttle.on('rejected', ({ error }) => isThrottleError(error));
   logTo(throttle, console);
   stop();
+  meterThrottle(throttle, meter, { attributes: (key) => ({ key }) })();
+  measureThrottle(throttle, performance)();
   subscribe(throttle, 'key', ({ waiting }) => waiting.toFixed())();
   const waiting: number | undefined = useThrottleStatus(throttle)?.waiting;
   for await (const size of throttledMap(throttle, ['a', 'b'], (item) => item.length)) size.toFixed(waiting);

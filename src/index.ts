@@ -57,6 +57,7 @@ export type { WhenFull } from './core/line/bounds.ts';
 export { sharedStore } from './core/sharing/shared-store.ts';
 export { whenIdle } from './core/throttle/idle.ts';
 export { type Logger, logTo } from './core/throttle/log.ts';
+export { measureThrottle, type Timeline } from './core/throttle/measure.ts';
 export type {
   CloseOptions,
   ConfigureOptions,

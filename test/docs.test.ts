@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as sluice from 'sluice';
 import * as http from 'sluice/http';
+import * as opentelemetry from 'sluice/opentelemetry';
 import * as presets from 'sluice/presets';
 import * as testing from 'sluice/testing';
 import ts from 'typescript';
@@ -113,7 +114,16 @@ describe('examples', () => {
   it.each(checked)('give the results they claim: $place', async ({ code }) => {
     const asserting = withLoads(code).replace(/^(.*?);? *\/\/=> *(.*)$/gm, '__expect(($1)).toEqual(($2));');
     const { outputText } = ts.transpileModule(asserting, { compilerOptions: { target: ts.ScriptTarget.ES2022 } });
-    const names = { ...sluice, ...http, ...presets, ...testing, ...given, __expect: expect, __load: load };
+    const names = {
+      ...sluice,
+      ...http,
+      ...opentelemetry,
+      ...presets,
+      ...testing,
+      ...given,
+      __expect: expect,
+      __load: load,
+    };
     const AsyncFunction = (async () => {}).constructor as new (
       ...args: string[]
     ) => (...args: unknown[]) => Promise<void>;
