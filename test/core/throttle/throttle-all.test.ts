@@ -1,0 +1,361 @@
+import {
+  ClosedError,
+  CostExceedsBurstError,
+  createThrottle,
+  keyValueStore,
+  memoryStore,
+  QueueFullError,
+  type Throttle,
+  type ThrottleOptions,
+  throttleAll,
+  throttledMap,
+  throttleFetch,
+  WaitTooLongError,
+  whenIdle,
+} from 'sluice';
+import { ManualClock } from 'sluice/testing';
+import { describe, expect, test } from 'vitest';
+import { slowStore } from '../sharing/slow-store.ts';
+
+const onMap = () => {
+  const values = new Map<string, unknown>();
+  return keyValueStore({ name: 'map', update: (key, change) => void values.set(key, change(values.get(key))) });
+};
+const stores = {
+  'memory stores': () => memoryStore(),
+  'stores that answer at once': onMap,
+  'stores that answer later': (clock: ManualClock) => slowStore(memoryStore(), clock, () => 3).store,
+};
+
+const tenPerSecond = { rate: 10, interval: 1_000, burst: 10 };
+const wide = { rate: 1, interval: 1, burst: 1_000 };
+
+/** The most instants within any `ms`. */
+function mostWithin(ms: number, instants: readonly number[]): number {
+  return Math.max(...instants.map((from) => instants.filter((at) => at >= from && at < from + ms).length));
+}
+
+describe.each(Object.entries(stores))('throttleAll on %s', (_, makeStore) => {
+  function setup(outer: Partial<ThrottleOptions> = {}, inner: Partial<ThrottleOptions> = {}) {
+    const clock = new ManualClock();
+    const made = (options: Partial<ThrottleOptions>) =>
+      createThrottle({ limits: wide, margin: 0, clock, store: makeStore(clock), ...options });
+    const customers = made(outer);
+    const api = made(inner);
+    const both = throttleAll([customers, { throttle: api, key: 'api' }]);
+    const went: number[] = [];
+    const names: string[] = [];
+    const call = (name: string, options: Parameters<typeof both.run>[1] = {}, ms = 0) => {
+      const done = both.run(async () => {
+        went.push(clock.monotonic());
+        names.push(name);
+        if (ms > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, ms));
+      }, options);
+      done.catch(() => {});
+      return done;
+    };
+    const left = async (throttle: Throttle, key: string) => (await throttle.status(key)).limits[0]?.remaining;
+    return { clock, customers, api, both, went, names, call, left };
+  }
+  const spread = (clock: ManualClock) => clock.advance(10);
+
+  test('keeps both limits at any time', async () => {
+    const { clock, call, went } = setup(
+      { limits: { rate: 5, interval: 1_000 } },
+      { limits: { rate: 8, interval: 1_000 } },
+    );
+    const byCustomer = [0, 1, 2].map(() => [] as number[]);
+    for (let index = 0; index < 60; index++) {
+      const customer = index % 3;
+      void call('', { key: `${customer}` }).then(() => byCustomer[customer]?.push(clock.monotonic()));
+    }
+    await clock.advance(20_000);
+    expect(went).toHaveLength(60);
+    expect(mostWithin(1_000, went)).toBeLessThanOrEqual(8);
+    for (const instants of byCustomer) expect(mostWithin(990, instants)).toBeLessThanOrEqual(5);
+    expect(went.at(-1)).toBeLessThan(60 * 125 + 1_500);
+  });
+
+  test('ages no slot of one throttle while the other is paused', async () => {
+    const { clock, api, call, went } = setup({ limits: { rate: 10, interval: 1_000 } });
+    await api.pause('api', clock.now() + 3_000);
+    for (let index = 0; index < 60; index++) void call('');
+    await clock.advance(12_000);
+    expect(went).toHaveLength(60);
+    expect(went[0]).toBeGreaterThanOrEqual(3_000);
+    expect(mostWithin(1_000, went)).toBeLessThanOrEqual(10);
+  });
+
+  test('spends nothing on a call that is aborted while it waits for the other throttle', async () => {
+    const { clock, customers, api, call, left } = setup({ limits: tenPerSecond }, { limits: tenPerSecond });
+    await api.pause('api', clock.now() + 3_000);
+    const controller = new AbortController();
+    const waiting = call('', { signal: controller.signal });
+    await spread(clock);
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    await clock.advance(5_000);
+    expect(await Promise.all([left(customers, 'default'), left(api, 'api')])).toEqual([10, 10]);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('spends nothing of the first throttle when the second refuses', async () => {
+    const { clock, customers, api, call, left } = setup({ limits: tenPerSecond }, { limits: tenPerSecond });
+    await api.reserve('api', { cost: 10 });
+    await expect(call('', { maxWait: 20 })).rejects.toBeInstanceOf(WaitTooLongError);
+    await spread(clock);
+    expect(await left(customers, 'default')).toBe(10);
+  });
+
+  test('lets a higher priority go first, and then those who came first', async () => {
+    const { clock, call, names } = setup({}, { limits: { rate: 10, interval: 1_000 } });
+    void call('now');
+    await spread(clock);
+    void call('a', { key: '1' });
+    void call('b', { key: '2' });
+    void call('urgent', { key: '3', priority: 1 });
+    void call('c', { key: '1' });
+    await clock.advance(2_000);
+    expect(names).toEqual(['now', 'urgent', 'a', 'b', 'c']);
+  });
+
+  test('lets calls of other keys go while one key waits for its own limit', async () => {
+    const { clock, customers, call, names } = setup();
+    await customers.pause('1', clock.now() + 1_000);
+    void call('paused', { key: '1' });
+    void call('free', { key: '2' });
+    await spread(clock);
+    expect(names).toEqual(['free']);
+    await clock.advance(1_000);
+    expect(names).toEqual(['free', 'paused']);
+  });
+
+  test('lets an expensive call have its turn among cheap ones of other keys', async () => {
+    const { clock, call, names } = setup({}, { limits: tenPerSecond });
+    void call('all', { cost: 10 });
+    await spread(clock);
+    void call('expensive', { key: '1', cost: 5 });
+    for (let index = 0; index < 20; index++) void call(`${index}`, { key: '2' });
+    await clock.advance(700);
+    expect(names.slice(0, 2)).toEqual(['all', 'expensive']);
+  });
+
+  test('ends 20 calls with a concurrency of 1 on both, one after the other', async () => {
+    const { clock, customers, api, call } = setup({ concurrency: 1 }, { concurrency: 1 });
+    const reverse = throttleAll([{ throttle: api, key: 'api' }, customers]);
+    let inFlight = 0;
+    let most = 0;
+    let ended = 0;
+    const task = async () => {
+      most = Math.max(most, ++inFlight);
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 10));
+      inFlight--;
+      ended++;
+    };
+    for (let index = 0; index < 10; index++) {
+      void reverse.run(task);
+      void throttleAll([customers, { throttle: api, key: 'api' }]).run(task);
+    }
+    await clock.advance(2_000);
+    expect([ended, most]).toEqual([20, 1]);
+    await call('after');
+  });
+
+  test('keeps maxInFlight of one throttle beside its own calls', async () => {
+    const { clock, api, call } = setup({}, { maxInFlight: 2 });
+    let most = 0;
+    for (let index = 0; index < 10; index++) {
+      void call('', { key: `${index}` }, 20);
+      void api.run(() => new Promise<void>((resolve) => clock.setTimeout(resolve, 20)), { key: 'own' });
+    }
+    for (let step = 0; step < 60; step++) {
+      await clock.advance(5);
+      const statuses = await Promise.all(
+        [api.status('api'), Promise.resolve(api.status('own'))].map((s) => pass(s, clock)),
+      );
+      most = Math.max(
+        most,
+        statuses.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      );
+    }
+    expect(most).toBe(2);
+    await clock.advance(1_000);
+    expect(api.keys()).toEqual([]);
+  });
+
+  test('takes the cost from both, and corrects it in both', async () => {
+    const limits = { ...tenPerSecond, rate: 1, interval: 10_000 };
+    const { clock, customers, api, both, left } = setup({ limits }, { limits });
+    const done = both.run(() => 2, { cost: 5, settle: (cost) => cost });
+    await spread(clock);
+    await done;
+    await spread(clock);
+    expect(await Promise.all([left(customers, 'default'), left(api, 'api')])).toEqual([8, 8]);
+  });
+
+  test('takes a named cost from the throttle that has such a limit, and one call from the other', async () => {
+    const slow = { rate: 1, interval: 10_000, burst: 10 };
+    const { clock, customers, api, both, left } = setup({ limits: { ...slow, name: 'tokens' } }, { limits: slow });
+    const done = both.run(() => 3, { cost: { tokens: 5 }, settle: (tokens) => ({ tokens }) });
+    await spread(clock);
+    await done;
+    await spread(clock);
+    expect(await Promise.all([left(customers, 'default'), left(api, 'api')])).toEqual([7, 9]);
+    await expect(pass(both.wait('default', { cost: { points: 5 } }), clock)).rejects.toThrow(RangeError);
+  });
+
+  test('rejects a call that can never pass one of them, and takes nothing', async () => {
+    const { clock, customers, call, left } = setup({ limits: tenPerSecond }, { limits: { rate: 1, interval: 1 } });
+    await expect(pass(call('', { cost: 2 }), clock)).rejects.toBeInstanceOf(CostExceedsBurstError);
+    await spread(clock);
+    expect(await left(customers, 'default')).toBe(10);
+  });
+
+  test.each(['customers', 'api'] as const)('rejects what waits when %s is closed', async (which) => {
+    const setting = setup();
+    const { clock, api, call, both } = setting;
+    await api.pause('api', clock.now() + 60_000);
+    const waiting = call('');
+    await spread(clock);
+    await setting[which].close();
+    await expect(waiting).rejects.toBeInstanceOf(ClosedError);
+    await expect(both.wait()).rejects.toBeInstanceOf(ClosedError);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('lets what waits go first when one of them drains', async () => {
+    const { clock, api, call, names } = setup({}, { limits: { rate: 10, interval: 1_000 } });
+    for (const name of ['a', 'b', 'c']) void call(name, {}, 50);
+    await spread(clock);
+    let isClosed = false;
+    void api.close({ drain: true }).then(() => {
+      isClosed = true;
+    });
+    await spread(clock);
+    await expect(call('late')).rejects.toBeInstanceOf(ClosedError);
+    expect(isClosed).toBe(false);
+    await clock.advance(1_000);
+    expect(names).toEqual(['a', 'b', 'c']);
+    expect(isClosed).toBe(true);
+  });
+
+  test('rejects what waits with the reason of `clear`', async () => {
+    const { clock, customers, api, call } = setup();
+    await api.pause('api', clock.now() + 60_000);
+    const waiting = [call('', { key: '1' }), call('', { key: '2' })] as const;
+    await spread(clock);
+    expect([...customers.keys(), ...api.keys()]).toEqual(['1', '2', 'api']);
+    const reason = new Error('gone');
+    customers.clear('1', reason);
+    await expect(waiting[0]).rejects.toBe(reason);
+    expect(customers.keys()).toEqual(['2']);
+    api.clear('api', reason);
+    await expect(waiting[1]).rejects.toBe(reason);
+    await whenIdle(customers);
+  });
+
+  test('lets no more wait than either maxQueue allows', async () => {
+    const { clock, api, call } = setup({}, { maxQueue: 2 });
+    await api.pause('api', clock.now() + 1_000);
+    const calls = [1, 2, 3].map((key) => call('', { key: `${key}` }));
+    await spread(clock);
+    await expect(calls[2]).rejects.toBeInstanceOf(QueueFullError);
+    await clock.advance(1_100);
+    await Promise.all(calls.slice(0, 2));
+  });
+
+  test('goes on within a second when a pause is ended', async () => {
+    const { clock, api, call, went } = setup();
+    await api.pause('api', clock.now() + 60_000);
+    void call('');
+    await clock.advance(5_000);
+    await pass(api.reset('api'), clock);
+    await clock.advance(1_100);
+    expect(went).toHaveLength(1);
+  });
+
+  test('tells the events of both', async () => {
+    const { clock, customers, api, call } = setup();
+    const told: string[] = [];
+    for (const [name, throttle] of Object.entries({ customers, api }))
+      for (const event of ['granted', 'ended'] as const)
+        throttle.on(event, ({ key }) => told.push(`${name} ${event} ${key}`));
+    await pass(call('', { key: '1' }), clock);
+    expect(told.sort()).toEqual(['api ended api', 'api granted api', 'customers ended 1', 'customers granted 1']);
+  });
+
+  test('runs the items of throttledMap', async () => {
+    const { clock, both, went } = setup({}, { limits: { rate: 10, interval: 1_000 } });
+    const results: number[] = [];
+    const loop = (async () => {
+      for await (const result of throttledMap(both, [1, 2, 3, 4], (item) => {
+        went.push(clock.monotonic());
+        return item * 2;
+      }))
+        results.push(result);
+    })();
+    await clock.advance(1_000);
+    await loop;
+    expect(results).toEqual([2, 4, 6, 8]);
+    expect(mostWithin(99, went)).toBe(1);
+  });
+
+  test('leaves the calls of one throttle alone their share', async () => {
+    const { clock, api, call, names } = setup({}, { limits: { rate: 10, interval: 1_000 } });
+    for (let index = 0; index < 40; index++) {
+      void call('both');
+      void api.run(() => void names.push('api'), { key: 'api' });
+    }
+    await clock.advance(4_000);
+    const own = names.filter((name) => name === 'api').length;
+    expect(own).toBeGreaterThan(10);
+  });
+});
+
+/** Lets time go by until a promise has settled. */
+async function pass<T>(promise: Promise<T>, clock: ManualClock): Promise<T> {
+  promise.catch(() => {});
+  await clock.advance(50);
+  return promise;
+}
+
+describe('throttleAll', () => {
+  const clock = new ManualClock();
+  const one = createThrottle({ limits: wide, margin: 0, clock });
+
+  test('takes turns with the calls of one throttle alone in memory', async () => {
+    const api = createThrottle({ limits: { rate: 10, interval: 1_000 }, margin: 0, clock });
+    const both = throttleAll([one, api]);
+    const names: string[] = [];
+    for (let index = 0; index < 40; index++) {
+      void both.run(() => void names.push('both'));
+      void api.run(() => void names.push('api'));
+    }
+    await clock.advance(4_000);
+    const own = names.filter((name) => name === 'api').length;
+    expect(own).toBeGreaterThan(15);
+    expect(names.length - own).toBeGreaterThan(15);
+  });
+
+  test('refuses what is no list of throttles on one clock, each once', () => {
+    expect(() => throttleAll([])).toThrow(TypeError);
+    expect(() => throttleAll(one as never)).toThrow(TypeError);
+    expect(() => throttleAll([{} as never])).toThrow('a throttle that createThrottle made');
+    expect(() => throttleAll([one, { throttle: one, key: 'all' }])).toThrow('each is there once');
+    expect(() => throttleAll([one, createThrottle({ limits: wide })])).toThrow('the same clock');
+    expect(() => throttleAll([{ throttle: one, key: 1 as never }])).toThrow(TypeError);
+  });
+
+  test('is not taken by adapters', () => {
+    expect(() => throttleFetch(throttleAll([one]) as never)).toThrow('a throttle that createThrottle made');
+  });
+
+  test('reads the key that each throttle has from that of the call', async () => {
+    const api = createThrottle({ limits: tenPerSecond, margin: 0, clock });
+    const both = throttleAll([one, { throttle: api, key: (key) => key.split(':')[0] as string }]);
+    await both.wait('eu:7');
+    await both.wait('eu:8');
+    expect((await api.status('eu')).limits[0]?.remaining).toBe(8);
+  });
+});
