@@ -5,6 +5,7 @@ import { ignoreAbort, onAbort, reasonOf } from '../line/abort-signals.ts';
 import { Heap } from '../line/heap.ts';
 import type { WaitRequest } from '../line/waiting-room.ts';
 import { type Clock, tick, wholeTicks } from '../time/clock.ts';
+import { besideOf } from './beside.ts';
 import { type Group, isBefore, type Waiter } from './group.ts';
 import type { Lanes } from './lanes.ts';
 import { isShared, mostRest, opensAt, type Spot, takeIn, takeShared } from './spot.ts';
@@ -70,8 +71,7 @@ export class Departures {
       group.line.add(waiter, priority);
       this.#groups.add(group);
       for (const { lanes, key } of group.spots) {
-        const beside = lanes.beside.get(key) ?? new Set();
-        lanes.beside.set(key, beside.add(reject));
+        besideOf(lanes).add(key, reject);
       }
       if (signal !== undefined) onAbort(signal, onAborted);
       this.advance();
@@ -117,7 +117,8 @@ export class Departures {
       const { lanes, key } = hold.spot;
       kept.set(lanes, (kept.get(lanes) ?? new Set()).add(key));
       wakeAt = Math.min(wakeAt, hold.until, now + mostRest);
-      if (hold.until === Infinity) this.#watch(lanes);
+      // A gate may open when a call has ended.
+      if (hold.until === Infinity || lanes.gates.find(key) !== undefined) this.#watch(lanes);
     }
     return wakeAt;
   }
@@ -225,9 +226,7 @@ export class Departures {
     this.#clock.clearTimeout(waiter.timer);
     if (signal !== undefined) ignoreAbort(signal, waiter.onAbort);
     for (const { lanes, key } of spots) {
-      const beside = lanes.beside.get(key);
-      beside?.delete(waiter.reject);
-      if (beside?.size === 0) lanes.beside.delete(key);
+      besideOf(lanes).delete(key, waiter.reject);
       lanes.tellEnd();
     }
   }
@@ -236,7 +235,7 @@ export class Departures {
   #trim({ spots }: Group, waiter: Waiter): void {
     for (const { lanes, key } of spots) {
       const { maxQueue } = lanes.places.bounds;
-      const waiting = (lanes.beside.get(key)?.size ?? 0) + (lanes.find(key)?.waiting ?? 0);
+      const waiting = besideOf(lanes).waiting(key) + (lanes.find(key)?.waiting ?? 0);
       if (waiting > maxQueue) waiter.reject(new QueueFullError(key, maxQueue));
     }
   }

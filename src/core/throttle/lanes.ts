@@ -24,6 +24,15 @@ export interface LanesOptions {
   readonly bounds: Bounds;
 }
 
+/** Calls that wait in no lane, as they wait for other throttles too. */
+export interface Beside {
+  /** The keys with such a call. */
+  keys(): Iterable<string>;
+  has(key: string): boolean;
+  /** Rejects those of one key, or all. */
+  rejectAll(error: unknown, key?: string): void;
+}
+
 /**
  * The lanes of a throttle's keys.
  *
@@ -42,8 +51,8 @@ export class Lanes implements LocalLaneHost, WatchHost {
   /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
   #spare: Lane | undefined;
   #wallAhead: number;
-  /** What rejects the calls that wait for this throttle and others at once, by key. */
-  readonly beside: Map<string, Set<(error: unknown) => void>> = new Map();
+  /** The calls that wait for this throttle and others at once; undefined as long as there never were any. */
+  beside: Beside | undefined;
   /** Those who wait for calls to end or leave. */
   readonly #onEnd: (() => void)[] = [];
 
@@ -94,8 +103,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   /** Rejects the waiting calls of one key, or of all. Resolves when the store has what their lines held. */
   async rejectAll(error: unknown, key?: string): Promise<void> {
     const lanes = this.all().filter((lane) => key === undefined || lane.key === key);
-    for (const [own, calls] of this.beside)
-      if (key === undefined || own === key) for (const reject of [...calls]) reject(error);
+    this.beside?.rejectAll(error, key);
     await Promise.all(lanes.map((lane) => lane.rejectAll(error)));
   }
 
@@ -104,12 +112,12 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   #isBusy(key: string): boolean {
-    return this.inFlight(key) > 0 || (this.find(key)?.waiting ?? 0) > 0 || this.beside.has(key);
+    return this.beside?.has(key) || this.inFlight(key) > 0 || (this.find(key)?.waiting ?? 0) > 0;
   }
 
   /** The keys with a call that waits or is in flight. */
   keys(): string[] {
-    const keys = new Set([...this.#lanes.keys(), ...this.places.counts.keys(), ...this.beside.keys()]);
+    const keys = new Set([...this.#lanes.keys(), ...this.places.counts.keys(), ...(this.beside?.keys() ?? [])]);
     return [...keys].filter((key) => this.#isBusy(key));
   }
 
