@@ -337,6 +337,113 @@ describe('throttleAll', () => {
     expect(names.length - own).toBeGreaterThan(15);
   });
 
+  test('goes on the slots where timers are late, as each throttle does', async () => {
+    class LateClock extends ManualClock {
+      override setTimeout(callback: () => void, ms: number): unknown {
+        return super.setTimeout(callback, ms + 5);
+      }
+    }
+    const late = new LateClock();
+    const made = () => createThrottle({ limits: { rate: 20, interval: 1_000 }, margin: 40, clock: late });
+    const [alone, api] = [made(), made()];
+    const both = throttleAll([createThrottle({ limits: wide, margin: 0, clock: late }), api]);
+    const ended: number[] = [];
+    for (const run of [alone.run.bind(alone), both.run.bind(both)])
+      void Promise.all(Array.from({ length: 40 }, () => run(() => {}))).then(() => ended.push(late.monotonic()));
+    await late.advance(10_000);
+    expect(ended).toHaveLength(2);
+    expect(ended[1]).toBe(ended[0]);
+  });
+
+  describe('while a store is asked', () => {
+    function setup(options: Partial<ThrottleOptions> = {}) {
+      const clock = new ManualClock();
+      const customers = createThrottle({ limits: wide, margin: 0, clock, ...options });
+      const { store } = slowStore(memoryStore(), clock, () => 10);
+      const api = createThrottle({ limits: { rate: 1, interval: 1_000, burst: 10 }, margin: 0, clock, store });
+      const left = async (throttle: Throttle) => (await pass(throttle.status(), clock)).limits[0]?.remaining;
+      return { clock, customers, api, both: throttleAll([customers, api]), left };
+    }
+
+    test('takes nothing for a call that is aborted meanwhile', async () => {
+      const limits = { rate: 1, interval: 1_000, burst: 10 };
+      const { clock, customers, api, both, left } = setup({ limits });
+      const controller = new AbortController();
+      const waiting = both.run(() => {}, { signal: controller.signal });
+      waiting.catch(() => {});
+      await clock.advance(5);
+      controller.abort();
+      await expect(waiting).rejects.toBe(controller.signal.reason);
+      await clock.advance(50);
+      expect([await left(customers), await left(api)]).toEqual([10, 10]);
+      expect([customers.keys(), api.keys()]).toEqual([[], []]);
+    });
+
+    test('gives the slot back when the other throttle has closed its gate meanwhile', async () => {
+      const { clock, customers, api, both, left } = setup();
+      const went: number[] = [];
+      void both.run(() => void went.push(clock.monotonic()));
+      await clock.advance(5);
+      await customers.pause('default', clock.now() + 3_000);
+      await clock.advance(100);
+      expect(await left(api)).toBe(10);
+      await clock.advance(5_000);
+      expect(went).toEqual([3_015]);
+    });
+
+    test('keeps a place for the call, and no more calls in flight than may be', async () => {
+      const { clock, customers, both } = setup({ concurrency: 1 });
+      let inFlight = 0;
+      let most = 0;
+      const task = async () => {
+        most = Math.max(most, ++inFlight);
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, 30));
+        inFlight--;
+      };
+      const done = [both.run(task)];
+      await clock.advance(5);
+      done.push(customers.run(task), both.run(task));
+      await clock.advance(1_000);
+      await Promise.all(done);
+      expect(most).toBe(1);
+      expect(customers.keys()).toEqual([]);
+    });
+  });
+
+  test('hears within a second that another process has ended a pause', async () => {
+    const clock = new ManualClock();
+    const store = memoryStore();
+    const made = () =>
+      createThrottle({ limits: wide, margin: 0, clock, store: slowStore(store, clock, () => 1).store });
+    const [here, there] = [made(), made()];
+    const both = throttleAll([createThrottle({ limits: wide, margin: 0, clock }), here]);
+    await pass(there.pause('default', clock.now() + 60_000), clock);
+    const went: number[] = [];
+    void both.run(() => void went.push(clock.monotonic()));
+    await clock.advance(5_000);
+    expect(went).toEqual([]);
+    await pass(there.reset('default'), clock);
+    await clock.advance(1_100);
+    expect(went).toHaveLength(1);
+  });
+
+  test('goes on after a pause as soon as the call that went alone has ended', async () => {
+    const clock = new ManualClock();
+    const { store } = slowStore(memoryStore(), clock, () => 1);
+    const api = createThrottle({ limits: wide, margin: 0, clock, store });
+    const both = throttleAll([createThrottle({ limits: wide, margin: 0, clock }), api]);
+    await pass(api.pause('default', clock.now() + 1_000), clock);
+    const went: number[] = [];
+    for (let index = 0; index < 3; index++)
+      void both.run(() => {
+        went.push(clock.monotonic());
+        return new Promise<void>((resolve) => clock.setTimeout(resolve, 50));
+      });
+    await clock.advance(5_000);
+    expect(went).toHaveLength(3);
+    expect((went[2] as number) - (went[0] as number)).toBeLessThan(60);
+  });
+
   test('refuses what is no list of throttles on one clock, each once', () => {
     expect(() => throttleAll([])).toThrow(TypeError);
     expect(() => throttleAll(one as never)).toThrow(TypeError);
