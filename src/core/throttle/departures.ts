@@ -70,9 +70,7 @@ export class Departures {
       };
       group.line.add(waiter, priority);
       this.#groups.add(group);
-      for (const { lanes, key } of group.spots) {
-        besideOf(lanes).add(key, reject);
-      }
+      for (const spot of group.spots) besideOf(spot.lanes).add(spot, reject);
       if (signal !== undefined) onAbort(signal, onAborted);
       this.advance();
       if (waiter.rank === undefined) return;
@@ -188,14 +186,17 @@ export class Departures {
       lanes.places.hold(place);
       return () => lanes.places.leave(place);
     });
+    const shared = group.spots.filter((spot) => isShared(spot, this.#clock.monotonic()));
+    for (const spot of shared) spot.asked++;
     const taken = new Map<Spot, Receipt>();
     let error: unknown;
     let isGiven = false;
     try {
-      isGiven = await takeShared(group.spots, waiter.request.cost, this.#clock, taken);
+      isGiven = await takeShared(shared, waiter.request.cost, this.#clock, taken);
     } catch (thrown) {
       error = thrown;
     }
+    for (const spot of shared) spot.asked--;
     for (const leave of places) leave();
     const now = this.#clock.monotonic();
     try {

@@ -35,7 +35,6 @@ export function isBefore(a: Group, b: Group): boolean {
 }
 
 /** Makes a group of no calls. */
-export function groupOf(key: string, spots: readonly Pick<Spot, 'lanes' | 'key'>[]): Group {
-  const own = spots.map((spot) => ({ ...spot, until: -Infinity, lookAt: -Infinity, passAt: Infinity }));
-  return { key, spots: own, line: new Line(), isAsking: false, place: -1 };
+export function groupOf(key: string, spots: readonly Spot[]): Group {
+  return { key, spots, line: new Line(), isAsking: false, place: -1 };
 }

@@ -14,12 +14,27 @@ export interface Spot {
   until: number;
   /** When it is asked again, whatever it said. */
   lookAt: number;
+  /** For how many calls it is asked at the moment. */
+  asked: number;
+  /** For how many it may be: one after it refused, and twice as many with each call that it grants. */
+  mostAsked: number;
   /** From when on the next call may go past the line of the throttle itself: it lets the first call of that line go before it. */
   passAt: number;
 }
 
 /** How often a waiting call looks at least, in ms: limits may have changed, a pause may have ended, others may have given back. */
 export const mostRest = 1_000;
+
+/** Makes what is known of a bucket that no call has waited for yet. */
+export const newSpot = (lanes: Lanes, key: string): Spot => ({
+  lanes,
+  key,
+  until: -Infinity,
+  lookAt: -Infinity,
+  asked: 0,
+  mostAsked: Infinity,
+  passAt: Infinity,
+});
 
 /** Whether the bucket has to be asked for: nobody can look at it. */
 export function isShared({ lanes, key }: Spot, now: number): boolean {
@@ -38,7 +53,11 @@ export function opensAt(spot: Spot, cost: Cost, since: number, now: number, isTa
   const gateOpensAt = lanes.gates.find(key)?.opensAt(now, lanes.inFlight(key)) ?? now;
   if (gateOpensAt > now) return gateOpensAt;
   const bucket = lanes.bucketIn(key, now);
-  if (bucket === undefined) return isTaken || spot.lookAt <= now ? now : spot.until;
+  if (bucket === undefined) {
+    if (isTaken) return now;
+    if (spot.lookAt > now) return spot.until;
+    return spot.asked < spot.mostAsked ? now : Infinity;
+  }
   const ticks = wholeTicks(now);
   const at = conformsAt(bucket, cost, slotsFrom(bucket, since, now), ticks);
   if (at === Infinity) {
@@ -73,6 +92,7 @@ function slotsFrom({ plan }: Bucket, since: number, now: number): number {
 
 /**
  * Takes a call from those of its buckets that are in shared stores, one after the other.
+ * @param spots those buckets
  * @param taken gets what was taken, also if another refuses or fails
  * @returns whether all gave
  */
@@ -82,9 +102,8 @@ export async function takeShared(
   clock: Clock,
   taken: Map<Spot, Receipt>,
 ): Promise<boolean> {
-  const shared = spots.filter((spot) => isShared(spot, clock.monotonic()));
   // The one that let calls wait longest is asked first: then the least has to go back.
-  for (const spot of shared.sort((a, b) => b.until - a.until)) {
+  for (const spot of [...spots].sort((a, b) => b.until - a.until)) {
     const { lanes, key } = spot;
     const request = { plan: lanes.plan(key), costs: [cost], ahead: 0 };
     const { granted, wait, exceeded } = await (lanes.find(key)?.take(request) ?? lanes.store.take(key, request));
@@ -94,8 +113,10 @@ export async function takeShared(
       const now = clock.monotonic();
       spot.until = now + Math.max(wait, tick);
       spot.lookAt = Math.min(spot.until, now + mostRest);
+      spot.mostAsked = 1;
       return false;
     }
+    spot.mostAsked *= 2;
     taken.set(spot, receipt);
   }
   return true;

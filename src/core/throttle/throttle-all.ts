@@ -6,6 +6,7 @@ import type { Plan } from '../limits/plan.ts';
 import type { WaitRequest } from '../line/waiting-room.ts';
 import type { Clock } from '../time/clock.ts';
 import { type EnterOptions, type Linked, linkedOf } from './adapter-link.ts';
+import { besideOf } from './beside.ts';
 import { Departures } from './departures.ts';
 import { type Group, groupOf } from './group.ts';
 import type { RunContext, RunOptions, WaitOptions } from './options.ts';
@@ -134,7 +135,8 @@ class Combination implements CombinedThrottle {
       await this.#checkNames(keys, cost);
       requests = check();
     }
-    const group = this.#groups.get(key) ?? groupOf(key, spotsOf(this.#parts, keys));
+    const known = this.#groups.get(key);
+    const group = known?.line.size ? known : groupOf(key, spotsOf(this.#parts, keys));
     this.#groups.set(key, group);
     for (const { linked } of this.#parts) linked.lanes.plans.keepForCalls();
     try {
@@ -172,5 +174,5 @@ class Combination implements CombinedThrottle {
   }
 }
 
-const spotsOf = (parts: readonly Part[], keys: readonly string[]): Pick<Spot, 'lanes' | 'key'>[] =>
-  parts.map(({ linked: { lanes } }, index) => ({ lanes, key: keys[index] as string }));
+const spotsOf = (parts: readonly Part[], keys: readonly string[]): Spot[] =>
+  parts.map(({ linked: { lanes } }, index) => besideOf(lanes).spotOf(keys[index] as string));

@@ -410,6 +410,18 @@ describe('throttleAll', () => {
     });
   });
 
+  test('asks a shared store a few times a slot, however many keys wait for it', async () => {
+    const clock = new ManualClock();
+    const { store, asked } = slowStore(memoryStore(), clock, () => 3);
+    const api = createThrottle({ limits: { rate: 10, interval: 1_000 }, margin: 0, clock, store });
+    const both = throttleAll([createThrottle({ limits: wide, margin: 0, clock }), { throttle: api, key: 'api' }]);
+    let went = 0;
+    for (let index = 0; index < 50; index++) void both.run(() => void went++, { key: `${index}` });
+    await clock.advance(5_500);
+    expect(went).toBe(50);
+    expect(asked.take).toBeLessThan(50 * 4);
+  });
+
   test('hears within a second that another process has ended a pause', async () => {
     const clock = new ManualClock();
     const store = memoryStore();
