@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import {
   ClosedError,
   CostExceedsBurstError,
@@ -310,6 +311,84 @@ describe.each(Object.entries(stores))('throttleAll on %s', (_, makeStore) => {
     const own = names.filter((name) => name === 'api').length;
     expect(own).toBeGreaterThan(10);
   });
+});
+
+/** The most that calls came to above a bucket of `burst` that leaks `perMs`; 0 or less if they kept it. */
+function excess(calls: readonly (readonly [at: number, cost: number])[], perMs: number, burst: number): number {
+  let level = 0;
+  let before = 0;
+  let most = -burst;
+  for (const [at, cost] of [...calls].sort(([a], [b]) => a - b)) {
+    level = Math.max(0, level - (at - before) * perMs) + cost;
+    before = at;
+    most = Math.max(most, level - burst);
+  }
+  return most;
+}
+
+describe('whatever calls come, are aborted or meet a pause', () => {
+  const call = fc.record({
+    at: fc.integer({ min: 0, max: 3_000 }),
+    key: fc.integer({ min: 0, max: 2 }),
+    cost: fc.integer({ min: 1, max: 3 }),
+    priority: fc.integer({ min: 0, max: 1 }),
+    ms: fc.constantFrom(0, 30, 300),
+    abortsAfter: fc.constantFrom(undefined, 1, 200),
+    kind: fc.constantFrom('both', 'both', 'both', 'api', 'pause'),
+  });
+
+  test.each(Object.entries(stores))(
+    'both limits and all places are kept, and all ends, on %s',
+    async (_, makeStore) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(call, { maxLength: 40 }), async (calls) => {
+          const clock = new ManualClock();
+          const made = (rate: number, burst: number, concurrency: number) => {
+            const limits = { rate, interval: 1_000, burst };
+            return createThrottle({ limits, concurrency, margin: 0, clock, store: makeStore(clock) });
+          };
+          const [customers, api] = [made(10, 3, 1), made(15, 4, 2)];
+          const both = throttleAll([customers, { throttle: api, key: 'api' }]);
+          const went = new Map<string, [number, number][]>();
+          const inFlight = new Map<string, number>();
+          let most = 0;
+          let open = 0;
+          const start = ({ key, cost, priority, ms, abortsAfter, kind }: (typeof calls)[number]) => {
+            if (kind === 'pause') return void api.pause('api', clock.now() + ms);
+            const names = kind === 'api' ? ['api'] : [`${key}`, 'api'];
+            const controller = new AbortController();
+            if (abortsAfter !== undefined) clock.setTimeout(() => controller.abort(), abortsAfter);
+            const task = async () => {
+              for (const name of names) {
+                went.set(name, [...(went.get(name) ?? []), [clock.monotonic(), cost]]);
+                inFlight.set(name, (inFlight.get(name) ?? 0) + 1);
+                most = Math.max(most, (inFlight.get(name) as number) - (name === 'api' ? 1 : 0));
+              }
+              if (ms > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, ms));
+              for (const name of names) inFlight.set(name, (inFlight.get(name) as number) - 1);
+            };
+            open++;
+            const options = { key: kind === 'api' ? 'api' : `${key}`, cost, priority, signal: controller.signal };
+            void (kind === 'api' ? api : both)
+              .run(task, options)
+              .catch(() => {})
+              .then(() => open--);
+          };
+          for (const one of calls) clock.setTimeout(() => start(one), one.at);
+          await clock.advance(40_000);
+          expect(open).toBe(0);
+          expect(most).toBeLessThanOrEqual(1);
+          for (const [name, taken] of went) {
+            const [perMs, burst] = name === 'api' ? [0.015, 4] : [0.01, 3];
+            // A store that answers later decided a few ms before its call goes.
+            expect(excess(taken, perMs, burst)).toBeLessThanOrEqual(0.2);
+          }
+          expect([...customers.keys(), ...api.keys()]).toEqual([]);
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
 });
 
 /** Lets time go by until a promise has settled. */
