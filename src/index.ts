@@ -74,6 +74,7 @@ export type { Limits } from './core/throttle/plans.ts';
 export type { StatusListener } from './core/throttle/status-watch.ts';
 export { subscribe } from './core/throttle/subscribe.ts';
 export type { Decision, Reservation, Status, Throttle } from './core/throttle/throttle.ts';
+export { type CombinedThrottle, type ThrottlePart, throttleAll } from './core/throttle/throttle-all.ts';
 export {
   type MapContext,
   type MapOutcome,

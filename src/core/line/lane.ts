@@ -109,7 +109,7 @@ export abstract class Lane {
   }
 
   /** The cost of the call whose turn comes first, if it waits for its limits; undefined otherwise. */
-  protected get headCost(): Cost | undefined {
+  get headCost(): Cost | undefined {
     return this.nextDue === undefined ? undefined : this.room.first?.cost;
   }
 

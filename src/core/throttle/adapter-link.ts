@@ -1,6 +1,7 @@
 import { wrongType } from '../base/check.ts';
 import type { CallGrant } from '../base/grant.ts';
 import type { Ceiling } from '../bucket/pool.ts';
+import type { Entrance } from './entrance.ts';
 import type { Lanes } from './lanes.ts';
 import type { WaitOptions } from './options.ts';
 import type { Reservations } from './reservations.ts';
@@ -13,6 +14,7 @@ export type EnterOptions = { readonly [Name in keyof WaitOptions]: WaitOptions[N
 export interface Linked {
   readonly lanes: Lanes;
   readonly reservations: Reservations;
+  readonly entrance: Entrance;
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
   isClosed(): boolean;

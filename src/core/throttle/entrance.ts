@@ -60,6 +60,15 @@ export class Entrance {
   }
 
   #enterChecked(key: string, options: EnterOptions, holdsPlace: boolean): CallGrant | Promise<CallGrant> {
+    const request = this.request(key, options, holdsPlace);
+    const { cost } = request;
+    const granted = cost === 1 ? this.#lanes.grantNow(key, holdsPlace) : undefined;
+    if (granted !== undefined) return granted;
+    return this.mayBeWrong(key, cost) ? this.#join(key, request) : this.#lanes.of(key).wait(request);
+  }
+
+  /** Checks what a call asks for, all but the names in its cost. */
+  request(key: string, options: EnterOptions, holdsPlace: boolean): WaitRequest {
     const cost = this.check(key, options);
     const maxWait = this.maxWaitOf(options);
     const { priority = 0, signal } = options;
@@ -68,10 +77,7 @@ export class Entrance {
       checkMethods('signal', signal, signalMethods);
       if (signal.aborted) throw reasonOf(signal);
     }
-    const granted = cost === 1 ? this.#lanes.grantNow(key, holdsPlace) : undefined;
-    if (granted !== undefined) return granted;
-    const request = { cost, priority, maxWait, signal, holdsPlace };
-    return this.mayBeWrong(key, cost) ? this.#join(key, request) : this.#lanes.of(key).wait(request);
+    return { cost, priority, maxWait, signal, holdsPlace };
   }
 
   /** Puts a call into its lane once the names in its cost are known to be right. */

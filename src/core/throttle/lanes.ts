@@ -24,6 +24,15 @@ export interface LanesOptions {
   readonly bounds: Bounds;
 }
 
+/** Calls that wait in no lane, as they wait for other throttles too. */
+export interface Beside {
+  /** The keys with such a call. */
+  keys(): Iterable<string>;
+  has(key: string): boolean;
+  /** Rejects those of one key, or all. */
+  rejectAll(error: unknown, key?: string): void;
+}
+
 /**
  * The lanes of a throttle's keys.
  *
@@ -42,6 +51,8 @@ export class Lanes implements LocalLaneHost, WatchHost {
   /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
   #spare: Lane | undefined;
   #wallAhead: number;
+  /** The calls that wait for this throttle and others at once; undefined as long as there never were any. */
+  beside: Beside | undefined;
   /** Those who wait for calls to end or leave. */
   readonly #onEnd: (() => void)[] = [];
 
@@ -92,6 +103,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   /** Rejects the waiting calls of one key, or of all. Resolves when the store has what their lines held. */
   async rejectAll(error: unknown, key?: string): Promise<void> {
     const lanes = this.all().filter((lane) => key === undefined || lane.key === key);
+    this.beside?.rejectAll(error, key);
     await Promise.all(lanes.map((lane) => lane.rejectAll(error)));
   }
 
@@ -100,12 +112,13 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   #isBusy(key: string): boolean {
-    return this.inFlight(key) > 0 || (this.find(key)?.waiting ?? 0) > 0;
+    return this.beside?.has(key) || this.inFlight(key) > 0 || (this.find(key)?.waiting ?? 0) > 0;
   }
 
   /** The keys with a call that waits or is in flight. */
   keys(): string[] {
-    return [...new Set([...this.#lanes.keys(), ...this.places.counts.keys()])].filter((key) => this.#isBusy(key));
+    const keys = new Set([...this.#lanes.keys(), ...this.places.counts.keys(), ...(this.beside?.keys() ?? [])]);
+    return [...keys].filter((key) => this.#isBusy(key));
   }
 
   /** Resolves when nobody waits and nothing is in flight, on one key or on all. */
@@ -113,12 +126,18 @@ export class Lanes implements LocalLaneHost, WatchHost {
     let busy = key === undefined ? this.keys() : [key];
     while (busy.length > 0) {
       // One after the other, as to look at all of them takes long.
-      for (const one of busy) while (this.#isBusy(one)) await new Promise<void>((resolve) => this.#onEnd.push(resolve));
+      for (const one of busy) while (this.#isBusy(one)) await this.nextEnd();
       busy = key === undefined ? this.keys() : [];
     }
   }
 
-  #tellEnd(): void {
+  /** Resolves when a call ends or leaves. */
+  nextEnd(): Promise<void> {
+    return new Promise((resolve) => this.#onEnd.push(resolve));
+  }
+
+  /** Says that a call has ended or left. */
+  tellEnd(): void {
     for (const tell of this.#onEnd.splice(0)) tell();
   }
 
@@ -146,7 +165,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
       this.places.serve();
       this.#lanes.get(key)?.advance();
     }
-    if (this.#onEnd.length > 0) this.#tellEnd();
+    if (this.#onEnd.length > 0) this.tellEnd();
   }
 
   /** Does what moves a bucket, so that the calls that wait for it see where it stands then; before they ask, if `isFirst`. */
@@ -198,7 +217,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   retire(lane: Lane): void {
-    if (this.#onEnd.length > 0) this.#tellEnd();
+    if (this.#onEnd.length > 0) this.tellEnd();
     // A listener may have called for a new one while this one was on its way out.
     if (this.#spare === lane || this.#lanes.get(lane.key) !== lane) return;
     if (this.#spare?.idle) this.#lanes.delete(this.#spare.key);

@@ -79,6 +79,7 @@ export class ThrottleCore implements Throttle {
     linkAdapters(this, {
       lanes: this.#lanes,
       reservations: this.#reservations,
+      entrance: this.#entrance,
       maxPause: this.#maxPause,
       isClosed: () => this.#entrance.closed !== undefined,
       enterNow: (key) => (this.#entrance.closing ? undefined : this.#lanes.grantNow(key, true)),

@@ -1,0 +1,280 @@
+import { QueueFullError, WaitTooLongError } from '../base/errors.ts';
+import { CallGrant, HeldGrant } from '../base/grant.ts';
+import type { Receipt } from '../base/store.ts';
+import { ignoreAbort, onAbort, reasonOf } from '../line/abort-signals.ts';
+import { Heap } from '../line/heap.ts';
+import type { WaitRequest } from '../line/waiting-room.ts';
+import { type Clock, tick, wholeTicks } from '../time/clock.ts';
+import { besideOf } from './beside.ts';
+import { type Group, isBefore, type Waiter } from './group.ts';
+import type { Lanes } from './lanes.ts';
+import { isShared, mostRest, opensAt, type Spot, takeIn, takeShared } from './spot.ts';
+
+/** Why a call does not go now: the bucket that makes it wait longest, and until when. */
+interface Hold {
+  readonly spot: Spot;
+  readonly until: number;
+}
+
+/** How long a wake or a store may take before it counts against a call's maxWait, in ms. */
+const grace = 100;
+
+/**
+ * The calls that wait for several throttles at once, of all combinations on one clock.
+ *
+ * Invariant: between two steps a waiting call holds nothing of any bucket, and no place, but while a store is asked for it. The call
+ * that comes first keeps the bucket which it waits for longest from those behind it, and only that one.
+ */
+export class Departures {
+  readonly #clock: Clock;
+  readonly #groups = new Set<Group>();
+  /** The throttles whose calls in flight it waits for. */
+  readonly #watched = new Set<Lanes>();
+  #tells: (() => void)[] = [];
+  #arrivals = 0;
+  #isAdvancing = false;
+  #mustRepeat = false;
+  #timer: { readonly handle: unknown; readonly at: number } | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Waits until a call may take from all its buckets. Resolves with a grant of each. */
+  wait(group: Group, request: WaitRequest): Promise<CallGrant[]> {
+    return new Promise((resolve, refuse) => {
+      const reject = (error: unknown) => {
+        if (waiter.rank === undefined) return;
+        this.#part(group, waiter);
+        refuse(error);
+        this.#tell(group, (lanes, key) => {
+          const { cost } = request;
+          const wait = this.#clock.monotonic() - waiter.since;
+          if (lanes.events.wants('rejected')) lanes.events.emit('rejected', { key, cost, wait, error });
+        });
+        this.advance();
+      };
+      const { priority, maxWait, signal } = request;
+      const onAborted = () => reject(reasonOf(signal as AbortSignal));
+      const waiter: Waiter = {
+        request,
+        since: this.#clock.monotonic(),
+        arrival: this.#arrivals++,
+        resolve,
+        reject,
+        onAbort: onAborted,
+        timer: undefined,
+        rank: undefined,
+        previous: undefined,
+        next: undefined,
+      };
+      group.line.add(waiter, priority);
+      this.#groups.add(group);
+      for (const spot of group.spots) besideOf(spot.lanes).add(spot, reject);
+      if (signal !== undefined) onAbort(signal, onAborted);
+      this.advance();
+      if (waiter.rank === undefined) return;
+      if (maxWait !== Infinity)
+        waiter.timer = this.#clock.setTimeout(() => reject(this.#tooLong(group, waiter)), maxWait + grace);
+      if (!group.isAsking || group.line.first !== waiter) this.#trim(group, waiter);
+    });
+  }
+
+  /** Lets calls go as far as they may now, and sets the timer for the rest. Safe to call at any time. */
+  advance(): void {
+    this.#mustRepeat = true;
+    if (this.#isAdvancing) return;
+    this.#isAdvancing = true;
+    let wakeAt = Infinity;
+    while (this.#mustRepeat) {
+      this.#mustRepeat = false;
+      wakeAt = this.#pass(this.#clock.monotonic());
+    }
+    this.#isAdvancing = false;
+    this.#wakeAt(wakeAt);
+    // Last: who hears of it may make another call.
+    for (const tell of this.#tells.splice(0)) tell();
+  }
+
+  /** Goes through the first calls of all groups, in their order. Answers when to look again. */
+  #pass(now: number): number {
+    const open = new Heap<Group>(isBefore, 'place');
+    const kept = new Map<Lanes, Set<string>>();
+    let wakeAt = Infinity;
+    for (const group of this.#groups) if (!group.isAsking) open.add(group);
+    for (let group = open.first; group !== undefined; group = open.first) {
+      open.remove(group);
+      const { first } = group.line;
+      if (first === undefined) this.#groups.delete(group);
+      if (first === undefined || group.spots.some(({ lanes, key }) => kept.get(lanes)?.has(key))) continue;
+      const hold = this.#serve(group, first, now);
+      if (hold === undefined) {
+        if (!group.isAsking) open.add(group);
+        continue;
+      }
+      const { lanes, key } = hold.spot;
+      kept.set(lanes, (kept.get(lanes) ?? new Set()).add(key));
+      wakeAt = Math.min(wakeAt, hold.until, now + mostRest);
+      // A gate may open when a call has ended.
+      if (hold.until === Infinity || lanes.gates.find(key) !== undefined) this.#watch(lanes);
+    }
+    return wakeAt;
+  }
+
+  /** Lets the first call of a group go if it may; asks for it, if its stores are shared. */
+  #serve(group: Group, first: Waiter, now: number): Hold | undefined {
+    try {
+      const hold = this.#holdOf(group, first, now);
+      if (hold !== undefined) {
+        if (hold.until === Infinity || hold.until - first.since <= first.request.maxWait + tick) return hold;
+        first.reject(this.#tooLong(group, first, hold.until));
+      } else if (group.spots.some((spot) => isShared(spot, now))) {
+        group.isAsking = true;
+        void this.#ask(group, first);
+      } else this.#depart(group, first, new Map(), now);
+    } catch (error) {
+      // The user's limits function threw, or the cost is too high.
+      first.reject(error);
+    }
+    return undefined;
+  }
+
+  /** What keeps a call from going now; undefined if nothing does. */
+  #holdOf(group: Group, { request, since }: Waiter, now: number, asked?: ReadonlyMap<Spot, Receipt>): Hold | undefined {
+    let hold: Hold | undefined;
+    do
+      for (const spot of group.spots) {
+        const until = opensAt(spot, request.cost, since, now, asked?.has(spot) ?? false);
+        if (until > (hold?.until ?? now)) hold = { spot, until };
+      }
+    while (
+      // Whoever hears that a pause has ended may have changed everything.
+      hold === undefined &&
+      group.spots.some(({ lanes, key }) => lanes.gates.find(key)?.resume(now))
+    );
+    return hold;
+  }
+
+  /** Takes from all buckets of a call at one instant: those that were asked have given theirs. */
+  #depart(group: Group, waiter: Waiter, asked: ReadonlyMap<Spot, Receipt>, now: number): void {
+    const { cost, holdsPlace } = waiter.request;
+    const ticks = wholeTicks(now);
+    const grants = group.spots.map((spot) => {
+      const { lanes, key } = spot;
+      const receipt = asked.get(spot) ?? takeIn(lanes.bucketOf(key, now), cost, waiter.since, now);
+      const at = asked.has(spot) ? now : now - (ticks - receipt.slot);
+      const grant = new (holdsPlace ? HeldGrant : CallGrant)(key, lanes, at, receipt);
+      spot.passAt = Infinity;
+      if (grant instanceof HeldGrant) {
+        grant.since = waiter.since;
+        lanes.places.hold(grant);
+      }
+      lanes.gates.find(key)?.pass(grant, holdsPlace, now);
+      return grant;
+    });
+    this.#part(group, waiter);
+    waiter.resolve(grants);
+    this.#tell(group, (lanes, key) => {
+      if (lanes.events.wants('granted')) lanes.events.emit('granted', { key, cost, wait: now - waiter.since });
+    });
+  }
+
+  /** Asks the shared stores for a call, one after the other, with a place kept for it. What was given goes back if another refuses. */
+  async #ask(group: Group, waiter: Waiter): Promise<void> {
+    const places = group.spots.map(({ lanes, key }) => {
+      const place = { key } as HeldGrant;
+      lanes.places.hold(place);
+      return () => lanes.places.leave(place);
+    });
+    const shared = group.spots.filter((spot) => isShared(spot, this.#clock.monotonic()));
+    for (const spot of shared) spot.asked++;
+    const taken = new Map<Spot, Receipt>();
+    let error: unknown;
+    let isGiven = false;
+    try {
+      isGiven = await takeShared(shared, waiter.request.cost, this.#clock, taken);
+    } catch (thrown) {
+      error = thrown;
+    }
+    for (const spot of shared) spot.asked--;
+    for (const leave of places) leave();
+    const now = this.#clock.monotonic();
+    try {
+      isGiven &&= waiter.rank !== undefined && this.#holdOf(group, waiter, now, taken) === undefined;
+      if (isGiven) this.#depart(group, waiter, taken, now);
+    } catch (thrown) {
+      error ??= thrown;
+      isGiven = false;
+    }
+    if (!isGiven)
+      for (const [{ lanes, key }, receipt] of taken)
+        await lanes.move(key, () => lanes.store.settle(key, receipt, 0)).catch(() => {});
+    group.isAsking = false;
+    if (error !== undefined) waiter.reject(error);
+    else if (waiter.rank !== undefined) this.#trim(group, waiter);
+    for (const { lanes, key } of group.spots) {
+      // Lines that found the places kept go on.
+      lanes.places.serve();
+      lanes.find(key)?.advance();
+    }
+    this.advance();
+  }
+
+  /** Takes a call out of the line, with everything that hung on it. */
+  #part({ line, spots }: Group, waiter: Waiter): void {
+    const { signal } = waiter.request;
+    line.remove(waiter);
+    this.#clock.clearTimeout(waiter.timer);
+    if (signal !== undefined) ignoreAbort(signal, waiter.onAbort);
+    for (const { lanes, key } of spots) {
+      besideOf(lanes).delete(key, waiter.reject);
+      lanes.tellEnd();
+    }
+  }
+
+  /** Rejects a call that is one too many in one of its lines. */
+  #trim({ spots }: Group, waiter: Waiter): void {
+    for (const { lanes, key } of spots) {
+      const { maxQueue } = lanes.places.bounds;
+      const waiting = besideOf(lanes).waiting(key) + (lanes.find(key)?.waiting ?? 0);
+      if (waiting > maxQueue) waiter.reject(new QueueFullError(key, maxQueue));
+    }
+  }
+
+  #tooLong({ key }: Group, { since, request }: Waiter, due: number = this.#clock.monotonic()): WaitTooLongError {
+    const now = this.#clock.monotonic();
+    return new WaitTooLongError(key, due - since, this.#clock.now() + due - now, request.maxWait);
+  }
+
+  /** Goes on when a call of a throttle has ended. */
+  #watch(lanes: Lanes): void {
+    if (this.#watched.has(lanes)) return;
+    this.#watched.add(lanes);
+    void lanes.nextEnd().then(() => {
+      this.#watched.delete(lanes);
+      this.advance();
+    });
+  }
+
+  /** Tells the listeners of each throttle, once the line has gone on. */
+  #tell({ spots }: Group, tell: (lanes: Lanes, key: string) => void): void {
+    this.#tells.push(() => {
+      for (const { lanes, key } of spots) tell(lanes, key);
+    });
+  }
+
+  #wakeAt(at: number): void {
+    if (this.#timer !== undefined) {
+      // One that ends too early only looks too early.
+      if (this.#timer.at <= at && at !== Infinity) return;
+      this.#clock.clearTimeout(this.#timer.handle);
+      this.#timer = undefined;
+    }
+    if (at === Infinity) return;
+    const wake = () => {
+      this.#timer = undefined;
+      this.advance();
+    };
+    this.#timer = { at, handle: this.#clock.setTimeout(wake, at - this.#clock.monotonic()) };
+  }
+}

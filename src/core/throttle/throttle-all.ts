@@ -1,0 +1,178 @@
+import { checkFunction, checkOptions, wrongType } from '../base/check.ts';
+import type { CallOutcome } from '../base/events.ts';
+import type { CallGrant, Grant } from '../base/grant.ts';
+import { type Cost, checkCost, checkNames, isStrange } from '../limits/cost.ts';
+import type { Plan } from '../limits/plan.ts';
+import type { WaitRequest } from '../line/waiting-room.ts';
+import type { Clock } from '../time/clock.ts';
+import { type EnterOptions, type Linked, linkedOf } from './adapter-link.ts';
+import { besideOf } from './beside.ts';
+import { Departures } from './departures.ts';
+import { type Group, groupOf } from './group.ts';
+import type { RunContext, RunOptions, WaitOptions } from './options.ts';
+import { LazyContext } from './run-context.ts';
+import type { Spot } from './spot.ts';
+import type { Throttle } from './throttle.ts';
+
+/** One of the throttles that `throttleAll` takes, with the key that calls have there. */
+export interface ThrottlePart {
+  readonly throttle: Throttle;
+  /**
+   * The key there: one for all calls, or what it is for the call's own key.
+   * @default the call's own key
+   */
+  readonly key?: string | ((key: string) => string);
+}
+
+/** Several throttles that calls pass at once. Made by `throttleAll`. */
+export interface CombinedThrottle {
+  /**
+   * Waits until one call may go by all throttles.
+   * @param key names the bucket, as each throttle reads it
+   * @returns the grant of the first throttle, when the call may go
+   * @throws as `Throttle.wait` does
+   */
+  wait(key?: string, options?: WaitOptions): Promise<Grant>;
+
+  /**
+   * Waits, runs the task and frees its places when the task ends, as `Throttle.run` does.
+   * @param task gets the grant of the first throttle
+   * @throws as `wait` does, before the task was started
+   */
+  run<T>(task: (grant: Grant, context: RunContext) => T | PromiseLike<T>, options?: RunOptions<T>): Promise<T>;
+}
+
+interface Part {
+  readonly throttle: Throttle;
+  readonly linked: Linked;
+  readonly keyOf: (key: string) => string;
+}
+
+/** All combinations on one clock share a line, so that none of them starves another. */
+const departures = new WeakMap<Clock, Departures>();
+
+/**
+ * Makes one of several throttles, such as one customer's limit and everybody's: a call goes when all of them let it, and takes from all
+ * of them at that instant. While it waits for one it takes nothing from the others, and other keys go on.
+ * @param throttles at least one, each once; with the key that calls have there, if it is not their own
+ * @throws TypeError for a wrong argument, or throttles on different clocks
+ * @example
+ * const customers = createThrottle({ limits: perSecond(2) });
+ * const api = createThrottle({ limits: perSecond(20) });
+ * const both = throttleAll([customers, { throttle: api, key: 'api' }]);
+ * await both.run(() => 'done', { key: 'customer:7' }); //=> 'done'
+ */
+export function throttleAll(throttles: readonly (Throttle | ThrottlePart)[]): CombinedThrottle {
+  if (!Array.isArray(throttles) || throttles.length === 0) wrongType('throttles', 'a list of throttles', throttles);
+  return new Combination(throttles.map(partOf));
+}
+
+function partOf(given: Throttle | ThrottlePart): Part {
+  checkOptions('throttles', given);
+  const { throttle, key } = 'throttle' in given ? given : { throttle: given, key: undefined };
+  if (key !== undefined && typeof key !== 'string') checkFunction('key', key);
+  const keyOf = typeof key === 'function' ? key : (own: string) => key ?? own;
+  return { throttle, linked: linkedOf(throttle), keyOf };
+}
+
+class Combination implements CombinedThrottle {
+  readonly #parts: readonly Part[];
+  readonly #departures: Departures;
+  /** Those that wait, by their key. */
+  readonly #groups = new Map<string, Group>();
+
+  constructor(parts: readonly Part[]) {
+    const [{ linked }] = parts as [Part];
+    const { clock } = linked.lanes;
+    if (new Set(parts.map((part) => part.linked)).size < parts.length)
+      wrongType('throttles', 'throttles of which each is there once', parts);
+    if (parts.some((part) => part.linked.lanes.clock !== clock))
+      wrongType('throttles', 'throttles on the same clock', parts);
+    this.#parts = parts;
+    this.#departures = departures.get(clock) ?? new Departures(clock);
+    departures.set(clock, this.#departures);
+  }
+
+  async wait(key?: string, options?: WaitOptions): Promise<Grant> {
+    const [grant] = await this.#enter(key, options, false);
+    return grant as Grant;
+  }
+
+  async run<T>(
+    task: (grant: Grant, context: RunContext) => T | PromiseLike<T>,
+    options: RunOptions<T> = {},
+  ): Promise<T> {
+    checkFunction('task', task);
+    checkOptions('options', options);
+    const { key, settle, signal } = options;
+    if (settle !== undefined) checkFunction('settle', settle);
+    const grants = await this.#enter(key, options, true);
+    let result: T;
+    let outcome: CallOutcome = 'error';
+    try {
+      result = await task(grants[0] as Grant, new LazyContext(signal));
+      outcome = 'ok';
+    } finally {
+      for (const [index, grant] of grants.entries())
+        (this.#parts[index] as Part).linked.lanes.leave(grant, outcome, signal);
+    }
+    const cost = settle?.(result);
+    if (cost !== undefined) this.#settle(grants, checkCost(cost));
+    return result;
+  }
+
+  async #enter(key: string = 'default', options: WaitOptions = {}, holdsPlace: boolean): Promise<CallGrant[]> {
+    checkOptions('options', options);
+    if (typeof key !== 'string') wrongType('key', 'a string', key);
+    const keys = this.#parts.map(({ keyOf }) => keyOf(key));
+    const check = () =>
+      this.#parts.map(({ linked }, index) =>
+        linked.entrance.request(keys[index] as string, options as EnterOptions, holdsPlace),
+      );
+    let requests = check();
+    const [{ cost }] = requests as [WaitRequest];
+    if (typeof cost === 'object') {
+      await this.#checkNames(keys, cost);
+      requests = check();
+    }
+    const known = this.#groups.get(key);
+    const group = known?.line.size ? known : groupOf(key, spotsOf(this.#parts, keys));
+    this.#groups.set(key, group);
+    for (const { linked } of this.#parts) linked.lanes.plans.keepForCalls();
+    try {
+      const maxWait = Math.min(...requests.map((request) => request.maxWait));
+      return await this.#departures.wait(group, { ...(requests[0] as WaitRequest), maxWait });
+    } finally {
+      if (group.line.size === 0 && this.#groups.get(key) === group) this.#groups.delete(key);
+    }
+  }
+
+  /** @throws RangeError if a cost names a limit that is in none of the throttles. */
+  async #checkNames(keys: readonly string[], cost: Readonly<Record<string, number>>): Promise<void> {
+    const plans = await Promise.all(
+      this.#parts.map(async ({ linked: { lanes } }, index) => {
+        const key = keys[index] as string;
+        return (await lanes.store.peek(key, lanes.plans.of(key))).plan;
+      }),
+    );
+    const limits = plans.flatMap(({ rules }) => rules);
+    checkNames(cost, { ...(plans[0] as Plan), rules: limits });
+  }
+
+  /** Corrects the cost in each throttle: a limit that is in none of them is wrong, and one that is in another is left out. */
+  #settle(grants: readonly CallGrant[], cost: Cost): void {
+    const rules = grants.flatMap(({ plan }) => plan.rules);
+    checkNames(cost, { ...(grants[0] as CallGrant).plan, rules });
+    for (const [index, grant] of grants.entries()) {
+      const own =
+        typeof cost === 'number'
+          ? cost
+          : Object.fromEntries(Object.entries(cost).filter(([name]) => !isStrange({ [name]: 1 }, grant.plan)));
+      // The result is not kept waiting for the store; what the store does not take is told by its own event.
+      void (this.#parts[index] as Part).throttle.settle(grant, { cost: own }).catch(() => {});
+    }
+  }
+}
+
+const spotsOf = (parts: readonly Part[], keys: readonly string[]): Spot[] =>
+  parts.map(({ linked: { lanes } }, index) => besideOf(lanes).spotOf(keys[index] as string));
