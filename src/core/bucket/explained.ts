@@ -40,8 +40,8 @@ export function hear(bucket: Bucket, said: Ceiling, now: number): number {
     keepCount(bucket, now);
     return 0;
   }
-  const meant = told && meaningOf(bucket.plan.rules, told, said.meantFor ?? ms);
   if (told === undefined) return sync(bucket, said, now);
+  const meant = meaningOf(bucket.plan.rules, told, said.meantFor ?? ms);
   if (meant === undefined && told.unit === undefined) return sync(bucket, said, now);
   // Whoever heard it stops the key: there is no count in this unit.
   if (meant === undefined) return told.remaining === 0 ? ms : 0;

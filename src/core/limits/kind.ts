@@ -112,6 +112,7 @@ export interface Kind<State extends LimitState = LimitState> {
 
   /** The rate at which calls begin that nobody knows the limits of, in calls per ms; undefined of all other kinds. */
   begins?(limit: Limit): number;
+  /** What is done with their pace; there with `begins`. */
   readonly pacing?: Pacing;
   /** What a server that keeps such a limit has in its bucket; undefined if it counts calls per interval. */
   readonly level?: Level<State> | undefined;

@@ -23,6 +23,10 @@ export interface Pace {
 const cut = 0.15;
 const growth = 4;
 
+/** A little below the rate that was refused is what the server allows; well below, if it was refused soon after the one before. */
+const justBelow = 0.97;
+const wellBelow = 0.9;
+
 /** So many intervals of the shortest limit the rate takes to come back; an interval counts as a second at least, a minute at most. */
 const intervals = 15;
 
@@ -79,10 +83,10 @@ export function slower(pace: Pace | undefined, plan: Plan, left: number, ms: num
   const rate = pace === undefined ? rateOf(plan) : rateAt(pace, now);
   const interval = Math.min(...plan.rules.map((rule) => rule.interval));
   // What goes in an interval was too much: about so much went when it began.
-  let most = pace === undefined ? rate : Math.min(rate * 0.97, rateAt(pace, now - interval));
+  let most = pace === undefined ? rate : Math.min(rate * justBelow, rateAt(pace, now - interval));
   // Refused soon: the rate is between what went, pauses included, and what was tried.
   const isSoon = pace !== undefined && (pace.span === 0 || now - pace.since < pace.span / 4);
-  if (isSoon) most = Math.min(rate * 0.9, Math.sqrt(rate * (pace.calls / Math.max(1, until - pace.from))));
+  if (isSoon) most = Math.min(rate * wellBelow, Math.sqrt(rate * (pace.calls / Math.max(1, until - pace.from))));
   return {
     most: Math.max(most, lowest),
     span: (isSoon ? intervals / 2 : intervals) * Math.min(Math.max(interval, 1_000), 60_000),

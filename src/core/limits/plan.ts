@@ -33,6 +33,7 @@ export interface Plan {
   readonly leaky: boolean;
   /** The rate at which calls begin that nobody knows the limits of, in calls per ms. */
   readonly begins: number | undefined;
+  /** What is done with their pace; there with `begins`. */
   readonly pacing: Pacing | undefined;
   /** No more calls of cost 1 than this can ever go at one instant. */
   readonly mostAtOnce: number;

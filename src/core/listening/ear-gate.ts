@@ -7,7 +7,7 @@ import { Remaining } from './remaining.ts';
 const learningPatience = 1_000;
 
 /**
- * The gate of a key whose server is heard: it knows refusals, the pace beside others, and what is left.
+ * The gate of a key whose server is heard: it knows refusals and what is left.
  *
  * Invariant: it can close or narrow the way, never let more go than limits do.
  */

@@ -145,16 +145,29 @@ export class ServerEar {
     const { maxPause } = this.host;
     const inFlight = Math.max(0, this.#lanes.inFlight(key) - 1);
     const heard = { signal, left, now, wall: this.#lanes.clock.now(), inFlight, plan, maxPause };
-    for (const said of gate.remaining.statements(heard)) void quietly(() => this.#tell(gate, said, now, plan));
+    const statements = gate.remaining.statements(heard);
+    if (statements.length > 0) void quietly(() => this.#tell(gate, statements, now, plan));
   }
 
-  /** Lets the store judge what was said at `now`: only what the calls of all sharers do not explain slows anybody down. */
-  async #tell(gate: EarGate, said: Ceiling, now: number, plan: Plan): Promise<void> {
-    const bucket = this.#lanes.bucketIn(gate.key, now);
-    const ms = bucket === undefined ? await this.host.sync(gate.key, said) : hear(bucket, said, wholeTicks(now));
-    if (said.told?.unit !== undefined) return this.#stop(gate, ms, learningPatience);
-    gate.remaining.noteNews(said, ms, now, plan);
-    this.#lanes.find(gate.key)?.look();
+  /** Lets the store judge what one answer said at `now`: only what the calls of all sharers do not explain slows anybody down. */
+  async #tell(gate: EarGate, statements: readonly Ceiling[], now: number, plan: Plan): Promise<void> {
+    const { key, remaining } = gate;
+    const bucket = this.#lanes.bucketIn(key, now);
+    /** The statement that leaves least of those that are news, and for how long it holds, in ms. */
+    let news: readonly [said: Ceiling, ms: number] | undefined;
+    let isCounted = false;
+    for (const said of statements) {
+      const ms = bucket === undefined ? await this.host.sync(key, said) : hear(bucket, said, wholeTicks(now));
+      if (said.told?.unit !== undefined) {
+        this.#stop(gate, ms, learningPatience);
+        continue;
+      }
+      isCounted = true;
+      if (ms > 0 && said.remaining < (news?.[0].remaining ?? Infinity)) news = [said, ms];
+    }
+    if (news !== undefined) remaining.noteNews(...news, now, plan);
+    else if (isCounted && statements[0]?.isNewest) remaining.forget();
+    this.#lanes.find(key)?.look();
   }
 
   /** Notes that a call leaves. */

@@ -57,9 +57,11 @@ export class Remaining {
   /** Answers left until our own calls may explain what a server says again, and the latest instant when they may. */
   #strictFor = 0;
   #strictUntil = -Infinity;
+  /** Refusals since the server is taken at its word, and when the latest came. */
   #refused = 0;
   #refusedAt = -Infinity;
 
+  /** Notes that the server refused a call that left at `left`. */
   noteRefusal(left: number, now: number, plan: Plan): void {
     if (!this.#isStrict(now)) this.#refused = 0;
     // Of calls that were on their way together one counts.
@@ -82,7 +84,7 @@ export class Remaining {
 
   /** Whether it says nothing any more. */
   isOver(now: number): boolean {
-    return this.#news === undefined && !this.#isStrict(now);
+    return (this.#news?.until ?? -Infinity) <= now && !this.#isStrict(now);
   }
 
   /** Whether a refusal tells that nothing is left, of limits that are right: who is told that need not go slower. */
@@ -154,13 +156,9 @@ export class Remaining {
       this.#note(remaining, this.#news?.until ?? now + judging, roundTrip, now, plan);
   }
 
-  /** Notes for how many ms the store holds calls back for what was said at `now`; 0 if the calls of all sharers explain it. */
+  /** Notes that the store holds calls back for `ms`, for what was said at `now`: the calls of all sharers do not explain it. */
   noteNews(said: Ceiling, ms: number, now: number, plan: Plan): void {
     const { remaining, told, isNewest } = said;
-    if (ms <= 0) {
-      if (isNewest) this.forget();
-      return;
-    }
     // What is left of another quota says nothing about ours.
     if (isOurs(plan, said)) this.distrust(now, plan);
     // Overlapping answers have no known order: the lowest counts.

@@ -19,7 +19,7 @@ const refused: ServerSignal = { throttled: true, clamped: false, buckets: [], ig
  * A key whose server tells what is left; its limits let one call go every 10 ms.
  * @param options.news whether what is said is news to the store, as it is to one that was not told of our own calls
  */
-function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean } = {}) {
+function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean | ((said: Ceiling) => boolean) } = {}) {
   const clock = new ManualClock();
   const events = new Events();
   const ceilings: Ceiling[] = [];
@@ -43,7 +43,8 @@ function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean } 
     pause: async (...stop: [string, number, number?]) => void stops.push(stop),
     sync: async (_key: string, said: Ceiling) => {
       ceilings.push(said);
-      return options.news === false ? 0 : said.ms;
+      const { news = true } = options;
+      return (typeof news === 'function' ? news(said) : news) ? said.ms : 0;
     },
   } as Partial<EarHost> as EarHost;
   const ear = new ServerEar(host);
@@ -95,6 +96,22 @@ describe('what a server says is left', () => {
     ]);
     // Which of them is the newest nobody knows: the store lets the least of them hold.
     expect(ceilings.map(({ isNewest }) => isNewest)).toEqual([true, false, false, false]);
+  });
+
+  test.each([
+    ['first', [0, 1]],
+    ['last', [1, 0]],
+  ])('of one quota stays news beside one that our own calls explain: told %s', async (_, order) => {
+    const { clock, most, leave, answer, gate } = told({ news: ({ told }) => told?.limit === 300 });
+    const resetAt = clock.now() + 60_000;
+    const quotas = [
+      { limit: 300, remaining: 4.5, resetAt },
+      { limit: 20, remaining: 3.25, resetAt },
+    ];
+    await answer(leave(1), 3.25, { limit: 20, buckets: order.map((place) => quotas[place] as (typeof quotas)[0]) });
+    expect([most(), gate().remaining.until]).toEqual([3.5, 60_000 - tick]);
+    // Nobody has to ask for the key when it ends: a gate that is never asked may go.
+    expect([59_999.25, 60_000].map((now) => gate().isIdle(now))).toEqual([false, true]);
   });
 
   test('is what a call says that left after the latest answer came', async () => {

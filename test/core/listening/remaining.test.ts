@@ -42,7 +42,9 @@ function follow(limits: Limit | readonly Limit[] = window, maxPause = Infinity) 
     /** Reads an answer, and notes that it is news for `ms`; 0 if our own calls explain it. */
     judged: (told: Told, ms = 1_000) => {
       const { now = 0 } = told;
-      for (const said of hear(told)) remaining.noteNews(said, ms, now, plan);
+      for (const said of hear(told))
+        if (ms > 0) remaining.noteNews(said, ms, now, plan);
+        else if (said.isNewest) remaining.forget();
     },
     refuse: (left: number, now: number) => remaining.noteRefusal(left, now, plan),
     most: (now: number) => remaining.mostInFlight(now),
