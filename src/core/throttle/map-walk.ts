@@ -1,3 +1,4 @@
+import { ClosedError } from '../base/errors.ts';
 import { ignoreAbort, onAbort, reasonOf } from '../line/abort-signals.ts';
 import type { RunOptions } from './options.ts';
 import type { Throttle } from './throttle.ts';
@@ -34,7 +35,7 @@ export class MapWalk<Item, Result> {
   readonly #given: MapParts<Item, Result>;
   /** Undefined once the source is at its end, has failed or is closed. */
   #iterator: Iterator<Item> | AsyncIterator<Item> | undefined;
-  /** What the source threw. */
+  /** What the source threw, or why the throttle lets nobody in any more. */
   #failure: { readonly error: unknown } | undefined;
   /** Whether the source looks for an item, or what was taken is being started. */
   #isTaking = false;
@@ -83,7 +84,7 @@ export class MapWalk<Item, Result> {
           if (onError === 'continue') yield slot.outcome;
           else if (slot.outcome.status === 'fulfilled') yield slot.outcome.value;
           else throw slot.outcome.reason;
-        } else if (slot !== undefined || this.#active > 0 || this.#iterator !== undefined) {
+        } else if (slot !== undefined || this.#active > 0 || (this.#iterator !== undefined && !this.#failure)) {
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
@@ -149,6 +150,7 @@ export class MapWalk<Item, Result> {
     if (isOrdered) this.#slots.push(slot);
     this.#active++;
     let leaveLine = () => {};
+    let isStarted = false;
     try {
       const key = valueFor(options.key, item) ?? defaultKey;
       leaveLine = this.#joinLine(key);
@@ -161,6 +163,7 @@ export class MapWalk<Item, Result> {
         signal: this.#line.signal,
       } as RunOptions<Result>;
       const value = await throttle.run((grant) => {
+        isStarted = true;
         const result = task(item, grant, { signal: this.#tasks.signal });
         leaveLine();
         return result;
@@ -168,7 +171,10 @@ export class MapWalk<Item, Result> {
       slot.outcome = { item, status: 'fulfilled', value };
     } catch (reason) {
       slot.outcome = { item, status: 'rejected', reason };
-      if (options.onError !== 'continue') this.#line.abort(reason);
+      // All items to come would end the same way.
+      const isClosed = !isStarted && reason instanceof ClosedError;
+      if (isClosed) this.#failure ??= { error: reason };
+      if (isClosed || options.onError !== 'continue') this.#line.abort(reason);
     }
     leaveLine();
     this.#active--;

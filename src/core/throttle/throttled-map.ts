@@ -71,7 +71,7 @@ export type MapOutcome<Item, Result> = PromiseSettledResult<Result> & { readonly
  *
  * At `break` it closes the source and takes back what waits; tasks on their way see their signal abort. At the first error of a
  * task it takes nothing more and takes back what waits, hands out what comes before that item, closes the source and throws. An
- * error of the source comes after the results of all items before it. It does not wait for a source that still looks for an item.
+ * error of the source comes after the results of all items before it, and so does the `ClosedError` of a throttle that was closed. It does not wait for a source that still looks for an item.
  * @param source an iterable or async iterable; it is read once
  * @param task gets the item, its grant and a signal; what it returns is the result
  * @throws the first error of a task, of the source or of the throttle; the signal's own reason if it aborts; TypeError, RangeError for

@@ -1,4 +1,11 @@
-import { createThrottle, isThrottleError, type MapOutcome, type ThrottleOptions, throttledMap } from 'sluice';
+import {
+  ClosedError,
+  createThrottle,
+  isThrottleError,
+  type MapOutcome,
+  type ThrottleOptions,
+  throttledMap,
+} from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test, vi } from 'vitest';
 
@@ -449,6 +456,18 @@ describe('throttledMap ends at an error', () => {
     await clock.advance(10 * T);
     expect(read.values).toHaveLength(2);
     expect(read.error).toBe(failure);
+  });
+
+  test.each([true, false])('ends with the throttle, after the outcomes there are, ordered: %s', async (ordered) => {
+    const { throttle, source, items } = setup();
+    const read = reading(
+      throttledMap(throttle, items(1_000), () => throttle.close(), { onError: 'continue', ordered }),
+    );
+    await read.over;
+    expect(read.error).toBeInstanceOf(ClosedError);
+    expect(read.values.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(source.taken).toBeLessThan(100);
+    expect(source.closed).toBe(1);
   });
 
   test.each([true, false])('continues, and gives outcomes, ordered: %s', async (ordered) => {
