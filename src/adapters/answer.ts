@@ -2,7 +2,7 @@ import { checkNumber, checkOptions, wrongType } from '../core/base/check.ts';
 import { report } from '../core/base/events.ts';
 import type { Grant } from '../core/base/grant.ts';
 import type { ServerSignal } from '../core/base/server-signal.ts';
-import type { AdapterLink } from './link.ts';
+import type { Link } from './link.ts';
 import { readSignal } from './server-signal/read-signal.ts';
 import { readingOf } from './server-signal/reading.ts';
 import { presetFor } from './server-signal/vendors.ts';
@@ -46,7 +46,7 @@ export function looksIntoBody({ dialect }: AnswerOptions<never>): boolean {
 
 /** Reads what one answer says about the quota. */
 export function signalOf(
-  { clock, maxPause }: AdapterLink,
+  { clock, maxPause }: Link,
   { dialect }: AnswerOptions<never>,
   answered: Answered,
 ): ServerSignal {
@@ -60,7 +60,7 @@ export function signalOf(
  * @returns what the answer says about the quota
  */
 export function hear<Call>(
-  link: AdapterLink,
+  link: Link,
   key: string,
   grant: Grant,
   options: AnswerOptions<Call>,
@@ -80,7 +80,7 @@ export function hear<Call>(
 
 /** Warns of fields that only a preset reads, and of a refusal whose timing the browser hides from the page. */
 function warnOfUnread(
-  link: AdapterLink,
+  link: Link,
   key: string,
   { dialect }: AnswerOptions<never>,
   { type }: Answered,

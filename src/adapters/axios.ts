@@ -2,6 +2,7 @@ import type { AxiosAdapter, AxiosInstance, AxiosResponse, InternalAxiosRequestCo
 import { checkMethods } from '../core/base/check.ts';
 import type { Grant } from '../core/base/grant.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
+import type { CombinedThrottle } from '../core/throttle/throttle-all.ts';
 import { type Answered, hear, looksIntoBody } from './answer.ts';
 import { type CallOptions, type CallTerms, checkCallOptions, looksAtCalls, termsBy, termsOf } from './call-options.ts';
 import { isSignal, type Line, sendInTurn } from './in-turn.ts';
@@ -56,7 +57,7 @@ type Adapters = NonNullable<Config['adapter']>;
  */
 export function throttleAxios(
   instance: AxiosInstance,
-  throttle: Throttle,
+  throttle: Throttle | CombinedThrottle,
   options: ThrottleAxiosOptions = {},
 ): { eject(): void } {
   checkMethods('instance', instance, ['request', 'getUri']);
@@ -188,7 +189,7 @@ function responseOf(outcome: Outcome): AxiosResponse {
 
 /** Settles with the answer as the caller gets it: after the last of its transforms. */
 function settleTransformed(
-  throttle: Throttle,
+  throttle: Pick<Throttle, 'settle'>,
   { settle }: CallTerms<AxiosResponse>,
   grant: Grant,
   config: Config,

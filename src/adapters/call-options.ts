@@ -93,7 +93,12 @@ export interface CallTerms<Answer> {
    * afterwards.
    */
   readonly settle:
-    | ((throttle: Throttle, grant: Grant, answer: () => Answer, free?: (answer: Answer) => void) => void)
+    | ((
+        throttle: Pick<Throttle, 'settle'>,
+        grant: Grant,
+        answer: () => Answer,
+        free?: (answer: Answer) => void,
+      ) => void)
     | undefined;
 }
 

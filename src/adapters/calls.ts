@@ -1,5 +1,6 @@
 import { checkFunction, wrongType } from '../core/base/check.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
+import type { CombinedThrottle } from '../core/throttle/throttle-all.ts';
 import { hear, looksIntoBody } from './answer.ts';
 import { callInTurn, signalIn, streamsIn } from './call-in-turn.ts';
 import { type CallOptions, checkCallOptions, termsBy } from './call-options.ts';
@@ -62,7 +63,7 @@ type AnswerOf<Target> = Target extends (...args: never) => infer Result ? Awaite
  */
 export function throttleCalls<Target extends object>(
   target: Target,
-  throttle: Throttle,
+  throttle: Throttle | CombinedThrottle,
   options: ThrottleCallsOptions<Target> = {},
 ): Target {
   if (Object(target) !== target) wrongType('target', 'a function or an object', target);

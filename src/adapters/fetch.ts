@@ -1,5 +1,6 @@
 import { checkFunction } from '../core/base/check.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
+import type { CombinedThrottle } from '../core/throttle/throttle-all.ts';
 import { type CallOptions, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
 import { isSignal, sendInTurn } from './in-turn.ts';
 import { linkOf } from './link.ts';
@@ -39,7 +40,7 @@ export interface ThrottleFetchOptions extends CallOptions<FetchCall, Response> {
  * const fetch = throttleFetch(throttle);
  * const answer = await fetch('https://api.github.com/zen');
  */
-export function throttleFetch(throttle: Throttle, options: ThrottleFetchOptions = {}): typeof fetch {
+export function throttleFetch(throttle: Throttle | CombinedThrottle, options: ThrottleFetchOptions = {}): typeof fetch {
   checkCallOptions(options);
   const { match } = options;
   const send = options.fetch ?? globalThis.fetch;

@@ -1,18 +1,18 @@
 import { hasMethods } from '../core/base/check.ts';
 import { isThrottleError } from '../core/base/errors.ts';
 import type { CallOutcome } from '../core/base/events.ts';
-import type { Grant, HeldGrant } from '../core/base/grant.ts';
+import type { Grant } from '../core/base/grant.ts';
 import { isPromise } from '../core/base/store.ts';
 import { ignoreAbort, onAbort, reasonOf } from '../core/line/abort-signals.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
 import type { CallTerms } from './call-options.ts';
 import { holdStream, isNodeStream } from './held-streams.ts';
-import type { AdapterLink } from './link.ts';
+import type { Link } from './link.ts';
 
 /** Where calls wait. */
 export interface Line {
-  readonly throttle: Throttle;
-  readonly link: AdapterLink;
+  readonly throttle: Pick<Throttle, 'settle'>;
+  readonly link: Link;
   /**
    * Whether the time from departure to arrival is that of the network.
    * @default true
@@ -65,7 +65,7 @@ type Terms = Omit<CallTerms<never>, 'settle'>;
  * @throws what `wait` rejects with
  */
 export function turnOf(
-  link: AdapterLink,
+  link: Link,
   { key, cost, priority, maxWait }: Terms,
   { signal, endsAborted, bodies = [] }: Waiting,
   leave: () => void,
@@ -152,9 +152,7 @@ export async function sendInTurn<Answer>(
     let outcome: CallOutcome = 'error';
     try {
       discard();
-      if (tellsOfNetwork) link.noteDeparture(grant);
-      // Still, of calls that were on their way together one refusal counts.
-      else (grant as HeldGrant).departedAt = link.clock.monotonic();
+      link.noteDeparture(grant, tellsOfNetwork);
       const answer = await call.send();
       if (tellsOfNetwork) link.noteArrival(grant);
       const heard = call.hear(grant, answer);

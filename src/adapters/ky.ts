@@ -1,5 +1,6 @@
 import { checkMethods } from '../core/base/check.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
+import type { CombinedThrottle } from '../core/throttle/throttle-all.ts';
 import { type CallOptions, checkCallOptions } from './call-options.ts';
 import { CallInTurn, type HookState, type KyCall, KyLine, stateOf } from './ky-call.ts';
 import { linkOf } from './link.ts';
@@ -61,7 +62,11 @@ const silent = ['create', 'extend', 'retry', 'stop'];
  * const api = throttleKy(ky, throttle);
  * const items = await api.get('https://api.example.com/items').json();
  */
-export function throttleKy<Ky extends KyLike>(instance: Ky, throttle: Throttle, options: ThrottleKyOptions = {}): Ky {
+export function throttleKy<Ky extends KyLike>(
+  instance: Ky,
+  throttle: Throttle | CombinedThrottle,
+  options: ThrottleKyOptions = {},
+): Ky {
   checkMethods('instance', instance, ['extend']);
   checkCallOptions(options);
   const link = linkOf(throttle);
@@ -184,7 +189,7 @@ function standForCopy(response: Response): () => void {
  *
  * const api = ky.create({ hooks: kyHooks(throttle) });
  */
-export function kyHooks(throttle: Throttle, options: KyHooksOptions = {}): KyHooks {
+export function kyHooks(throttle: Throttle | CombinedThrottle, options: KyHooksOptions = {}): KyHooks {
   checkCallOptions(options);
   const link = linkOf(throttle);
   const line = new KyLine({ throttle, link }, options);

@@ -1,6 +1,6 @@
 import type { Grant } from '../core/base/grant.ts';
 import { type Answered, type AnswerOptions, hear, looksIntoBody } from './answer.ts';
-import type { AdapterLink } from './link.ts';
+import type { Link } from './link.ts';
 import { readingOf } from './server-signal/reading.ts';
 
 /**
@@ -9,7 +9,7 @@ import { readingOf } from './server-signal/reading.ts';
  * @returns whether the server refused its call
  */
 export function hearResponse<Call>(
-  link: AdapterLink,
+  link: Link,
   key: string,
   grant: Grant,
   options: AnswerOptions<Call>,

@@ -1,5 +1,6 @@
 import { checkFunction, checkMethods, checkOptions } from '../core/base/check.ts';
 import type { Throttle } from '../core/throttle/throttle.ts';
+import type { CombinedThrottle } from '../core/throttle/throttle-all.ts';
 import type { CallOptions } from './call-options.ts';
 import { type FetchCall, throttleFetch } from './fetch.ts';
 import { WaitingPages, type WorkerClients } from './waiting-pages.ts';
@@ -47,7 +48,7 @@ export interface ThrottleServiceWorkerOptions extends CallOptions<FetchCall, Res
  */
 export function throttleServiceWorker(
   scope: ServiceWorkerScope,
-  throttle: Throttle,
+  throttle: Throttle | CombinedThrottle,
   options: ThrottleServiceWorkerOptions = {},
 ): { eject(): void } {
   checkMethods('scope', scope, ['fetch', 'addEventListener', 'removeEventListener']);

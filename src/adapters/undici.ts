@@ -1,4 +1,5 @@
 import type { Throttle } from '../core/throttle/throttle.ts';
+import type { CombinedThrottle } from '../core/throttle/throttle-all.ts';
 import { type Answered, hear, looksIntoBody, signalOf } from './answer.ts';
 import { type CallOptions, checkCallOptions, looksAtCalls, termsBy } from './call-options.ts';
 import { sendInTurn } from './in-turn.ts';
@@ -47,7 +48,7 @@ export interface ThrottleInterceptorOptions extends CallOptions<UndiciCall, Answ
  * setGlobalDispatcher(new Agent().compose(throttleInterceptor(throttle)));
  */
 export function throttleInterceptor(
-  throttle: Throttle,
+  throttle: Throttle | CombinedThrottle,
   options: ThrottleInterceptorOptions = {},
 ): <Own extends (...args: never) => boolean>(dispatch: Own) => Own {
   checkCallOptions(options);

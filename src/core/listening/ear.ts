@@ -170,11 +170,16 @@ export class ServerEar {
     this.#lanes.find(key)?.look();
   }
 
-  /** Notes that a call leaves. */
-  noteDeparture(grant: Grant): void {
+  /**
+   * Notes that a call leaves.
+   * @param tellsOfNetwork whether the time until its answer comes is that of the network
+   */
+  noteDeparture(grant: Grant, tellsOfNetwork: boolean = true): void {
     if (!(grant instanceof HeldGrant)) return;
     const left = this.#lanes.clock.monotonic();
+    // Of calls that were on their way together one refusal counts.
     grant.departedAt = left;
+    if (!tellsOfNetwork) return;
     // Nobody knows how long the way over a new connection takes.
     grant.isCold = left - this.#answeredAt > connectionsLast;
     const bucket = grant.isCold ? this.#lanes.bucketIn(grant.key, left) : undefined;

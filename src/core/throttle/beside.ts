@@ -38,10 +38,6 @@ export class CallsBeside implements Beside {
     return this.#calls.keys();
   }
 
-  has(key: string): boolean {
-    return this.#calls.has(key);
-  }
-
   rejectAll(error: unknown, key?: string): void {
     const keys = key === undefined ? [...this.#calls.keys()] : [key];
     for (const reject of keys.flatMap((one) => [...(this.#calls.get(one)?.rejects ?? [])])) reject(error);

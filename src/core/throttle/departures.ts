@@ -77,6 +77,11 @@ export class Departures {
       if (maxWait !== Infinity)
         waiter.timer = this.#clock.setTimeout(() => reject(this.#tooLong(group, waiter)), maxWait + grace);
       if (!group.isAsking || group.line.first !== waiter) this.#trim(group, waiter);
+      if (waiter.rank === undefined) return;
+      const { cost } = request;
+      for (const { lanes, key } of group.spots)
+        if (lanes.events.wants('queued'))
+          lanes.events.emit('queued', { key, cost, priority, waiting: lanes.waiting(key) });
     });
   }
 
@@ -236,8 +241,7 @@ export class Departures {
   #trim({ spots }: Group, waiter: Waiter): void {
     for (const { lanes, key } of spots) {
       const { maxQueue } = lanes.places.bounds;
-      const waiting = besideOf(lanes).waiting(key) + (lanes.find(key)?.waiting ?? 0);
-      if (waiting > maxQueue) waiter.reject(new QueueFullError(key, maxQueue));
+      if (lanes.waiting(key) > maxQueue) waiter.reject(new QueueFullError(key, maxQueue));
     }
   }
 

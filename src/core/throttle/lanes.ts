@@ -28,7 +28,8 @@ export interface LanesOptions {
 export interface Beside {
   /** The keys with such a call. */
   keys(): Iterable<string>;
-  has(key: string): boolean;
+  /** How many such calls a key has. */
+  waiting(key: string): number;
   /** Rejects those of one key, or all. */
   rejectAll(error: unknown, key?: string): void;
 }
@@ -111,8 +112,13 @@ export class Lanes implements LocalLaneHost, WatchHost {
     return this.places.of(key);
   }
 
+  /** The calls that wait on a key, in its lane or beside it. */
+  waiting(key: string): number {
+    return (this.find(key)?.waiting ?? 0) + (this.beside?.waiting(key) ?? 0);
+  }
+
   #isBusy(key: string): boolean {
-    return this.beside?.has(key) || this.inFlight(key) > 0 || (this.find(key)?.waiting ?? 0) > 0;
+    return this.inFlight(key) > 0 || this.waiting(key) > 0;
   }
 
   /** The keys with a call that waits or is in flight. */

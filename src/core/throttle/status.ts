@@ -17,7 +17,7 @@ export function statusOf(lanes: Lanes, key: string, standing: Standing): Status 
   const lastDue = lane?.lastDue(nextDue, standing, now);
   return {
     limits,
-    waiting: lane?.waiting ?? 0,
+    waiting: lanes.waiting(key),
     inFlight: lanes.inFlight(key),
     nextAt: instant(nextDue),
     eta: lastDue === undefined ? undefined : instant(lastDue),

@@ -5,11 +5,12 @@ import { type Cost, checkCost, checkNames, isStrange } from '../limits/cost.ts';
 import type { Plan } from '../limits/plan.ts';
 import type { WaitRequest } from '../line/waiting-room.ts';
 import type { Clock } from '../time/clock.ts';
-import { type EnterOptions, type Linked, linkedOf } from './adapter-link.ts';
+import { type EnterOptions, type Joined, type Linked, linkAdapters, linkedOf } from './adapter-link.ts';
 import { besideOf } from './beside.ts';
 import { Departures } from './departures.ts';
 import { type Group, groupOf } from './group.ts';
-import type { RunContext, RunOptions, WaitOptions } from './options.ts';
+import { JoinedLink } from './joined-link.ts';
+import type { RunContext, RunOptions, SettleOptions, WaitOptions } from './options.ts';
 import { LazyContext } from './run-context.ts';
 import type { Spot } from './spot.ts';
 import type { Throttle } from './throttle.ts';
@@ -22,6 +23,12 @@ export interface ThrottlePart {
    * @default the call's own key
    */
   readonly key?: string | ((key: string) => string);
+  /**
+   * Whether adapters tell it what servers say about their quota. `false` for limits that are your own and no server's: a refusal
+   * then slows the others down, and not these.
+   * @default true
+   */
+  readonly listens?: boolean;
 }
 
 /** Several throttles that calls pass at once. Made by `throttleAll`. */
@@ -40,20 +47,32 @@ export interface CombinedThrottle {
    * @throws as `wait` does, before the task was started
    */
   run<T>(task: (grant: Grant, context: RunContext) => T | PromiseLike<T>, options?: RunOptions<T>): Promise<T>;
+
+  /**
+   * Corrects the cost of a call in all throttles, as `Throttle.settle` does in one.
+   * @param grant that of its call
+   * @throws TypeError for a grant of another throttle; as `Throttle.settle` does
+   */
+  settle(grant: Grant, options: SettleOptions): Promise<void>;
 }
 
 interface Part {
   readonly throttle: Throttle;
   readonly linked: Linked;
   readonly keyOf: (key: string) => string;
+  readonly listens: boolean;
 }
+
+/** The grants that a call has of each throttle, by the one that its caller was given. */
+const grantsOf = new WeakMap<Grant, readonly CallGrant[]>();
 
 /** All combinations on one clock share a line, so that none of them starves another. */
 const departures = new WeakMap<Clock, Departures>();
 
 /**
  * Makes one of several throttles, such as one customer's limit and everybody's: a call goes when all of them let it, and takes from all
- * of them at that instant. While it waits for one it takes nothing from the others, and other keys go on.
+ * of them at that instant. While it waits for one it takes nothing from the others, and other keys go on. Adapters and `throttledMap`
+ * take it in place of a throttle.
  * @param throttles at least one, each once; with the key that calls have there, if it is not their own
  * @throws TypeError for a wrong argument, or throttles on different clocks
  * @example
@@ -68,11 +87,16 @@ export function throttleAll(throttles: readonly (Throttle | ThrottlePart)[]): Co
 }
 
 function partOf(given: Throttle | ThrottlePart): Part {
-  checkOptions('throttles', given);
-  const { throttle, key } = 'throttle' in given ? given : { throttle: given, key: undefined };
+  // Whatever is no object is no throttle.
+  if (Object(given) !== given) linkedOf(given as Throttle);
+  const { throttle, key, listens = true }: ThrottlePart = 'throttle' in given ? given : { throttle: given };
   if (key !== undefined && typeof key !== 'string') checkFunction('key', key);
   const keyOf = typeof key === 'function' ? key : (own: string) => key ?? own;
-  return { throttle, linked: linkedOf(throttle), keyOf };
+  if (typeof listens !== 'boolean') wrongType('listens', 'true or false', listens);
+  const linked = linkedOf(throttle);
+  // A combination has no lanes of its own.
+  if ('join' in (linked as object)) wrongType('throttle', 'a throttle that createThrottle made', throttle);
+  return { throttle, linked, keyOf, listens };
 }
 
 class Combination implements CombinedThrottle {
@@ -91,11 +115,20 @@ class Combination implements CombinedThrottle {
     this.#parts = parts;
     this.#departures = departures.get(clock) ?? new Departures(clock);
     departures.set(clock, this.#departures);
+    const joined: Joined = {
+      lanes: { whenIdle: (key) => this.#whenIdle(key) },
+      join: (linkOf) =>
+        new JoinedLink(
+          parts.map(({ linked, listens }) => ({ link: linkOf(linked), listens })),
+          (key, options) => this.#enter(key, options, true),
+          (grant) => grantsOf.get(grant) ?? [],
+        ),
+    };
+    linkAdapters(this, joined);
   }
 
   async wait(key?: string, options?: WaitOptions): Promise<Grant> {
-    const [grant] = await this.#enter(key, options, false);
-    return grant as Grant;
+    return this.#enter(key, options, false);
   }
 
   async run<T>(
@@ -106,29 +139,48 @@ class Combination implements CombinedThrottle {
     checkOptions('options', options);
     const { key, settle, signal } = options;
     if (settle !== undefined) checkFunction('settle', settle);
-    const grants = await this.#enter(key, options, true);
+    const grant = await this.#enter(key, options, true);
+    const grants = grantsOf.get(grant) as readonly CallGrant[];
     let result: T;
     let outcome: CallOutcome = 'error';
     try {
-      result = await task(grants[0] as Grant, new LazyContext(signal));
+      result = await task(grant, new LazyContext(signal));
       outcome = 'ok';
     } finally {
       for (const [index, grant] of grants.entries())
         (this.#parts[index] as Part).linked.lanes.leave(grant, outcome, signal);
     }
     const cost = settle?.(result);
-    if (cost !== undefined) this.#settle(grants, checkCost(cost));
+    // The result is not kept waiting for the store; what the store does not take is told by its own event.
+    if (cost !== undefined) void Promise.all(this.#settle(grants, checkCost(cost))).catch(() => {});
     return result;
   }
 
-  async #enter(key: string = 'default', options: WaitOptions = {}, holdsPlace: boolean): Promise<CallGrant[]> {
+  async settle(grant: Grant, options: SettleOptions): Promise<void> {
+    checkOptions('options', options);
+    const grants = grantsOf.get(grant);
+    if (grants?.length !== this.#parts.length) wrongType('grant', 'a grant of this combination', grant);
+    await Promise.all(this.#settle(grants, checkCost(options.cost)));
+  }
+
+  async #whenIdle(key: string | undefined): Promise<void> {
+    const isBusy = ({ linked: { lanes }, keyOf }: Part) =>
+      key === undefined ? lanes.keys().length > 0 : lanes.keys().includes(keyOf(key));
+    // While one comes to rest another may get a call.
+    for (let busy = this.#parts.find(isBusy); busy !== undefined; busy = this.#parts.find(isBusy))
+      await busy.linked.lanes.whenIdle(key === undefined ? undefined : busy.keyOf(key));
+  }
+
+  async #enter(
+    key: string = 'default',
+    options: EnterOptions = {} as EnterOptions,
+    holdsPlace: boolean,
+  ): Promise<Grant> {
     checkOptions('options', options);
     if (typeof key !== 'string') wrongType('key', 'a string', key);
     const keys = this.#parts.map(({ keyOf }) => keyOf(key));
     const check = () =>
-      this.#parts.map(({ linked }, index) =>
-        linked.entrance.request(keys[index] as string, options as EnterOptions, holdsPlace),
-      );
+      this.#parts.map(({ linked }, index) => linked.entrance.request(keys[index] as string, options, holdsPlace));
     let requests = check();
     const [{ cost }] = requests as [WaitRequest];
     if (typeof cost === 'object') {
@@ -141,7 +193,10 @@ class Combination implements CombinedThrottle {
     for (const { linked } of this.#parts) linked.lanes.plans.keepForCalls();
     try {
       const maxWait = Math.min(...requests.map((request) => request.maxWait));
-      return await this.#departures.wait(group, { ...(requests[0] as WaitRequest), maxWait });
+      const grants = await this.#departures.wait(group, { ...(requests[0] as WaitRequest), maxWait });
+      const [grant] = grants as [CallGrant];
+      grantsOf.set(grant, grants);
+      return grant;
     } finally {
       if (group.line.size === 0 && this.#groups.get(key) === group) this.#groups.delete(key);
     }
@@ -160,17 +215,16 @@ class Combination implements CombinedThrottle {
   }
 
   /** Corrects the cost in each throttle: a limit that is in none of them is wrong, and one that is in another is left out. */
-  #settle(grants: readonly CallGrant[], cost: Cost): void {
+  #settle(grants: readonly CallGrant[], cost: Cost): Promise<void>[] {
     const rules = grants.flatMap(({ plan }) => plan.rules);
     checkNames(cost, { ...(grants[0] as CallGrant).plan, rules });
-    for (const [index, grant] of grants.entries()) {
+    return grants.map((grant, index) => {
       const own =
         typeof cost === 'number'
           ? cost
           : Object.fromEntries(Object.entries(cost).filter(([name]) => !isStrange({ [name]: 1 }, grant.plan)));
-      // The result is not kept waiting for the store; what the store does not take is told by its own event.
-      void (this.#parts[index] as Part).throttle.settle(grant, { cost: own }).catch(() => {});
-    }
+      return (this.#parts[index] as Part).throttle.settle(grant, { cost: own });
+    });
   }
 }
 

@@ -10,7 +10,6 @@ import {
   type ThrottleOptions,
   throttleAll,
   throttledMap,
-  throttleFetch,
   WaitTooLongError,
   whenIdle,
 } from 'sluice';
@@ -30,6 +29,7 @@ const stores = {
 
 const tenPerSecond = { rate: 10, interval: 1_000, burst: 10 };
 const wide = { rate: 1, interval: 1, burst: 1_000 };
+const even = { rate: 1, interval: 1_000 };
 
 /** The most instants within any `ms`. */
 function mostWithin(ms: number, instants: readonly number[]): number {
@@ -544,8 +544,62 @@ describe('throttleAll', () => {
     expect(() => throttleAll([{ throttle: one, key: 1 as never }])).toThrow(TypeError);
   });
 
-  test('is not taken by adapters', () => {
-    expect(() => throttleFetch(throttleAll([one]) as never)).toThrow('a throttle that createThrottle made');
+  test('takes no combination for one of its throttles', () => {
+    expect(() => throttleAll([throttleAll([one]) as never])).toThrow('a throttle that createThrottle made');
+    expect(() => throttleAll([5 as never])).toThrow('a throttle that createThrottle made');
+    expect(() => throttleAll([{ throttle: one, listens: 1 as never }])).toThrow('`listens`');
+  });
+
+  test('shows its waiting calls in the status and the events of each throttle', async () => {
+    const [slow, api] = [even, wide].map((limits) => createThrottle({ limits, margin: 0, clock })) as [
+      Throttle,
+      Throttle,
+    ];
+    const both = throttleAll([slow, { throttle: api, key: 'api' }]);
+    const queued: unknown[] = [];
+    for (const throttle of [slow, api])
+      throttle.on('queued', ({ key, cost, priority, waiting }) => queued.push([key, cost, priority, waiting]));
+    const calls = [both.wait(), both.wait(), both.wait('default', { priority: 2 })];
+    expect(queued).toEqual([
+      ['default', 1, 0, 1],
+      ['api', 1, 0, 1],
+      ['default', 1, 2, 2],
+      ['api', 1, 2, 2],
+    ]);
+    expect((await slow.status()).waiting).toBe(2);
+    expect((await api.status('api')).waiting).toBe(2);
+    await clock.advance(3_000);
+    await Promise.all(calls);
+    expect((await api.status('api')).waiting).toBe(0);
+  });
+
+  test('settles by hand in all of its throttles', async () => {
+    const api = createThrottle({ limits: tenPerSecond, margin: 0, clock });
+    const customers = createThrottle({ limits: tenPerSecond, margin: 0, clock });
+    const both = throttleAll([customers, { throttle: api, key: 'api' }]);
+    const grant = await both.wait();
+    await both.settle(grant, { cost: 5 });
+    expect((await customers.status()).limits[0]?.remaining).toBe(5);
+    expect((await api.status('api')).limits[0]?.remaining).toBe(5);
+    await expect(both.settle(await api.wait('api'), { cost: 1 })).rejects.toThrow('`grant`');
+    await expect(throttleAll([api]).settle(grant, { cost: 1 })).rejects.toThrow('`grant`');
+  });
+
+  test('is idle when none of its throttles has a call of the key', async () => {
+    const [customers, api] = [even, even].map((limits) => createThrottle({ limits, margin: 0, clock })) as [
+      Throttle,
+      Throttle,
+    ];
+    const both = throttleAll([customers, { throttle: api, key: 'api' }]);
+    const ended: string[] = [];
+    void api.run(() => {}, { key: 'api' });
+    void api.run(() => ended.push('direct'), { key: 'api' });
+    void both.run(() => ended.push('both'), { key: 'amy' });
+    void whenIdle(both, 'amy').then(() => ended.push("amy's"));
+    void whenIdle(both).then(() => ended.push('all'));
+    await clock.advance(5_000);
+    expect(ended.slice(0, 2)).toEqual(['direct', 'both']);
+    expect(ended.slice(2).sort()).toEqual(['all', "amy's"]);
   });
 
   test('reads the key that each throttle has from that of the call', async () => {
