@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 // Inside node_modules, so that the unpacked copy finds the optional peers that it imports.
 const folder = join(root, 'node_modules/.cache/check-package');
 const unpacked = join(folder, 'node_modules/sluice');
-/** The most bytes that an installation takes. Next to give way: the white space of modules, then CHANGELOG.md. */
+/** The most bytes that an installation takes. What can give way next: CHANGELOG.md. */
 const mostBytes = 1_000_000;
 let failed = false;
 
