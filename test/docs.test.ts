@@ -19,7 +19,12 @@ interface Example {
   readonly code: string;
 }
 
-const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((file) => `docs/${file}`)];
+const pages = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`),
+];
 const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.ts'))
   .map((file) => `src/${file}`);
@@ -132,6 +137,18 @@ describe('examples', () => {
   });
 });
 
+const onGitHub = (title: string) =>
+  title
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+const onSite = (title: string) =>
+  title
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
+    .replace(/^\d/, '_$&');
+
 describe('the README', () => {
   const readme = read('README.md');
   const manifest = JSON.parse(read('package.json')) as {
@@ -179,6 +196,19 @@ describe('the README', () => {
         else expect(() => read(join(file, '..', target)), `${file} -> ${target}`).not.toThrow();
       }
     }
+  });
+
+  it('links to sections that exist, by the same name on GitHub and on the site', () => {
+    const lost = pages.flatMap((file) =>
+      [...read(file).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)].flatMap(([, target = '', section = '']) => {
+        const page = read(target === '' ? file : join(file, '..', target));
+        const titles = [...page.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => title.replaceAll('`', ''));
+        return titles.some((title) => onGitHub(title) === section && onSite(title) === section)
+          ? []
+          : [`${file} -> ${target}#${section}`];
+      }),
+    );
+    expect(lost).toEqual([]);
   });
 });
 
