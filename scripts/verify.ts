@@ -2,10 +2,12 @@
 // beginning of their names: `npm run verify -- bun deno`. Its last lines are a table of the parts.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { browserParts } from './verify/browsers.ts';
 import { type Outcome, outcomeOf, outcomeOfPart, type Part } from './verify/part.ts';
 import { makePlace, type Place, root, run } from './verify/place.ts';
 import { runtimeParts } from './verify/runtimes.ts';
 import { startServer } from './verify/server.ts';
+import { workerdPart } from './verify/workerd.ts';
 
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
 
@@ -26,6 +28,8 @@ const script = (name: string, script: string): readonly Part[] =>
 
 const parts: readonly Part[] = [
   ...runtimeParts,
+  workerdPart,
+  ...browserParts,
   ...script('package', 'check:package'),
   ...script('audit', 'check:audit'),
   ...script('mutants', 'check:mutants'),
