@@ -3,6 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { browserParts } from './verify/browsers.ts';
+import { bundlerParts } from './verify/bundlers.ts';
+import { compilerParts } from './verify/compilers.ts';
+import { domPart } from './verify/dom.ts';
 import { type Outcome, outcomeOf, outcomeOfPart, type Part } from './verify/part.ts';
 import { makePlace, type Place, root, run } from './verify/place.ts';
 import { runtimeParts } from './verify/runtimes.ts';
@@ -30,6 +33,9 @@ const parts: readonly Part[] = [
   ...runtimeParts,
   workerdPart,
   ...browserParts,
+  domPart,
+  ...bundlerParts,
+  ...compilerParts,
   ...script('package', 'check:package'),
   ...script('audit', 'check:audit'),
   ...script('mutants', 'check:mutants'),

@@ -41,6 +41,8 @@ async function site(place: Place): Promise<(path: string) => Served | undefined>
     "default-src 'none'",
     `script-src 'self' 'sha256-${hash}'`,
     "connect-src 'self'",
+    // Chromium asks for an icon.
+    "img-src 'self'",
     "base-uri 'none'",
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",

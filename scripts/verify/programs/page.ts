@@ -1,5 +1,6 @@
 // In a browser: modules as they lie in `dist`, found by an import map. Sends what did not hold to the server.
 import * as sluice from 'sluice';
+import type { StoreOperations } from 'sluice';
 import * as axios from 'sluice/axios';
 import * as http from 'sluice/http';
 import * as indexedDb from 'sluice/indexed-db';
@@ -11,6 +12,7 @@ import * as react from 'sluice/react';
 import * as redis from 'sluice/redis';
 import * as serviceWorker from 'sluice/service-worker';
 import * as testing from 'sluice/testing';
+import type { StoreContractOptions } from 'sluice/testing';
 import * as undici from 'sluice/undici';
 import { type Check, failuresOf, smokeChecks } from './smoke.ts';
 import { contractOf, storeChecks } from './stores.ts';
@@ -30,29 +32,28 @@ const loads = Object.entries(modules).map(([name, module]): Check => ({
   },
 }));
 
-const advance = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const clock = new testing.ManualClock();
 const names = new WeakMap<object, string>();
 let count = 0;
-function named<Store extends object>(open: (name: string) => Store) {
-  const create = (name = `verify ${count++} `) => {
+function on<Store extends StoreOperations>(open: (name: string) => Store): StoreContractOptions {
+  const named = (name: string) => {
     const store = open(name);
     names.set(store, name);
     return store;
   };
-  return { create: () => create(), sharer: (store: object) => create(names.get(store)), advance };
-}
-
-// In real time: all cases at once.
-async function atOnce(checks: readonly Check[]): Promise<readonly string[]> {
-  return (await Promise.all(checks.map((check) => failuresOf([check])))).flat();
+  return {
+    create: () => named(`verify ${count++} `),
+    sharer: (store) => named(names.get(store) ?? ''),
+    advance: (ms) => clock.advance(ms),
+  };
 }
 
 const stores = [
-  ...contractOf('indexedDbStore', named((dbName) => indexedDb.indexedDbStore({ dbName }))),
-  ...contractOf('localStorageStore', named((prefix) => localStorage.localStorageStore({ prefix }))),
+  ...contractOf('indexedDbStore', on((dbName) => indexedDb.indexedDbStore({ dbName, clock }))),
+  ...contractOf('localStorageStore', on((prefix) => localStorage.localStorageStore({ prefix, clock }))),
 ];
 const checks = [...loads, ...smokeChecks(location.origin), ...storeChecks()];
-const failures = [...(await failuresOf(checks)), ...(await atOnce(stores)), ...complaints];
+const failures = [...(await failuresOf([...checks, ...stores])), ...complaints];
 await fetch(`/report?id=${new URLSearchParams(location.search).get('id')}`, {
   method: 'POST',
   body: JSON.stringify({ failures, total: checks.length + stores.length, agent: navigator.userAgent }),

@@ -106,7 +106,8 @@ export async function failuresOf(checks: readonly Check[]): Promise<readonly str
     try {
       await run();
     } catch (error) {
-      failures.push(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      const stack = error instanceof Error ? (error.stack ?? '').split('\n').slice(0, 4) : [];
+      failures.push([`${name}: ${error}`, ...stack].join('\n    '));
     }
   }
   return failures;
