@@ -6,6 +6,7 @@ import { browserParts } from './verify/browsers.ts';
 import { bundlerParts } from './verify/bundlers.ts';
 import { compilerParts } from './verify/compilers.ts';
 import { domPart } from './verify/dom.ts';
+import { nextPart } from './verify/next.ts';
 import { type Outcome, outcomeOf, outcomeOfPart, type Part } from './verify/part.ts';
 import { makePlace, type Place, root, run } from './verify/place.ts';
 import { runtimeParts } from './verify/runtimes.ts';
@@ -35,6 +36,7 @@ const parts: readonly Part[] = [
   ...browserParts,
   domPart,
   ...bundlerParts,
+  nextPart,
   ...compilerParts,
   ...script('package', 'check:package'),
   ...script('audit', 'check:audit'),
@@ -75,7 +77,9 @@ const widths = { name: longest(rows.map(({ name }) => name)), state: longest(row
 console.log('\nParts:');
 for (const { name, state, seconds, detail } of rows) {
   const line = detail.split('\n', 1)[0];
-  console.log(`  ${name.padEnd(widths.name)}  ${state.padEnd(widths.state)}  ${seconds.toFixed(0).padStart(4)} s  ${line}`);
+  console.log(
+    `  ${name.padEnd(widths.name)}  ${state.padEnd(widths.state)}  ${seconds.toFixed(0).padStart(4)} s  ${line}`,
+  );
 }
 const count = (state: Outcome['state']) => rows.filter((row) => row.state === state).length;
 console.log(`${count('passed')} passed, ${count('FAILED')} failed, ${count('could not run here')} could not run here`);

@@ -1,4 +1,4 @@
-import { type Ended, type Place } from './place.ts';
+import type { Ended, Place } from './place.ts';
 import type { LocalServer } from './server.ts';
 
 /** What the parts of a run have in common. It is made for the first part that asks. */

@@ -1,7 +1,17 @@
 // Where the packed package is tried: outside of the checkout, so that nothing finds `src`.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,7 +52,9 @@ export function run(command: string, args: readonly string[], options: CommandOp
     child.stdout.on('data', take);
     child.stderr.on('data', take);
     child.on('error', (error) => resolve({ status: null, output: String(error) }));
-    child.on('close', (status) => resolve({ status, output: status === null ? `${output}\nended after ${timeout} ms` : output }));
+    child.on('close', (status) =>
+      resolve({ status, output: status === null ? `${output}\nended after ${timeout} ms` : output }),
+    );
   });
 }
 
@@ -136,7 +148,9 @@ async function makeProgram(name: string, project: string): Promise<string> {
     ...(name === 'adapters' && { alias: { vitest: join(own, 'programs/vitest.ts') } }),
     // For what it bundles of CommonJS.
     ...(isOfPlatform && {
-      banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+      banner: {
+        js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+      },
     }),
     logLevel: 'error',
   });

@@ -54,7 +54,11 @@ export async function startServer(): Promise<LocalServer> {
   return Object.assign(local, {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async reportOf(id: string, patience: number) {
-      for (const end = Date.now() + patience; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
+      for (
+        const end = Date.now() + patience;
+        Date.now() < end;
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      ) {
         const report = reports.get(id);
         if (report !== undefined) return report;
       }

@@ -136,7 +136,12 @@ async function verify({ server, place: made }: Stage): Promise<Outcome> {
   const version = versionOf(program, '--version');
   const failures: string[] = [];
   let holds = '';
-  const using = async (name: string, code: string, durable: string | undefined, use: (worker: Worker) => Promise<void>) => {
+  const using = async (
+    name: string,
+    code: string,
+    durable: string | undefined,
+    use: (worker: Worker) => Promise<void>,
+  ) => {
     const settings = { server: server.url, ...(durable !== undefined && { durable }) };
     const worker = await start(place, name, code, settings);
     try {
@@ -156,7 +161,9 @@ async function verify({ server, place: made }: Stage): Promise<Outcome> {
   const recipe = (title: string) => {
     const code = known.get(title);
     if (code === undefined) throw new Error(`docs/runtimes.md has no example that begins with "// ${title}".`);
-    return code.replaceAll(`https://${served}/items`, `${server.url}/ok`).replaceAll('perSecond(10)', "{ rate: 1, interval: 200 }");
+    return code
+      .replaceAll(`https://${served}/items`, `${server.url}/ok`)
+      .replaceAll('perSecond(10)', '{ rate: 1, interval: 200 }');
   };
   await using('per-request', recipe('one throttle per request'), undefined, async (worker) => {
     failures.push(...(await complaintsAbout('one throttle per request', worker)));
@@ -165,10 +172,12 @@ async function verify({ server, place: made }: Stage): Promise<Outcome> {
     failures.push(...(await complaintsAbout('one throttle for all requests', worker)));
   });
   // What the page says does not work: it is news if it does.
-  const moduleLevel = recipe('one throttle per request').replace(/\n.*const throttle = (.*);\n/, '\n').replace(
-    'export default',
-    'const throttle = createThrottle({ limits: { rate: 1, interval: 200 } });\nexport default',
-  );
+  const moduleLevel = recipe('one throttle per request')
+    .replace(/\n.*const throttle = (.*);\n/, '\n')
+    .replace(
+      'export default',
+      'const throttle = createThrottle({ limits: { rate: 1, interval: 200 } });\nexport default',
+    );
   await using('module-level', moduleLevel, undefined, async (worker) => {
     const complaints = await complaintsAbout('one throttle of the module', worker);
     if (!complaints.some((each) => each.includes('status 500'))) failures.push('one throttle of the module works now');

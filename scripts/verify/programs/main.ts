@@ -12,8 +12,14 @@ const loads = (name: string): readonly Check[] => [
   {
     name: `'${name}' has the same exports both ways`,
     run: async () => {
-      const names = (module: object) => Object.keys(module).filter((key) => !/^(default|module\.exports|__esModule)$/.test(key));
-      const [ours, theirs] = [names(await import(name)).sort().join(), names(load(name)).sort().join()];
+      const names = (module: object) =>
+        Object.keys(module).filter((key) => !/^(default|module\.exports|__esModule)$/.test(key));
+      const [ours, theirs] = [
+        names(await import(name))
+          .sort()
+          .join(),
+        names(load(name)).sort().join(),
+      ];
       if (ours !== theirs || ours === '') throw new Error(`${ours} and ${theirs}`);
     },
   },

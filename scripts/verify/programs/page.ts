@@ -1,6 +1,7 @@
 // In a browser: modules as they lie in `dist`, found by an import map. Sends what did not hold to the server.
-import * as sluice from 'sluice';
+
 import type { StoreOperations } from 'sluice';
+import * as sluice from 'sluice';
 import * as axios from 'sluice/axios';
 import * as http from 'sluice/http';
 import * as indexedDb from 'sluice/indexed-db';
@@ -11,8 +12,8 @@ import * as presets from 'sluice/presets';
 import * as react from 'sluice/react';
 import * as redis from 'sluice/redis';
 import * as serviceWorker from 'sluice/service-worker';
-import * as testing from 'sluice/testing';
 import type { StoreContractOptions } from 'sluice/testing';
+import * as testing from 'sluice/testing';
 import * as undici from 'sluice/undici';
 import { type Check, failuresOf, smokeChecks } from './smoke.ts';
 import { contractOf, storeChecks } from './stores.ts';
@@ -25,12 +26,14 @@ addEventListener('unhandledrejection', ({ reason }) => complaints.push(`Nobody h
 
 const paths = { sluice, axios, http, indexedDb, ky, localStorage, opentelemetry, presets, react, redis };
 const modules = { ...paths, serviceWorker, testing, undici };
-const loads = Object.entries(modules).map(([name, module]): Check => ({
-  name: `${name} has exports`,
-  run: async () => {
-    if (Object.keys(module).length === 0) throw new Error('It has none.');
-  },
-}));
+const loads = Object.entries(modules).map(
+  ([name, module]): Check => ({
+    name: `${name} has exports`,
+    run: async () => {
+      if (Object.keys(module).length === 0) throw new Error('It has none.');
+    },
+  }),
+);
 
 const clock = new testing.ManualClock();
 const names = new WeakMap<object, string>();
@@ -49,8 +52,14 @@ function on<Store extends StoreOperations>(open: (name: string) => Store): Store
 }
 
 const stores = [
-  ...contractOf('indexedDbStore', on((dbName) => indexedDb.indexedDbStore({ dbName, clock }))),
-  ...contractOf('localStorageStore', on((prefix) => localStorage.localStorageStore({ prefix, clock }))),
+  ...contractOf(
+    'indexedDbStore',
+    on((dbName) => indexedDb.indexedDbStore({ dbName, clock })),
+  ),
+  ...contractOf(
+    'localStorageStore',
+    on((prefix) => localStorage.localStorageStore({ prefix, clock })),
+  ),
 ];
 const checks = [...loads, ...smokeChecks(location.origin), ...storeChecks()];
 const failures = [...(await failuresOf([...checks, ...stores])), ...complaints];

@@ -73,7 +73,9 @@ function test(title: string, run: Run, row: readonly unknown[]): void {
       outcome.passed++;
     } catch (error) {
       const name = [...suites.map(({ title }) => title).filter((title) => title !== ''), fill(title, row)].join(' > ');
-      outcome.failures.push(`${name}: ${error instanceof Error ? error.message.split('\n').slice(0, 12).join('\n  ') : String(error)}`);
+      outcome.failures.push(
+        `${name}: ${error instanceof Error ? error.message.split('\n').slice(0, 12).join('\n  ') : String(error)}`,
+      );
     } finally {
       for (const one of [...undo.reverse(), ...suites.flatMap(({ afterEach }) => afterEach)]) await one();
     }
@@ -123,7 +125,8 @@ export const afterEach = (run: Run): void => void current.afterEach.push(run);
 chai.use(JestExtend);
 chai.use(JestChaiExpect);
 chai.use(JestAsymmetricMatchers);
-export const expect = ((value: unknown, message?: string) => chai.expect(value, message)) as never as typeof chai.expect;
+export const expect = ((value: unknown, message?: string) =>
+  chai.expect(value, message)) as never as typeof chai.expect;
 Object.assign(expect, (globalThis as Record<symbol, object>)[ASYMMETRIC_MATCHERS_OBJECT], chai.expect);
 (globalThis as Record<symbol, unknown>)[GLOBAL_EXPECT] = expect;
 setState({ ...getState(expect as never), assertionCalls: 0 }, expect as never);
