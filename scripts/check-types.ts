@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-interface Consumer {
+export interface Consumer {
   /** The folder of the compiler in node_modules. */
   readonly compiler: string;
   /** The folder of the types of Node in node_modules; undefined where there are none. */
@@ -49,8 +49,9 @@ export const titleOf = ({ compiler, node, lib, module }: Consumer): string =>
 /**
  * Compiles the program of one consumer. Tells what the compiler said: nothing, if all is well.
  * @param folder a folder in which `sluice` and its peers can be imported
+ * @param tools the folder whose node_modules has the compiler
  */
-export function compile({ compiler, node, lib, module }: Consumer, folder: string): string {
+export function compile({ compiler, node, lib, module }: Consumer, folder: string, tools: string = root): string {
   const place = join(folder, `consumer-${node?.replaceAll('/', '-') ?? 'no-node'}`);
   const types = join(place, 'node_modules/@types');
   mkdirSync(types, { recursive: true });
@@ -72,7 +73,7 @@ export function compile({ compiler, node, lib, module }: Consumer, folder: strin
     noEmit: true,
   };
   writeFileSync(config, JSON.stringify({ compilerOptions, files: programs }));
-  const tsc = join(root, 'node_modules', compiler, 'bin/tsc');
+  const tsc = join(tools, 'node_modules', compiler, 'bin/tsc');
   const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', config], { cwd: place, encoding: 'utf8' });
   return status === 0 ? '' : `${stdout}${stderr}`;
 }

@@ -15,6 +15,17 @@ interface Waiting {
 /** Within so many ms of asking what was written last a step is done, or it is asked again. */
 const freshness = 500;
 
+/** How much of an item stands in the names of its locks: WebKit refuses names of more than 1,024 characters. */
+const longestPart = 960;
+
+/** What the locks of an item are named by. */
+function lockNameOf(item: string): string {
+  if (item.length <= longestPart) return item;
+  let sum = 0;
+  for (let index = 0; index < item.length; index++) sum = Math.imul(sum ^ item.charCodeAt(index), 0x01000193);
+  return `${item.slice(0, longestPart)} ${sum}`;
+}
+
 /**
  * Steps on items of a storage, each done while no other tab does one on the same item and after the last one is seen. The steps
  * that wait on one item are done together. Each is done without a pause, so that a tab that stops half-way leaves nothing half-done
@@ -63,10 +74,11 @@ export class LockedLine {
   /** Does the steps of an item until none waits. Who asked is told when the lock is let go: others wait for it. */
   async #serve(item: string, here: () => number): Promise<void> {
     const line = this.#waiting.get(item) as Waiting[];
+    const name = lockNameOf(item);
     while (line.length > 0) {
       const outcomes: (() => void)[] = [];
       try {
-        await this.#locks.hold(`sluice ${item}`, (hold) => this.#pass(item, here, line, hold, outcomes));
+        await this.#locks.hold(`sluice ${name}`, (hold) => this.#pass(name, here, line, hold, outcomes));
       } catch (error) {
         for (const { reject } of line.splice(0)) reject(error);
       }
@@ -75,9 +87,9 @@ export class LockedLine {
     this.#waiting.delete(item);
   }
 
-  async #pass(item: string, here: () => number, line: Waiting[], hold: Hold, outcomes: (() => void)[]): Promise<void> {
+  async #pass(name: string, here: () => number, line: Waiting[], hold: Hold, outcomes: (() => void)[]): Promise<void> {
     const askedAt = this.#clock.monotonic();
-    let latest = await this.#fence.pass(item, here, () => hold.isLost);
+    let latest = await this.#fence.pass(name, here, () => hold.isLost);
     // What was asked long ago may be wrong by now. The browser tells of a robbery before it answers the next question.
     if (hold.isLost || this.#clock.monotonic() - askedAt > freshness) return;
     let written: number | undefined;
@@ -90,7 +102,7 @@ export class LockedLine {
         outcomes.push(() => reject(error));
       }
     }
-    if (written !== undefined) this.#fence.raise(item, written);
+    if (written !== undefined) this.#fence.raise(name, written);
     hold.isDone = true;
   }
 }
