@@ -1,6 +1,9 @@
 // One measurement in a process of its own: what it is comes as an argument, what it came to goes back as a message.
 import type { Task } from './in-child.ts';
 
+// It ends when its parent does, however that ends.
+process.on('disconnect', () => process.exit());
+
 const { part, contender, parameters } = JSON.parse(process.argv[2] as string) as Task;
 const measures = {
   decide: async () => (await import('./decide.ts')).decide,

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { median } from '../side-by-side.ts';
 import type { Contender, Failure, InProcess, Numbers, Outcome } from './contender.ts';
 import { contenders, inPart } from './contenders.ts';
 import { measureInChild } from './in-child.ts';
@@ -67,10 +66,12 @@ async function rows(
   return done;
 }
 
-/** ns for a call that may go at once. All rows in turn, then all again: the machine is not the same all the time. */
+const passCount = Number(process.env.SLUICE_RUNS ?? 3);
+
+/** ns for a call that may go at once. All rows in turn, then all again; the best pass of a row counts: other work only slows down. */
 export async function decideRows(effort: Effort): Promise<Row[]> {
   const passes: Row[][] = [];
-  for (let pass = 0; pass < (effort.isQuick ? 1 : 3); pass++) {
+  for (let pass = 0; pass < (effort.isQuick ? 1 : passCount); pass++) {
     const before = passes[0];
     const pass_ = await rows('decide', effort, async ({ name }, run) => {
       const results: Record<string, Numbers | Failure> = {};
@@ -89,7 +90,7 @@ export async function decideRows(effort: Effort): Promise<Row[]> {
       const outcomes = passes.map((pass) => pass[index]?.results[keys] as Numbers | Failure);
       const good = outcomes.filter((outcome): outcome is Numbers => !isFailure(outcome));
       const [bad] = outcomes.filter(isFailure);
-      return [keys, good.length === 0 && bad ? bad : { ns: median(good.map(({ ns = Number.NaN }) => ns)) }];
+      return [keys, good.length === 0 && bad ? bad : { ns: Math.min(...good.map(({ ns = Number.NaN }) => ns)) }];
     });
     return { ...row, results: Object.fromEntries(results) };
   });
@@ -133,7 +134,9 @@ export const memoryRows = (effort: Effort): Promise<Row[]> =>
     for (const keys of effort.isQuick ? [100_000] : [100_000, 1_000_000]) {
       const before = results[String(keys / 10)];
       const isHopeless = before !== undefined && isFailure(before);
-      const outcome = isHopeless ? { failed: 'failed with fewer' } : await run({ keys }, keys > 100_000 ? 30_000 : 20_000);
+      const outcome = isHopeless
+        ? { failed: 'failed with fewer' }
+        : await run({ keys }, keys > 100_000 ? 30_000 : 20_000);
       results[String(keys)] = outcome as Numbers | Failure;
     }
     return results;

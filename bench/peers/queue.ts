@@ -70,6 +70,7 @@ async function timersOf(contender: Contender, count: number): Promise<Outcome> {
 async function drain(contender: Contender, count: number): Promise<Outcome> {
   const call = (await contender.load()).one({ limit: count / windowsOf(count), interval: drainInterval });
   let failure: unknown;
+  const before = process.cpuUsage();
   const start = performance.now();
   await new Promise<void>((resolve) => {
     let ended = 0;
@@ -84,7 +85,8 @@ async function drain(contender: Contender, count: number): Promise<Outcome> {
   });
   if (failure !== undefined) throw failure;
   const ms = performance.now() - start;
-  return { ms, ofTheory: ms / drainTheory(count) };
+  const { user, system } = process.cpuUsage(before);
+  return { ms, ofTheory: ms / drainTheory(count), processor: (user + system) / 1_000 };
 }
 
 const steps = [hold, drain, timersOf];

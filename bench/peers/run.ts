@@ -39,6 +39,12 @@ function readResults(): Results {
 /** Four digits are more than two runs agree on. */
 const rounded = (_: string, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
 
+/** A measurement a line: a change of one is a change of one line. */
+function written(results: Results): string {
+  const text = JSON.stringify(JSON.parse(JSON.stringify(results, rounded)), null, 1);
+  return `${text.replace(/\{\s+([^{}]*?)\s+\}/g, (_, inside: string) => `{ ${inside.replace(/\s+/g, ' ')} }`)}\n`;
+}
+
 /** Writes the page and its plots as the results have it. */
 export function writePage(results: Results = readResults()): void {
   mkdirSync(file('../../docs/images'), { recursive: true });
@@ -71,7 +77,7 @@ export async function peers(names: readonly string[], isQuick: boolean): Promise
     const date = new Date().toISOString().slice(0, 10);
     // After each part: an hour of work is not lost to the last.
     const results = { ...readResults(), [name]: { date, node: process.versions.node, machine, load, seconds, rows } };
-    writeFileSync(resultsFile, `${JSON.stringify(JSON.parse(JSON.stringify(results, rounded)), null, 1)}\n`);
+    writeFileSync(resultsFile, written(results));
     writePage();
   }
 }
