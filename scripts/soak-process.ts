@@ -3,14 +3,14 @@
 import { Redis } from 'ioredis';
 import { createThrottle, quota, throttleFetch } from 'sluice';
 import { redisStore } from 'sluice/redis';
-import { Tally } from './soak-tally.ts';
+import { stamped, Tally } from './soak-tally.ts';
 
 const [, , port, url, name = ''] = process.argv;
 const redis = new Redis(Number(port), { retryStrategy: () => 50, maxRetriesPerRequest: 0 });
 redis.on('error', () => {});
 const limits = quota({ limit: 10, interval: 1_000, burst: 1 });
 const throttle = createThrottle({ limits, margin: 100, store: redisStore(redis), onStoreError: 'reject' });
-const fetch = throttleFetch(throttle, { key: () => 'soak' });
+const fetch = throttleFetch(throttle, { key: () => 'soak', fetch: stamped(name) });
 const tally = new Tally();
 let stops = false;
 
@@ -18,7 +18,7 @@ async function caller(): Promise<void> {
   while (!stops) {
     const controller = new AbortController();
     const timer = Math.random() < 0.1 ? setTimeout(() => controller.abort(), Math.random() * 2_000) : undefined;
-    const options = { headers: { 'x-client': name }, signal: controller.signal };
+    const options = { signal: controller.signal };
     await tally.count(fetch(url as string, options).then((response) => response.text()));
     clearTimeout(timer);
     // After an error of the store, not at once again.
