@@ -29,8 +29,9 @@ describe.skipIf(program === undefined)('the recipe for postgres', () => {
     await pool.query(table);
   });
   afterAll(async () => {
-    await pool?.end();
+    // The server first: a pool waits for a connection that a failed test has kept.
     await server?.close();
+    await pool?.end();
   });
   beforeEach(() => pool.query('TRUNCATE sluice_buckets') as Promise<never>);
 
