@@ -17,7 +17,7 @@ const generation = 500;
  * How much of the way down the margin goes with each round trip. Slowly, because of the calls of one burst those that were
  * quick answer first: for a while they look as if all were.
  */
-const shrinking = 0.01;
+const shrinking = 0.011;
 
 /**
  * Follows how much calls differ in the time from their slot to their answer, and says what margin keeps those apart that timers and
@@ -51,8 +51,8 @@ export class Spread {
     const spread = (this.#longest - least) * (1 + 6 / this.#count);
     const wanted = Math.max(leastMargin, Math.min(spread, greatestMargin));
     this.#margin = Math.max(wanted, this.#margin - (this.#margin - wanted) * shrinking);
-    // All limits are made ready anew for another margin, so it goes down a tenth at a time.
-    if (this.#margin > this.#told || this.#margin < 0.9 * this.#told) this.#told = Math.ceil(this.#margin);
+    // All limits are made ready anew for another margin, so it goes down a twentieth at a time.
+    if (this.#margin > this.#told || this.#margin < 0.95 * this.#told) this.#told = Math.ceil(this.#margin);
     return this.#told;
   }
 
