@@ -12,7 +12,7 @@ const loopCalls = 300_000;
 /** So many turns of the event loop with nothing to wait for, before we say that a test is stuck. */
 const idleTurns = 50;
 /** The tests of one mutant together, in ms that they take without it. The quickest come first. */
-const budget = 15_000;
+const budget = 6_000;
 /** How many of the tests that killed the latest mutants of a file are tried first. */
 const latestKillers = 12;
 
