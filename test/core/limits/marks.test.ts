@@ -18,10 +18,10 @@ import { slidingWindowKind } from '../../../src/core/limits/sliding-window.ts';
 
 /** Two calls at 10 and three at 20. */
 const marks = (): Marks => [longAgo, 10, 2, 20, 3];
-const after = (change: (marks: Marks) => void): Marks => {
-  const changed = marks();
-  change(changed);
-  return changed;
+const changed = (change: (marks: Marks) => void): Marks => {
+  const all = marks();
+  change(all);
+  return all;
 };
 
 describe('marks', () => {
@@ -36,21 +36,21 @@ describe('marks', () => {
   });
 
   test('count two calls of one instant as one mark, and keep others in their order', () => {
-    expect(after((all) => addMark(all, 20, 1))).toEqual([longAgo, 10, 2, 20, 4]);
-    expect(after((all) => addMark(all, 15, 1))).toEqual([longAgo, 10, 2, 15, 1, 20, 3]);
-    expect(after((all) => addMark(all, 25, 1))).toEqual([longAgo, 10, 2, 20, 3, 25, 1]);
+    expect(changed((all) => addMark(all, 20, 1))).toEqual([longAgo, 10, 2, 20, 4]);
+    expect(changed((all) => addMark(all, 15, 1))).toEqual([longAgo, 10, 2, 15, 1, 20, 3]);
+    expect(changed((all) => addMark(all, 25, 1))).toEqual([longAgo, 10, 2, 20, 3, 25, 1]);
   });
 
   test('lose calls at the first instant that is not before theirs, as calls that are compacted count later', () => {
-    expect(after((all) => takeOff(all, 10, 1, false))).toEqual([longAgo, 10, 1, 20, 3]);
-    expect(after((all) => takeOff(all, 11, 1, false))).toEqual([longAgo, 10, 2, 20, 2]);
-    expect(after((all) => takeOff(all, 11, 3, false))).toEqual([longAgo, 10, 2]);
-    expect(after((all) => takeOff(all, 21, 1, false))).toEqual(marks());
+    expect(changed((all) => takeOff(all, 10, 1, false))).toEqual([longAgo, 10, 1, 20, 3]);
+    expect(changed((all) => takeOff(all, 11, 1, false))).toEqual([longAgo, 10, 2, 20, 2]);
+    expect(changed((all) => takeOff(all, 11, 3, false))).toEqual([longAgo, 10, 2]);
+    expect(changed((all) => takeOff(all, 21, 1, false))).toEqual(marks());
   });
 
   test('lose calls of one very instant only where there is a mark of it', () => {
-    expect(after((all) => takeOff(all, 20, 1, true))).toEqual([longAgo, 10, 2, 20, 2]);
-    expect(after((all) => takeOff(all, 11, 1, true))).toEqual(marks());
+    expect(changed((all) => takeOff(all, 20, 1, true))).toEqual([longAgo, 10, 2, 20, 2]);
+    expect(changed((all) => takeOff(all, 11, 1, true))).toEqual(marks());
   });
 
   test('move to later instants without their number of calls, and those up to an instant stay', () => {
