@@ -19,7 +19,7 @@ const signals = ['listening', 'fetch-refusal', 'fetch-settle'].map((name) => `te
 /** Where the tests of a room are, besides the folder of its name. */
 const alsoIn: Readonly<Record<string, readonly string[]>> = {
   'src/core/base': ['test/core/throttle', 'test/core/line'],
-  'src/core/bucket': ['test/core/limits'],
+  'src/core/bucket': ['test/core/limits', 'test/core/line', 'test/core/sharing', 'test/storage/key-value.test.ts'],
   'src/core/limits': ['test/core/bucket'],
   'src/core/line': ['test/core/throttle'],
   'src/core/sharing': ['test/core/line', 'test/core/throttle', 'test/storage/key-value-news.test.ts'],
