@@ -6,12 +6,19 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 interface Place {
-  readonly start: { readonly line: number; readonly column: number | null };
+  readonly start: { readonly line?: number; readonly column?: number | null };
+}
+
+interface Branch {
+  readonly type: string;
+  readonly loc: Place;
+  /** An `else` that is not written has no place. */
+  readonly locations: readonly Place[];
 }
 
 interface FileCoverage {
   readonly path: string;
-  readonly branchMap: Readonly<Record<string, { readonly type: string; readonly locations: readonly Place[] }>>;
+  readonly branchMap: Readonly<Record<string, Branch>>;
   readonly b: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -40,15 +47,16 @@ let branches = 0;
 let taken = 0;
 for (const { path, branchMap, b } of files) {
   const lines = readFileSync(path, 'utf8').split('\n');
-  for (const [id, { type, locations }] of Object.entries(branchMap)) {
+  for (const [id, { type, loc, locations }] of Object.entries(branchMap)) {
     const counts = b[id] ?? [];
     branches += counts.length;
     taken += counts.filter((count) => count > 0).length;
     counts.forEach((count, way) => {
-      const start = locations[way]?.start ?? locations[0]?.start;
-      if (count > 0 || start === undefined) return;
-      const line = lines[start.line - 1]?.trim() ?? '';
-      console.log(`${relative(root, path)}:${start.line}:${(start.column ?? 0) + 1} (${type}, way ${way + 1}) ${line}`);
+      if (count > 0) return;
+      const own = locations[way]?.start;
+      const { line = 1, column } = own?.line === undefined ? loc.start : own;
+      const code = lines[line - 1]?.trim() ?? '';
+      console.log(`${relative(root, path)}:${line}:${(column ?? 0) + 1} (${type}, way ${way + 1}) ${code}`);
     });
   }
 }
