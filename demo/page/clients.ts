@@ -1,6 +1,6 @@
 import axios, { type AxiosError } from 'axios';
 import ky, { type HTTPError } from 'ky';
-import { throttleCalls, throttleFetch, type Throttle } from 'sluice';
+import { type Throttle, throttleCalls, throttleFetch } from 'sluice';
 import { throttleAxios } from 'sluice/axios';
 import { throttleKy } from 'sluice/ky';
 import type { Setup } from './setup.ts';
@@ -13,7 +13,12 @@ export type Send = (id: number, signal: AbortSignal) => Promise<number>;
  * @param base where the API is, with a slash at the end
  * @param bareFetch what stands for the network
  */
-export type OpenClient = (base: string, throttle: Throttle | undefined, priority: number, bareFetch: typeof fetch) => Promise<Send>;
+export type OpenClient = (
+  base: string,
+  throttle: Throttle | undefined,
+  priority: number,
+  bareFetch: typeof fetch,
+) => Promise<Send>;
 
 /** The bucket that the calls of a client use. */
 export const keyOf = (client: Setup['client'], base: string): string =>
@@ -57,7 +62,13 @@ export const openClient: Readonly<Record<Setup['client'], OpenClient>> = {
   sdk: async (base, throttle, priority, bareFetch) => {
     // Large, so it is loaded when it is asked for.
     const { default: OpenAI } = await import('openai');
-    const bare = new OpenAI({ apiKey: 'none', baseURL: base, maxRetries: 0, dangerouslyAllowBrowser: true, fetch: bareFetch });
+    const bare = new OpenAI({
+      apiKey: 'none',
+      baseURL: base,
+      maxRetries: 0,
+      dangerouslyAllowBrowser: true,
+      fetch: bareFetch,
+    });
     const openai = throttle ? throttleCalls(bare, throttle, { methods: ['chat.completions.*'], priority }) : bare;
     return async (id, signal) => {
       try {

@@ -3,7 +3,11 @@ import { limitChoice, type Setup } from './setup.ts';
 /** Writes the code that does what is set up on the page. */
 export function codeOf(setup: Setup): string {
   const limits = limitCode(setup);
-  const sluice = ['createThrottle', ...limits.imports, ...({ fetch: ['throttleFetch'], sdk: ['throttleCalls'] } as Record<string, string[]>)[setup.client] ?? []];
+  const sluice = [
+    'createThrottle',
+    ...limits.imports,
+    ...(({ fetch: ['throttleFetch'], sdk: ['throttleCalls'] } as Record<string, string[]>)[setup.client] ?? []),
+  ];
   const store = stores[setup.store];
   const client = clients[setup.client](setup.priority === 0 ? '' : `priority: ${setup.priority}`);
   const options = [
@@ -34,7 +38,7 @@ function limitCode(setup: Setup): { readonly code: string; readonly imports: rea
     return { code: `slidingWindow({ limit: ${calls}, interval: ${number(per)} })`, imports: ['slidingWindow'] };
   if (kind === 'bucket')
     return { code: `{ rate: ${calls}, interval: ${number(per)}, burst: ${atOnce ?? 1} }`, imports: [] };
-  const short = ({ 1_000: 'perSecond', 60_000: 'perMinute' } as Record<number, string>)[per];
+  const short = ({ 1000: 'perSecond', 60000: 'perMinute' } as Record<number, string>)[per];
   const burst = atOnce === undefined ? '' : `burst: ${atOnce}`;
   if (short !== undefined) return { code: `${short}(${calls}${burst && `, { ${burst} }`})`, imports: [short] };
   return { code: `quota({ limit: ${calls}, interval: ${number(per)}${burst && `, ${burst}`} })`, imports: ['quota'] };

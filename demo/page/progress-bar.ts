@@ -4,7 +4,12 @@ import { subscribe, type Throttle } from 'sluice';
  * Shows in a `<progress>` how many calls of a key are done, and in words when the last of them will go.
  * @returns a function that stops it
  */
-export function showProgress(throttle: Throttle, key: string, bar: HTMLProgressElement, words: HTMLElement): () => void {
+export function showProgress(
+  throttle: Throttle,
+  key: string,
+  bar: HTMLProgressElement,
+  words: HTMLElement,
+): () => void {
   let done = 0;
   const stopCounting = throttle.on('ended', (call) => {
     // A refused call is sent again, so it is not done.

@@ -67,11 +67,11 @@ const ranges: Readonly<Record<string, readonly [from: number, to: number]>> = {
 
 /** Makes a set-up of whatever was given: what is missing or wrong is as it is at first. */
 export function setupFrom(given: Readonly<Record<string, unknown>>): Setup {
-  const entries = Object.entries(initialSetup).map(([name, initial]) => [name, valueOf(name, given[name], initial)]);
+  const entries = Object.entries(initialSetup).map(([name, initial]) => [name, fieldFrom(name, given[name], initial)]);
   return Object.fromEntries(entries) as unknown as Setup;
 }
 
-function valueOf(name: string, value: unknown, initial: unknown): unknown {
+function fieldFrom(name: string, value: unknown, initial: unknown): unknown {
   if (value === undefined || value === null || value === '') return initial;
   if (typeof initial === 'boolean') return value === true || value === 'true';
   const allowed = choices[name];

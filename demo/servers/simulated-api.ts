@@ -40,7 +40,13 @@ export interface ApiAnswer {
 
 /** What the API can be asked for; of a URL, what follows its base. */
 export type ApiRequest =
-  | { readonly what: 'call'; readonly line: string; readonly from: string; readonly path: string; readonly settings: ApiSettings }
+  | {
+      readonly what: 'call';
+      readonly line: string;
+      readonly from: string;
+      readonly path: string;
+      readonly settings: ApiSettings;
+    }
   | { readonly what: 'log'; readonly line: string; readonly since: number; readonly settings: ApiSettings };
 
 const KEPT_OPEN = 5_000;
@@ -59,7 +65,8 @@ export function settingsFromText(text: string): ApiSettings | undefined {
   const algorithm = algorithms.find((each) => each === name);
   const numbers = rest.map(Number);
   if (algorithm === undefined || numbers.length !== 9 || !numbers.every((number) => number >= 0)) return undefined;
-  const [limit = 0, interval = 0, burst = 0, latency = 0, jitter = 0, connect = 0, others = 0, failures = 0, tells] = numbers;
+  const [limit = 0, interval = 0, burst = 0, latency = 0, jitter = 0, connect = 0, others = 0, failures = 0, tells] =
+    numbers;
   if (limit < 1 || interval < 1 || burst < 1) return undefined;
   return { algorithm, limit, interval, burst, latency, jitter, connect, others, failures, tells: tells === 1 };
 }
@@ -160,7 +167,10 @@ export class SimulatedApi {
     const { algorithm, limit, interval, burst } = settings;
     const name = [line, algorithm, limit, interval, burst, settings.others, settings.failures, settings.tells].join();
     let quota = this.#quotas.get(name);
-    if (quota === undefined) this.#quotas.set(name, (quota = new Quota(settings)));
+    if (quota === undefined) {
+      quota = new Quota(settings);
+      this.#quotas.set(name, quota);
+    }
     return quota;
   }
 
@@ -168,8 +178,10 @@ export class SimulatedApi {
   #untilConnected(sender: string, connect: number): number {
     const at = now();
     let connection = this.#connections.get(sender);
-    if (connection === undefined || at - connection.usedAt > KEPT_OPEN)
-      this.#connections.set(sender, (connection = { openAt: at + connect, usedAt: at }));
+    if (connection === undefined || at - connection.usedAt > KEPT_OPEN) {
+      connection = { openAt: at + connect, usedAt: at };
+      this.#connections.set(sender, connection);
+    }
     connection.usedAt = at;
     return Math.max(0, connection.openAt - at);
   }
