@@ -44,7 +44,7 @@ export class SetupForm {
     };
     for (const part of this.#form.querySelectorAll<HTMLElement>('[data-for]')) {
       const isOn = isUsed[part.dataset.for ?? ''] === true;
-      part.classList.toggle('off', !isOn);
+      part.hidden = !isOn;
       for (const field of part.querySelectorAll('input')) field.disabled = !isOn;
     }
     return setup;

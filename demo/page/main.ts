@@ -49,7 +49,14 @@ const mostAllowed = (): number =>
 
 function quotaView(line: Line): QuotaView {
   const { interval, limit, algorithm } = setup;
-  return { interval, limit, isFixed: algorithm === 'fixed-window', accepted: accepted[line], most: mostAllowed() };
+  return {
+    interval,
+    limit,
+    isFixed: algorithm === 'fixed-window',
+    accepted: accepted[line],
+    most: mostAllowed(),
+    isLive: line === 'throttled',
+  };
 }
 
 async function readLog(line: Line): Promise<void> {
@@ -157,7 +164,7 @@ function verdictOf(line: Line): string {
     `${whole(refused)} refused`,
     ...(failed > 0 ? [`${whole(failed)} failed`] : []),
     ...(foreign > 0 ? [`${whole(foreign)} taken by another client`] : []),
-    `at most ${whole(mostCounted[line])} of ${whole(mostAllowed())} in any ${seconds(setup.interval)}`,
+    `most in any ${seconds(setup.interval)}: ${whole(mostCounted[line])} of ${whole(mostAllowed())}`,
   ].join(' · ');
 }
 

@@ -1,7 +1,7 @@
 import { subscribe, type Throttle } from 'sluice';
 
 /**
- * Shows in a `<progress>` how many calls of a key are done, and in words when the last of them will go.
+ * Shows how many calls of a key are done, and when the last one will go.
  * @returns a function that stops it
  */
 export function showProgress(

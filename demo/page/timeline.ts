@@ -40,6 +40,8 @@ export interface QuotaView {
   readonly limit: number;
   /** Whether the server's windows begin at multiples of `interval`; otherwise one is wherever one looks. */
   readonly isFixed: boolean;
+  /** Whether the latest window is of interest, or the fullest one. */
+  readonly isLive: boolean;
   /** When calls were accepted, as the server counted them. */
   readonly accepted: readonly number[];
   /** The most that may be accepted in any `interval`. */
@@ -211,7 +213,7 @@ export class Timeline {
   #drawWindows(): void {
     const { ctx, bbox } = this.#plot;
     const { journal } = this.#options;
-    const { interval, isFixed, accepted, most, limit } = this.#options.quota();
+    const { interval, isFixed, isLive, accepted, most, limit } = this.#options.quota();
     const pixel = devicePixelRatio;
     const begin = journal.begin;
     if (begin === undefined) return;
@@ -222,7 +224,10 @@ export class Timeline {
       const first = Math.floor(begin / interval) * interval;
       for (let from = first; from < latest && windows.length < 200; from += interval)
         windows.push([from, from + interval]);
-    } else windows.push([Math.max(begin, latest - interval), latest]);
+    } else {
+      const from = isLive ? latest - interval : fullest(accepted, interval);
+      if (from !== undefined) windows.push([Math.max(begin, from), from + interval]);
+    }
     ctx.font = `${11 * pixel}px system-ui, sans-serif`;
     ctx.textAlign = 'center';
     ctx.textBaseline = 'top';
@@ -349,6 +354,20 @@ export class Timeline {
     ctx.fillStyle = this.#colours.soft as string;
     ctx.fillText(most.toLocaleString('en'), bbox.left + sums.indexOf(most) * width, base - height - 2 * pixel);
   }
+}
+
+/** Where the window begins that holds the most. */
+function fullest(instants: readonly number[], interval: number): number | undefined {
+  let most = 0;
+  let from: number | undefined;
+  let first = 0;
+  instants.forEach((at, index) => {
+    while (at - (instants[first] as number) >= interval) first++;
+    if (index - first < most) return;
+    most = index - first + 1;
+    from = instants[first];
+  });
+  return from;
 }
 
 function countsOf(instants: readonly number[], begin: number, bin: number, bins: number): Float64Array {
