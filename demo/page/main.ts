@@ -279,6 +279,7 @@ function clear(): void {
   logs = { plain: [], throttled: [] };
   accepted = { plain: [], throttled: [] };
   mostCounted = { plain: 0, throttled: 0 };
+  showCounts();
   wake();
 }
 
