@@ -75,12 +75,14 @@ export async function readReference(): Promise<Reference> {
   };
 }
 
-/** Calls each module what it is imported by. */
+/** Calls each module what it is imported by, in the order of the table. */
 function nameModules(project: ProjectReflection, paths: readonly (readonly [string, string])[]): void {
   for (const module of project.children ?? []) {
     const own = paths.find(([, path]) => path.endsWith(`/src/${module.name}.ts`));
     if (own !== undefined) module.name = own[0];
   }
+  const order = paths.map(([path]) => path);
+  project.children?.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
 }
 
 /** The exported names that nothing is said about. */

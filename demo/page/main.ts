@@ -95,11 +95,18 @@ startTheme(byId<HTMLButtonElement>('theme'), () => {
   for (const timeline of timelines) timeline.recolour();
 });
 
+/** What the timelines do not say themselves. */
+function legend(): string {
+  const isFixed = setup.algorithm === 'fixed-window';
+  const shaded = isFixed ? "every other window of the server's" : `the latest ${seconds(setup.interval)}`;
+  return `Shaded: ${shaded}. A number stands over bars that are cut off.`;
+}
+
 function point(line: Line, bin: Bin | undefined): void {
   const counts = Object.entries(bin?.counts ?? {}).map(([step, count]) => `${whole(count)} ${step}`);
   const who = line === 'plain' ? 'without' : 'with';
   const text = bin && `${bin.from} to ${bin.to} s, ${who} sluice: ${counts.join(', ') || 'nothing'}`;
-  setText(readout, text ?? '');
+  setText(readout, text ?? legend());
 }
 
 let latest: { readonly status: Status; readonly at: number } | undefined;
@@ -266,6 +273,7 @@ function change(changed: Setup, isOurs: boolean): void {
   byId('code').replaceChildren(highlighted(code));
   history.replaceState(null, '', `${location.pathname}${location.search}${setupToHash(setup)}`);
   byId<HTMLAnchorElement>('another').href = location.href;
+  setText(readout, legend());
   if (isOurs) channel.tell({ what: 'setup', setup });
   void player.configure(setup);
   wake();

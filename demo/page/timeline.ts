@@ -27,6 +27,8 @@ const rowsOf: Readonly<Record<Line, readonly Row[]>> = {
 /** Room above a row, for the count of a bar that is cut off. */
 const GAP = 12;
 const AXIS = 26;
+/** Room at the top for what the windows hold. */
+const HEAD = 16;
 /** Seconds that a timeline can show. */
 const SPANS = [6, 12, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1_200, 3_600];
 /** ms that a bar can stand for. */
@@ -87,7 +89,7 @@ export class Timeline {
     this.#options = options;
     this.#colours = coloursOf(host);
     const rows = rowsOf[options.line];
-    const height = rows.reduce((sum, row) => sum + row.height + GAP, 0) + AXIS;
+    const height = rows.reduce((sum, row) => sum + row.height + GAP, HEAD) + AXIS;
     const axis = {
       stroke: () => this.#colours.soft as string,
       grid: { show: false },
@@ -179,7 +181,7 @@ export class Timeline {
     ctx.rect(bbox.left - 14 * pixel, bbox.top, bbox.width + 28 * pixel, bbox.height);
     ctx.clip();
     this.#drawWindows();
-    let top = bbox.top;
+    let top = bbox.top + HEAD * pixel;
     for (const { step, height } of rows) {
       const base = Math.round(top + (height + GAP) * pixel);
       ctx.fillStyle = this.#colours.line as string;

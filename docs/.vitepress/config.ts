@@ -9,12 +9,15 @@ const { default: referencePages } = existsSync(fileURLToPath(reference))
   ? ((await import(reference.href, { with: { type: 'json' } })) as { default: object[] })
   : { default: [] };
 
+// Where the site will stand; with a slash at both ends.
+const base = (process.env.SLUICE_SITE_BASE ?? '/') as `/${string}/`;
+
 export default defineConfig({
   title: 'sluice',
   description: 'Holds your outgoing API calls back just long enough that you stay inside a quota.',
   lang: 'en',
-  // Where the site will stand; with a slash at both ends.
-  base: (process.env.SLUICE_SITE_BASE ?? '/') as `/${string}/`,
+  base,
+  head: [['link', { rel: 'icon', href: `${base}logo.svg` }]],
   outDir: '../site-dist',
   cacheDir: '../node_modules/.cache/vitepress',
   cleanUrls: false,
