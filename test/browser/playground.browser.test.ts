@@ -61,6 +61,8 @@ describe.each(programs)('the playground in $name', ({ name, program }) => {
   async function open(setup: Setup, base = site.url): Promise<Page> {
     const page = await browser.newPage();
     onTestFinished(() => page.close());
+    // What is out of sight shifts nothing.
+    await page.setViewport({ width: 1440, height: 1200 });
     page.on('console', (message) => {
       const isError = message.type() === 'error' || message.type() === 'warn';
       if (isError && !/status of (429|503)/.test(message.text())) complaints.push(message.text());
