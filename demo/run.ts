@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { createThrottle, quota, throttleFetch } from 'sluice';
@@ -15,6 +18,7 @@ Starts four local API servers that enforce a quota, one per algorithm, and sends
 with plain fetch, and with a fetch that sluice throttles. Takes about 20 seconds.
 
 Options:
+  --page  serve the same as a page instead, to try in a browser, until it is interrupted
   --json  print one JSON document and nothing else
   --help  print this
 
@@ -34,6 +38,7 @@ process.stdout.on('error', () => process.exit(1));
 const options = readOptions();
 if (options === undefined) process.exitCode = 2;
 else if (options.help) process.stdout.write(USAGE);
+else if (options.page) await showPage();
 else await main(options.json);
 
 async function main(json: boolean): Promise<void> {
@@ -80,6 +85,7 @@ async function main(json: boolean): Promise<void> {
     if (interruption.signal.aborted) return;
     progress.stop();
     process.stdout.write(json ? jsonReport(runs) : report(runs, terminal()));
+    write('\nnpm run demo -- --page shows the same in a browser.\n');
     const passed = runs.every((run) => run.client === 'plain' || shortcomings(run).length === 0);
     process.exitCode = passed ? 0 : 1;
   } catch (error) {
@@ -88,6 +94,20 @@ async function main(json: boolean): Promise<void> {
   } finally {
     await cleanUp();
   }
+}
+
+/** Serves the page, with a real server for it, until this process is interrupted. */
+async function showPage(): Promise<void> {
+  // The bundler is large: the terminal run does without.
+  const [{ buildPage }, { servePage }] = await Promise.all([import('./page/build.ts'), import('./page/serve.ts')]);
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-page-'));
+  await buildPage(folder);
+  const page = await servePage(folder);
+  process.stdout.write(`Open ${page.url} in a browser. Ctrl-C ends it.\n`);
+  onInterrupt(async () => {
+    await page.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
 }
 
 function openThrottled(limit: ClientLimit): { fetch: typeof fetch; close(): Promise<void> } {
@@ -116,12 +136,16 @@ function onInterrupt(cleanUp: () => Promise<void>): void {
   }
 }
 
-function readOptions(): { json: boolean; help: boolean } | undefined {
+function readOptions(): { json: boolean; page: boolean; help: boolean } | undefined {
   try {
     const { values } = parseArgs({
-      options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+      options: {
+        json: { type: 'boolean', default: false },
+        page: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
     });
-    return { json: values.json ?? false, help: values.help ?? false };
+    return { json: values.json ?? false, page: values.page ?? false, help: values.help ?? false };
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
     return undefined;

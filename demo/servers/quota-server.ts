@@ -2,24 +2,11 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { performance } from 'node:perf_hooks';
-import type { Algorithm } from './algorithm.ts';
-import { FixedWindow } from './fixed-window.ts';
-import { LeakyBucket } from './leaky-bucket.ts';
-import { SlidingWindow } from './sliding-window.ts';
-import { TokenBucket } from './token-bucket.ts';
+import { createAlgorithm, type Rules } from './rules.ts';
 
-export type AlgorithmName = 'fixed-window' | 'sliding-window' | 'token-bucket' | 'leaky-bucket';
+export type { AlgorithmName } from './rules.ts';
 
-export interface QuotaServerOptions {
-  readonly algorithm: AlgorithmName;
-  /** Calls per `interval`. */
-  readonly limit: number;
-  /** ms. */
-  readonly interval: number;
-  /** Calls that a bucket accepts at one instant from rest. Token bucket: `limit`; leaky bucket: 1. Windows have none. */
-  readonly burst?: number | undefined;
-  /** Whether refused calls use up quota too. Default: false. */
-  readonly countRejected?: boolean | undefined;
+export interface QuotaServerOptions extends Rules {
   /** ms. Each call is held back by a random 0 to `jitter` before it is counted, as a network would. Default: 0. */
   readonly jitter?: number | undefined;
   /** What draws the jitter, from 0 up to 1. Default: `Math.random`. */
@@ -120,21 +107,6 @@ export async function startQuotaServer(options: QuotaServerOptions): Promise<Quo
       await closed;
     },
   };
-}
-
-function createAlgorithm({ algorithm, limit, interval, burst, countRejected }: QuotaServerOptions): Algorithm {
-  switch (algorithm) {
-    case 'fixed-window':
-      return new FixedWindow({ limit, interval, countRejected });
-    case 'sliding-window':
-      return new SlidingWindow({ limit, interval, countRejected });
-    case 'token-bucket':
-      return new TokenBucket({ limit, interval, burst: burst ?? limit, countRejected });
-    case 'leaky-bucket':
-      return new LeakyBucket({ limit, interval, burst: burst ?? 1, countRejected });
-    default:
-      throw new RangeError(`Expected \`algorithm\` to be the name of one, got \`${algorithm satisfies never}\`.`);
-  }
 }
 
 function respond(response: ServerResponse, status: number, body: object): void {

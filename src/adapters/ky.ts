@@ -16,8 +16,11 @@ export type KyHooksOptions = Omit<ThrottleKyOptions, 'retry'>;
 
 /** Hooks that fit ky 1 and ky 2. */
 export interface KyHooks {
+  /** Waits for a turn. */
   beforeRequest: ((...args: unknown[]) => Promise<void>)[];
+  /** Waits for a turn again, since a retry is a call. */
   beforeRetry: ((state: unknown) => Promise<void>)[];
+  /** Reads what the server says in its answer. */
   afterResponse: ((...args: unknown[]) => Promise<void>)[];
 }
 

@@ -56,6 +56,15 @@ describe('demo/run.ts', { timeout: 30_000 }, () => {
     expect(output.stderr).toBe('');
   });
 
+  it('serves the page with --page, until it is interrupted', async () => {
+    const demo = startDemo('--page');
+    await seen(demo, 'in a browser.');
+    const url = /http:\S+/.exec(demo.output.stdout)?.[0] ?? '';
+    expect(await (await fetch(url)).text()).toContain('name="sluice-servers"');
+    demo.child.kill('SIGINT');
+    expect(await demo.ended).toBe(130);
+  });
+
   it('turns a wrong option down', async () => {
     const { output, ended } = startDemo('--jsno');
     expect(await ended).toBe(2);

@@ -42,7 +42,9 @@ export interface ThrottleEvents {
   'clock-jump': { readonly by: number };
 }
 
+/** The name of an event. */
 export type ThrottleEvent = keyof ThrottleEvents;
+/** What `on` calls at each event of a name. */
 export type ThrottleListener<Name extends ThrottleEvent> = (event: ThrottleEvents[Name]) => void;
 
 const names: readonly ThrottleEvent[] = [

@@ -35,6 +35,7 @@ export interface Limit {
   readonly name?: string;
 }
 
+/** How a limit counts calls. */
 export type LimitKind = 'leaky-bucket' | 'quota' | 'sliding-window' | 'learned';
 
 /** The longest span that a bucket reckons with, in ms: 2^40, some 34 years. Longer ones would cost precision. */
