@@ -166,54 +166,15 @@ describe('the README', () => {
       expect(readme).toMatch(line);
     }
   });
-});
 
-describe('links', () => {
-  const linking = [...pages, 'CONTRIBUTING.md', 'CHANGELOG.md'];
-  const links = linking.flatMap((file) =>
-    [...withoutCode(read(file)).matchAll(/\]\((?!\w+:)([^)#]*)(?:#([^)]+))?\)/g)].map(([, target, anchor]) => ({
-      link: `${file} -> ${target}${anchor === undefined ? '' : `#${anchor}`}`,
-      to: target === undefined || target === '' ? file : join(file, '..', target),
-      anchor,
-    })),
-  );
-
-  it('lead to files that exist', () => {
-    expect(links.length).toBeGreaterThan(50);
-    expect(links.filter(({ to }) => !existsSync(join(root, to))).map(({ link }) => link)).toEqual([]);
-  });
-
-  it('lead to headings that exist', () => {
-    const wrong = links.filter(({ to, anchor }) => anchor !== undefined && !anchorsOf(to).includes(anchor));
-    expect(wrong.map(({ link }) => link)).toEqual([]);
-  });
-
-  it('in code and its messages lead to pages and headings that exist', () => {
-    const named = [...sources, ...linking].flatMap((file) =>
-      [...read(file).matchAll(/\bdocs\/[\w-]+\.md(?:#([\w-]+))?/g)].map(([path, anchor]) => ({ file, path, anchor })),
-    );
-    const wrong = named.filter(({ path, anchor }) => {
-      const [page = ''] = path.split('#');
-      return !existsSync(join(root, page)) || (anchor !== undefined && !anchorsOf(page).includes(anchor));
-    });
-    expect(wrong).toEqual([]);
+  it('links to pages that exist', () => {
+    for (const file of pages) {
+      for (const [, target = ''] of read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        expect(() => read(join(file, '..', target)), `${file} -> ${target}`).not.toThrow();
+      }
+    }
   });
 });
-
-function withoutCode(page: string): string {
-  return page.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, (code) => code.replace(/[()[\]]/g, ' '));
-}
-
-/** The anchors of the headings of a page, as GitHub makes them. */
-function anchorsOf(file: string): string[] {
-  return [...withoutCode(read(file)).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\p{L}\d\s_-]/gu, '')
-      .trim()
-      .replace(/\s/g, '-'),
-  );
-}
 
 describe('docs/architecture.md', () => {
   const page = read('docs/architecture.md');
