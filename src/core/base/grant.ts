@@ -65,7 +65,7 @@ export class CallGrant implements Grant {
   }
 }
 
-// A promise looks for a `then` on the value that it is resolved with. An own property makes that look short.
+// A promise looks for a `then` on the value that it is resolved with. This property ends that look early.
 Object.defineProperty(CallGrant.prototype, 'then', { value: undefined });
 
 /** The grant of a call with a visible end. */
