@@ -90,7 +90,7 @@ export interface Kind<State extends LimitState = LimitState> {
   /** The tat of a receipt once `more` calls are added. */
   tatCharged(tat: number, slot: number, more: number, emissionInterval: number): number;
   /**
-   * Subtracts `calls` from the cost of a call that went, as far as they still count, and returns by how many ms the tat
+   * Subtracts `fewer` calls from the cost of a call that went, as far as they still count, and returns by how many ms the tat
    * has to be lowered. `emissionInterval` is the shorter of the present and the earlier one. Nothing that leaks before
    * `latest` comes back.
    */
