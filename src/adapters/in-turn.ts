@@ -116,7 +116,7 @@ export function turnOf(
   });
 }
 
-/** Sends a call when its turn comes, and again as often as it may be when the server refuses it for its quota. */
+/** Sends a call when its turn comes, and up to `retry` times again if the server refuses it for its quota. */
 export async function sendInTurn<Answer>(
   { link, tellsOfNetwork = true }: Line,
   terms: Terms,

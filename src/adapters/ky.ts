@@ -105,7 +105,7 @@ export function throttleKy<Ky extends KyLike>(
 
 /**
  * Removes the hooks that see answers from an instance. Ky copies an answer for each hook, and an answer from a hook may
- * not be copyable. So ours runs inside the user's last hook.
+ * not allow a copy. So ours runs inside the user's last hook.
  */
 function withoutAnswerHooks(ky: Instance): { bare: Instance; options: KyOptions; answerHooks: readonly AnswerHook[] } {
   let options: KyOptions = {};
@@ -171,7 +171,7 @@ function isOfItsKind(result: unknown, marker: unknown): boolean {
  * Ky copies an answer for each hook that looks at it. Ours reads no body, and a copy splits its stream. That costs more
  * than everything else, and on Node 20 an abort then breaks the answer. So an answer that no other hook looks at serves
  * as its own copy, once.
- * @returns a function that makes it copyable again
+ * @returns a function that lets it be copied again
  */
 function standForCopy(response: Response): () => void {
   if (!(response instanceof Response) || Object.hasOwn(response, 'clone')) return () => {};

@@ -9,7 +9,7 @@ import { sync } from './operations.ts';
 import type { Ceiling, Told } from './pool.ts';
 
 // What our own calls explain changes nothing: a server that reports how much of a quota is used mostly reports what its
-// users know. Only if less is left than the calls of all sharers explain, calls slow down. The count of a window is in
+// users know. Calls slow down only if less is left than the calls of all sharers explain. The count of a window is in
 // `extras.past` of the bucket, so that all sharers count together. It begins with the first statement of a server and
 // ends one interval after the latest one. Keys of servers without statements keep no count.
 
