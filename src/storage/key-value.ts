@@ -320,7 +320,7 @@ class KeyValueStore implements StoreOperations {
   }
 
   #tell(key: string): void {
-    this.#hear(key, new Error(`The value at key ${shown(key)} is no bucket of this version; it counts as none.`));
+    this.#hear(key, new Error(`The value at key ${shown(key)} is not a bucket of this version; it is ignored.`));
   }
 
   /**

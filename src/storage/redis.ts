@@ -256,7 +256,7 @@ class RedisStore implements StoreOperations {
   }
 
   #tellForeign(key: string): void {
-    const trouble = new Error(`The value at key ${shown(key)} is no bucket of this version; it counts as none.`);
+    const trouble = new Error(`The value at key ${shown(key)} is not a bucket of this version; it is ignored.`);
     for (const listener of this.#listeners) listener({ key, trouble });
   }
 }
