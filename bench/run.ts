@@ -7,6 +7,7 @@ import { http } from './http.ts';
 import { map } from './map.ts';
 import { memory } from './memory.ts';
 import { network } from './network.ts';
+import { peers } from './peers/run.ts';
 import { redis } from './redis.ts';
 import { scaling } from './scaling.ts';
 import { signals } from './signals.ts';
@@ -28,10 +29,18 @@ const benches: Record<string, (against?: string) => Promise<void>> = {
   tabs,
 };
 
-const { positionals: names, values } = parseArgs({ allowPositionals: true, options: { against: { type: 'string' } } });
+const { positionals: names, values } = parseArgs({
+  allowPositionals: true,
+  options: { against: { type: 'string' }, quick: { type: 'boolean', default: false } },
+});
+if (names[0] === 'peers') {
+  // Only when it is asked for: it installs the other libraries and writes into docs. What follows are its parts.
+  await peers(names.slice(1), values.quick);
+  process.exit();
+}
 const unknown = names.filter((name) => benches[name] === undefined);
 if (unknown.length > 0) {
-  console.error(`No bench named ${unknown.join(', ')}. There are: ${Object.keys(benches).join(', ')}.`);
+  console.error(`No bench named ${unknown.join(', ')}. There are: ${Object.keys(benches).join(', ')}, peers.`);
   process.exit(2);
 }
 for (const name of names.length > 0 ? names : Object.keys(benches)) await benches[name]?.(values.against);

@@ -100,18 +100,42 @@ export function find(
     .find(isExecutable);
 }
 
-/** Installs the packages of what is missing, where that can be done without asking: on Debian, as root. */
-export function install(missing: readonly Requirement[]): void {
-  if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return;
-  apt(['update']);
+/** What an installation needs; tests pass their own. */
+export interface Machine {
+  readonly env: NodeJS.ProcessEnv;
+  readonly isDebianAsRoot: boolean;
+  print(line: string): void;
+  apt(args: readonly string[]): void;
+  unpack(packages: readonly string[], release: string): void;
+}
+
+const thisMachine: Machine = {
+  env: process.env,
+  isDebianAsRoot: process.getuid?.() === 0 && existsSync('/etc/debian_version'),
+  print: (line) => console.log(line),
+  apt,
+  unpack,
+};
+
+/**
+ * Installs the packages of what is missing, where that can be done without asking: on Debian, as root. Says before it begins what it
+ * will install and how to keep it from that: `SLUICE_INSTALL=0`.
+ */
+export function install(missing: readonly Requirement[], machine: Machine = thisMachine): void {
+  if (missing.length === 0 || !machine.isDebianAsRoot || machine.env.SLUICE_INSTALL === '0') return;
   const own = missing.filter(({ release }) => release === undefined).map(({ debianPackage }) => debianPackage);
-  if (own.length > 0) {
-    console.log(`Installing ${own.join(', ')} with apt-get.`);
-    apt(['install', '-y', '--no-install-recommends', ...own]);
+  const others = missing.flatMap(({ debianPackage, release }) =>
+    release === undefined ? [] : [{ packages: debianPackage.split(' '), release }],
+  );
+  machine.print('The tests need programs that are missing here. This run installs them:');
+  if (own.length > 0) machine.print(`  on this system, with apt-get: ${own.join(', ')}`);
+  for (const { packages, release } of others) {
+    machine.print(`  unpacked under node_modules, from Debian ${release}: ${packages.join(', ')}`);
   }
-  for (const { debianPackage, release } of missing) {
-    if (release !== undefined) unpack(debianPackage.split(' '), release);
-  }
+  machine.print('SLUICE_INSTALL=0 keeps it from that; the suites that need them are then left out.');
+  machine.apt(['update']);
+  if (own.length > 0) machine.apt(['install', '-y', '--no-install-recommends', ...own]);
+  for (const { packages, release } of others) machine.unpack(packages, release);
 }
 
 /** Says how to get what is missing, in one line. */
@@ -128,7 +152,6 @@ function folderOf(release: string): string {
 
 /** Unpacks packages of another release, with its security updates alone, whose list is short. The system stays as it is. */
 function unpack(packages: readonly string[], release: string): void {
-  console.log(`Unpacking ${packages.join(', ')} of ${release} under node_modules.`);
   const format = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'];
   const mirror = apt(format, { stdio: 'pipe' })
     .stdout.toString()

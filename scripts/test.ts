@@ -1,22 +1,31 @@
 // Runs the tests. Looks first for the programs that some suites need, and says at the end which suites ran and which
 // did not. Arguments go to vitest: `npm test -- bucket` runs the files with "bucket" in their path.
+// `npm run test:quick` leaves out what takes long: scripts/quick.ts says what that is.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { notQuick, quick } from './quick.ts';
 import { advice, find, install, requiredBy } from './requirements.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const args = process.argv.slice(2);
+const isQuick = process.argv.includes('--quick');
+const args = process.argv.slice(2).filter((arg) => arg !== '--quick');
 const ci = process.env.CI === 'true';
 
 const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
   .filter((file) => /\.(test|test-d)\.ts$/.test(file))
   .map((file) => join('test', file).replaceAll(sep, '/'));
 const named = files.filter((file) => args.some((arg) => !arg.startsWith('-') && file.includes(arg)));
+// Without a name all files are meant.
+const meant = (named.length > 0 ? named : files).filter((file) => !isQuick || quick(file));
+if (isQuick && meant.length === 0) {
+  console.error(`No quick test has ${args.join(' or ')} in its path: ${notQuick}`);
+  process.exit(1);
+}
 
-const required = requiredBy(named.length > 0 ? named : files);
+const required = requiredBy(meant);
 install(required.filter((requirement) => !find(requirement)));
 const missing = required.filter((requirement) => !find(requirement));
 const found = required.filter((requirement) => !missing.includes(requirement));
@@ -33,7 +42,7 @@ const run = spawnSync(
     '--reporter=json',
     `--outputFile.json=${report}`,
     ...skippedSuffixes.map((suffix) => `--exclude=**/*${suffix}`),
-    ...args,
+    ...(isQuick ? ['--project=node', '--project=dom', ...args.filter((arg) => arg.startsWith('-')), ...meant] : args),
   ],
   {
     cwd: root,
@@ -45,7 +54,7 @@ const results = existsSync(report) ? resultsIn(report) : [];
 const ran = [...new Set(results.map(({ name }) => relative(root, name).replaceAll(sep, '/')))];
 rmSync(folder, { recursive: true, force: true });
 
-const expected = files.filter((file) => !skippedSuffixes.some((suffix) => file.endsWith(suffix)));
+const expected = meant.filter((file) => !skippedSuffixes.some((suffix) => file.endsWith(suffix)));
 const forgotten = args.length === 0 ? expected.filter((file) => !ran.includes(file)) : [];
 for (const file of forgotten) console.error(`No project in vitest.config.ts runs ${file}.`);
 
@@ -53,6 +62,7 @@ const counts = new Map<string, number>();
 for (const suite of ran.map(suiteOf)) counts.set(suite, (counts.get(suite) ?? 0) + 1);
 const suites = [...counts].map(([suite, count]) => `${suite} (${count === 1 ? '1 file' : `${count} files`})`);
 console.log(`Suites that ran: ${suites.join(', ') || 'none'}${found.map(({ name }) => `, with ${name}`).join('')}`);
+if (isQuick) console.log(`${notQuick}. npm test runs everything.`);
 if (missing.length > 0) console.log('Suites that DID NOT RUN:');
 for (const requirement of missing) console.log(`  ${advice(requirement)}`);
 

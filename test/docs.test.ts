@@ -10,6 +10,7 @@ import * as testing from 'sluice/testing';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { SlidingWindow } from '../demo/servers/sliding-window.ts';
+import { addressOf, pathOf, readManifest } from '../scripts/address.ts';
 import { layers } from '../scripts/layers.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -138,6 +139,18 @@ describe('examples', () => {
   });
 });
 
+const onGitHub = (title: string) =>
+  title
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+const onSite = (title: string) =>
+  title
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
+    .replace(/^\d/, '_$&');
+
 describe('the README', () => {
   const readme = read('README.md');
   const manifest = JSON.parse(read('package.json')) as {
@@ -193,11 +206,29 @@ describe('the README', () => {
   });
 
   it('links to pages that exist', () => {
+    const address = addressOf(readManifest(root));
     for (const file of pages) {
-      for (const [, target = ''] of read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-        expect(() => read(join(file, '..', target)), `${file} -> ${target}`).not.toThrow();
+      for (const [, link = ''] of read(file).matchAll(/\]\(([^)#]+)/g)) {
+        const target = pathOf(link, address);
+        if (target === undefined) continue;
+        // An absolute link of ours names its file from the root.
+        if (target !== link) expect(existsSync(join(root, target)), `${file} -> ${link}`).toBe(true);
+        else expect(() => read(join(file, '..', target)), `${file} -> ${target}`).not.toThrow();
       }
     }
+  });
+
+  it('links to sections that exist, by the same name on GitHub and on the site', () => {
+    const lost = pages.flatMap((file) =>
+      [...read(file).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)].flatMap(([, target = '', section = '']) => {
+        const page = read(target === '' ? file : join(file, '..', target));
+        const titles = [...page.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => title.replaceAll('`', ''));
+        return titles.some((title) => onGitHub(title) === section && onSite(title) === section)
+          ? []
+          : [`${file} -> ${target}#${section}`];
+      }),
+    );
+    expect(lost).toEqual([]);
   });
 });
 

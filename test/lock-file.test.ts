@@ -7,12 +7,17 @@ interface Entry {
   readonly optional?: boolean;
 }
 
-const { packages } = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8')) as {
-  packages: Record<string, Entry>;
-};
+const lockFiles = ['package-lock.json', 'bench/peers/package-lock.json'];
 
-it('no package asks for a newer Node than 20: `npm ci` warns of none', () => {
+it.each(lockFiles)('no package of %s asks for a newer Node than 20: `npm ci` warns of none', (file) => {
+  const { packages } = JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')) as {
+    packages: Record<string, Entry>;
+  };
   const lowest = ({ engines }: Entry) => Number(/^\D*(\d+)/.exec(engines?.node ?? '')?.[1] ?? 0);
   const newer = Object.entries(packages).filter(([, entry]) => entry.optional !== true && lowest(entry) > 20);
   expect(newer.map(([path]) => path)).toEqual([]);
+});
+
+it.each(lockFiles)('%s names no registry', (file) => {
+  expect(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')).not.toContain('"resolved": "http');
 });

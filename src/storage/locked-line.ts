@@ -17,6 +17,17 @@ interface Waiting {
  */
 const freshness = 500;
 
+/** How much of an item stands in the names of its locks: WebKit refuses names of more than 1,024 characters. */
+const longestPart = 960;
+
+/** What the locks of an item are named by. */
+function lockNameOf(item: string): string {
+  if (item.length <= longestPart) return item;
+  let sum = 0;
+  for (let index = 0; index < item.length; index++) sum = Math.imul(sum ^ item.charCodeAt(index), 0x01000193);
+  return `${item.slice(0, longestPart)} ${sum}`;
+}
+
 /**
  * Steps on items of a storage. Each runs while no other tab runs one on the same item, and after the latest write is
  * visible. The steps that wait for one item run together. Each is synchronous, so that a tab that stops leaves nothing
@@ -68,10 +79,11 @@ export class LockedLine {
    */
   async #serve(item: string, here: () => number): Promise<void> {
     const line = this.#waiting.get(item) as Waiting[];
+    const name = lockNameOf(item);
     while (line.length > 0) {
       const outcomes: (() => void)[] = [];
       try {
-        await this.#locks.hold(`sluice ${item}`, (hold) => this.#pass(item, here, line, hold, outcomes));
+        await this.#locks.hold(`sluice ${name}`, (hold) => this.#pass(name, here, line, hold, outcomes));
       } catch (error) {
         for (const { reject } of line.splice(0)) reject(error);
       }
@@ -80,9 +92,9 @@ export class LockedLine {
     this.#waiting.delete(item);
   }
 
-  async #pass(item: string, here: () => number, line: Waiting[], hold: Hold, outcomes: (() => void)[]): Promise<void> {
+  async #pass(name: string, here: () => number, line: Waiting[], hold: Hold, outcomes: (() => void)[]): Promise<void> {
     const askedAt = this.#clock.monotonic();
-    let latest = await this.#fence.pass(item, here, () => hold.isLost);
+    let latest = await this.#fence.pass(name, here, () => hold.isLost);
     // An old answer may be wrong now. The browser reports a stolen lock before it answers the next question.
     if (hold.isLost || this.#clock.monotonic() - askedAt > freshness) return;
     let written: number | undefined;
@@ -95,7 +107,7 @@ export class LockedLine {
         outcomes.push(() => reject(error));
       }
     }
-    if (written !== undefined) this.#fence.raise(item, written);
+    if (written !== undefined) this.#fence.raise(name, written);
     hold.isDone = true;
   }
 }

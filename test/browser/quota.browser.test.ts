@@ -3,7 +3,7 @@ import { mostInAnyWindow } from '../../demo/analysis.ts';
 import { type Browser, openTabs, type Tab } from './browser.ts';
 import { engines } from './engines.ts';
 import { bunching, jainPerSpan, longestGap, shareUsed } from './fairness.ts';
-import { faultsIn, type LedgerFaults } from './ledger.ts';
+import { faultsIn } from './ledger.ts';
 import type { StoreName } from './page/stores.ts';
 import { type Call, type Site, startSite } from './site.ts';
 
@@ -27,8 +27,17 @@ interface Run {
   readonly answered: number;
   readonly troubles: readonly string[];
   readonly log: readonly Call[];
-  /** Slots that came too early after others, and slots that passed unused. */
-  readonly faults: LedgerFaults;
+  readonly faults: {
+    /** Takes that got no slot. */
+    readonly missing: number;
+    /** Slots that passed unused. */
+    readonly skipped: number;
+    /**
+     * The slots above the limit in some window. Two slots may be less than an emission interval apart: a tab that woke late goes at once,
+     * and its neighbour, which cannot know, keeps its own slot. All later slots have moved then, so no window has more.
+     */
+    readonly overfull: number;
+  };
 }
 
 let site: Site;
@@ -64,12 +73,17 @@ async function send(tabs: readonly Tab[], store: StoreName, limit: number): Prom
   );
   await readLog();
   const log = told.filter(({ tab }) => tab.startsWith(name));
-  const slots = log.map(({ slot }) => slot);
+  const slots = log.map(({ slot }) => slot).sort((a, b) => a - b);
+  const { missing, skipped } = faultsIn(slots, tabs.length * callsPerTab, (interval + margin) / limit);
+  const most = mostInAnyWindow(
+    slots.map((at) => ({ at, accepted: true })),
+    interval,
+  );
   return {
     answered: reports.reduce((sum, { answered }) => sum + answered, 0),
     troubles: reports.flatMap(({ troubles }) => troubles),
     log,
-    faults: faultsIn(slots, tabs.length * callsPerTab, (interval + margin) / limit),
+    faults: { missing, skipped, overfull: Math.max(0, most - limit) },
   };
 }
 
@@ -119,9 +133,9 @@ function missed(run: Run, sharing: Sharing): readonly string[] {
 async function bestRun(tabs: readonly Tab[], store: StoreName, limit: number): Promise<Run> {
   for (let left = attempts - 1; ; left--) {
     const run = await send(tabs, store, limit);
-    const { missing, conflicts, skipped } = run.faults;
+    const { missing, overfull, skipped } = run.faults;
     const not = missed(run, { count: tabs.length, limit });
-    if (not.length === 0 || left === 0 || run.troubles.length > 0 || missing > 0 || conflicts > 0) return run;
+    if (not.length === 0 || left === 0 || run.troubles.length > 0 || missing > 0 || overfull > 0) return run;
     const late = `${skipped} slots passed unused and calls were bunched up by ${Math.round(bunching(run.log))} ms`;
     console.warn(`${tabs.length} tabs on ${store} did not ${not.join(', nor ')}: ${late}. Made anew.`);
   }
@@ -165,8 +179,8 @@ describe.each(engines.filter(({ found }) => found))('in $name', ({ name, start }
         expect(run).toMatchObject({ answered: count * callsPerTab, troubles: [], faults: { missing: 0 } });
       });
 
-      it('and get no slot twice', () => {
-        expect(run.faults.conflicts).toBe(0);
+      it('and get no more slots in any window than the limit', () => {
+        expect(run.faults.overfull).toBe(0);
       });
 
       it.each(Object.keys(shown))('and %s', (what) => {

@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { advice, find, type Requirement, requiredBy, requirements } from '../../scripts/requirements.ts';
+import { advice, find, install, type Requirement, requiredBy, requirements } from '../../scripts/requirements.ts';
 
 const node: Requirement = {
   name: 'node',
@@ -53,6 +53,49 @@ describe('find', () => {
     const old: Requirement = { ...node, release: 'none' };
     expect(find(old, { PATH: nodeFolder })).toBeUndefined();
     expect(find(old, { PATH: nodeFolder, SLUICE_NODE: import.meta.filename })).toBe(import.meta.filename);
+  });
+});
+
+describe('install', () => {
+  /** Tells what a run said and did, in its order. */
+  function installed(missing: readonly Requirement[], env: NodeJS.ProcessEnv = {}, isDebianAsRoot = true): string[] {
+    const told: string[] = [];
+    install(missing, {
+      env,
+      isDebianAsRoot,
+      print: (line) => told.push(line.trim()),
+      apt: (args) => told.push(`apt-get ${args.join(' ')}`),
+      unpack: (packages, release) => told.push(`unpack ${packages.join(' ')} of ${release}`),
+    });
+    return told;
+  }
+  const missing = requiredBy(['test/storage/redis.redis.test.ts']);
+
+  test('says what it will install, and how to keep it from that, before it does', () => {
+    expect(installed(missing)).toEqual([
+      'The tests need programs that are missing here. This run installs them:',
+      'on this system, with apt-get: redis-server, valkey-server',
+      'unpacked under node_modules, from Debian bookworm: redis-server, redis-tools',
+      'SLUICE_INSTALL=0 keeps it from that; the suites that need them are then left out.',
+      'apt-get update',
+      'apt-get install -y --no-install-recommends redis-server valkey-server',
+      'unpack redis-server redis-tools of bookworm',
+    ]);
+  });
+
+  test('names only what is missing', () => {
+    const told = installed(missing.filter(({ release }) => release !== undefined)).join('\n');
+    expect(told).toContain('unpacked under node_modules');
+    expect(told).not.toMatch(/on this system|apt-get install/);
+  });
+
+  test('says and does nothing with SLUICE_INSTALL=0, under node_modules neither', () => {
+    expect(installed(missing, { SLUICE_INSTALL: '0' })).toEqual([]);
+  });
+
+  test('says and does nothing when all is there, or where it may not', () => {
+    expect(installed([])).toEqual([]);
+    expect(installed(missing, {}, false)).toEqual([]);
   });
 });
 

@@ -255,6 +255,8 @@ export class Tab {
     const { browser } = this;
     if (signal !== undefined && (steal || ifAvailable))
       return Promise.reject(new DOMException('Not with a signal.', 'NotSupportedError'));
+    // As in WebKit.
+    if (name.length > 1_024) return Promise.reject(new DOMException('The name is too long.', 'NotSupportedError'));
     if (signal?.aborted) return Promise.reject(signal.reason);
     browser.asked.request++;
     return new Promise((resolve, reject) => {

@@ -4,6 +4,7 @@ import { itStaysAsItIs } from './behaviour.ts';
 import { itTakesTheOptions } from './options.ts';
 import { itSendsRefusedCallsAgain } from './refusal.ts';
 import { itKeepsResponses } from './responses.ts';
+import { itKeepsSecrets } from './secrets.ts';
 import { itStreams } from './streams.ts';
 import { type Subject, useStage } from './subject.ts';
 
@@ -18,6 +19,7 @@ export function adapterContract(subject: Subject): void {
     describe('a refused call', () => itSendsRefusedCallsAgain(subject, stage));
     describe('an abort', () => itEndsOnAbort(subject, stage));
     describe('the client', () => itStaysAsItIs(subject, stage));
+    describe('a secret', () => itKeepsSecrets(subject, stage));
     const { respond, stream } = subject;
     if (stream) describe('a stream', () => itStreams(stream, stage));
     if (respond) describe('a Response', () => itKeepsResponses(subject, respond, stage));

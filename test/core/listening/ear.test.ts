@@ -192,6 +192,16 @@ describe('what a server says is left', () => {
 });
 
 describe('calls in flight', () => {
+  test('leave room for as many as what is left allows, and for one of those that goes alone', async () => {
+    const { clock, gate, most, leave, answer } = told();
+    await answer(leave(1), 9);
+    const now = clock.monotonic();
+    expect(most()).toBe(8);
+    expect([0, 3, 8, 20].map((inFlight) => gate().most(now, inFlight))).toEqual([8, 5, 0, 0]);
+    gate().goAlone();
+    expect([0, 8].map((inFlight) => gate().most(now, inFlight))).toEqual([1, 0]);
+  });
+
   test('are as many as there are limits for as long as our own calls explain what is left', async () => {
     const { clock, leave, answer, most } = told({ news: false });
     for (let remaining = 20; remaining >= 0; remaining--) {

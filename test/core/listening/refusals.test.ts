@@ -1,5 +1,7 @@
+import { perMinute, perSecond } from 'sluice';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Refusals } from '../../../src/core/listening/refusals.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
+import { Refusals, spacing } from '../../../src/core/listening/refusals.ts';
 
 beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0));
 afterEach(() => void vi.restoreAllMocks());
@@ -50,4 +52,11 @@ describe('a pause after refusals that name no time', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
     expect(refusals.pause()).toBe(1_050);
   });
+});
+
+test.each([
+  ['first', [perMinute(60, { burst: 1, margin: 0 }), perSecond(10, { burst: 1, margin: 0 })]],
+  ['last', [perSecond(10, { burst: 1, margin: 0 }), perMinute(60, { burst: 1, margin: 0 })]],
+])('calls of several limits are as far apart as the slowest of them wants, which comes %s', (_, limits) => {
+  expect(spacing(planOf(limits, 0))).toBe(1_000);
 });

@@ -1,0 +1,32 @@
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import { Session } from './session.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const session = new Session(process.env.SLUICE_MUTANTS ?? '');
+const { sources } = session;
+
+// All test files are loaded by one, in one process that stays: `runner.ts` calls their tests as often as it needs.
+export default defineConfig({
+  root,
+  resolve: { tsconfigPaths: true },
+  plugins: [
+    {
+      name: 'mutants',
+      enforce: 'pre',
+      transform: (_code, id) => sources[relative(root, id.split('?', 1)[0] ?? id).replaceAll(sep, '/')],
+    },
+  ],
+  test: {
+    include: [join(relative(root, session.folder), 'all.test.ts')],
+    runner: fileURLToPath(new URL('runner.ts', import.meta.url)),
+    pool: 'forks',
+    testTimeout: 0,
+    hookTimeout: 0,
+    teardownTimeout: 100,
+    passWithNoTests: true,
+    dangerouslyIgnoreUnhandledErrors: true,
+    silent: true,
+  },
+});

@@ -1,0 +1,107 @@
+import { ManualClock } from 'sluice/testing';
+import { describe, expect, test } from 'vitest';
+import { Events } from '../../../src/core/base/events.ts';
+import type { CallGrant } from '../../../src/core/base/grant.ts';
+import { Gates } from '../../../src/core/line/gate.ts';
+import { GoAloneGate } from '../../../src/core/line/go-alone-gate.ts';
+
+/** The gates of a throttle, and the keys that went on after a pause. */
+function made() {
+  const clock = new ManualClock();
+  const events = new Events();
+  const gates = new Gates({ clock, events });
+  const resumed: string[] = [];
+  events.on('resumed', ({ key }) => void resumed.push(key));
+  return { clock, gates, resumed, now: () => clock.monotonic() };
+}
+
+describe('a gate', () => {
+  test('lets a call go at the very instant at which the pause ends', async () => {
+    const { clock, gates, resumed, now } = made();
+    const gate = gates.of('key');
+    gate.pause(100);
+    await clock.advance(99);
+    expect([gate.open(now(), 0), gate.isIdle(now())]).toEqual([false, false]);
+    await clock.advance(1);
+    expect([gate.open(now(), 0), gate.isIdle(now())]).toEqual([true, true]);
+    expect(resumed).toEqual(['key']);
+  });
+
+  test('is kept among a thousand, then dropped if it says nothing more, and its pause ends', async () => {
+    const { clock, gates, resumed } = made();
+    gates.of('over').pause(100);
+    gates.of('paused').pause(10_000);
+    await clock.advance(100);
+    for (let index = 2; index < 1_000; index++) gates.of(`key ${index}`);
+    expect(gates.find('over')).toBeDefined();
+    gates.of('one more');
+    expect([gates.find('over'), gates.find('key 2')]).toEqual([undefined, undefined]);
+    expect([gates.find('paused'), gates.find('one more')]).toEqual([expect.anything(), expect.anything()]);
+    expect(resumed).toEqual(['over']);
+  });
+
+  test('is kept at least until there are twice as many as were needed when some were dropped', () => {
+    const { gates } = made();
+    for (let index = 0; index < 1_000; index++) gates.of(`key ${index}`).pause(1_000);
+    gates.of('idle');
+    for (let index = 1_001; index < 2_000; index++) gates.of(`key ${index}`).pause(1_000);
+    expect(gates.find('idle')).toBeDefined();
+    gates.of('one more');
+    expect(gates.find('idle')).toBeUndefined();
+  });
+});
+
+describe('a gate behind which a call goes alone', () => {
+  const grant = {} as CallGrant;
+  function alone() {
+    const { clock, gates, now } = made();
+    gates.upgrade(GoAloneGate);
+    const gate = gates.of('key') as GoAloneGate;
+    return { clock, gate, now, opensAt: () => gate.opensAt(now(), 0), most: () => gate.most(now(), 0) };
+  }
+
+  test('lets one call go, then none until that has ended', () => {
+    const { gate, now, opensAt, most } = alone();
+    gate.goAlone();
+    expect([most(), opensAt(), gate.isIdle(now())]).toEqual([1, -Infinity, true]);
+    gate.pass(grant, true, now());
+    expect([opensAt(), gate.isIdle(now()), gate.goesAlone]).toEqual([now() + 10_000, false, true]);
+    gate.end({} as CallGrant);
+    expect(gate.goesAlone).toBe(true);
+    gate.end(grant);
+    expect([most(), opensAt(), gate.isIdle(now()), gate.goesAlone]).toEqual([Infinity, -Infinity, true, false]);
+  });
+
+  test('waits no longer for the call than its patience, or its pause if that is longer', async () => {
+    const { clock, gate, now, opensAt } = alone();
+    gate.goAlone(500);
+    gate.goAlone(200);
+    gate.pass(grant, true, now());
+    gate.pause(300);
+    expect(opensAt()).toBe(now() + 500);
+    gate.pause(600);
+    expect(opensAt()).toBe(now() + 600);
+    await clock.advance(500);
+    expect([opensAt(), gate.goesAlone]).toEqual([now() + 100, false]);
+  });
+
+  test('takes the patience that was named last once a call is out', () => {
+    const { gate, now, opensAt } = alone();
+    gate.goAlone(500);
+    gate.pass(grant, true, now());
+    gate.goAlone(200);
+    gate.pass(grant, true, now());
+    expect(opensAt()).toBe(now() + 200);
+  });
+
+  test('waits for no call whose end nobody sees, and for none after a reset', () => {
+    const { gate, now, opensAt } = alone();
+    gate.goAlone();
+    gate.pass(grant, false, now());
+    expect([opensAt(), gate.goesAlone]).toEqual([-Infinity, false]);
+    gate.goAlone();
+    gate.pass(grant, true, now());
+    gate.reset();
+    expect([opensAt(), gate.goesAlone]).toEqual([-Infinity, false]);
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { slimCode, typesOfModule } from '../../scripts/slim.ts';
+
+describe('slimCode', () => {
+  test('takes the comments of documentation out of modules, and nothing else', () => {
+    const code = [
+      '// src/a.ts',
+      'class Line {',
+      '  /**',
+      '   * Waits.',
+      '   */',
+      '  wait() {}',
+      '}',
+      'var line = /* @__PURE__ */ new Line();',
+      'export { line };',
+      '',
+    ];
+    expect(slimCode('a.js', code.join('\n'))).toBe([...code.slice(0, 2), ...code.slice(5)].join('\n'));
+  });
+
+  test('makes CommonJS short, in lines that are not long', () => {
+    const code = `'use strict';\n${'exports.total = (exports.total ?? 0) + 1;\n'.repeat(50)}`;
+    const short = slimCode('a.cjs', code);
+    expect(short.length).toBeLessThan(code.length);
+    expect(Math.max(...short.split('\n').map((line) => line.length))).toBeLessThan(200);
+  });
+});
+
+describe('typesOfModule', () => {
+  test('refers to the types for CommonJS', () => {
+    const types =
+      "import { A } from './a.cjs';\n/**\n * import { redisStore } from 'sluice/redis';\n */\nexport { A };\n";
+    expect(typesOfModule('redis', types)).toBe("export * from './redis.cjs';\n");
+  });
+
+  test('repeats types that import another package, since a module may get others of it', () => {
+    const types =
+      "import { AxiosInstance } from 'axios';\nexport declare function throttleAxios(axios: AxiosInstance): void;\n";
+    expect(typesOfModule('axios', types)).toBe(types);
+  });
+});
