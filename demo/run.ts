@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -9,6 +10,7 @@ import { jsonReport } from './report/json.ts';
 import { showProgress } from './report/progress.ts';
 import { introduction, report } from './report/report.ts';
 import { terminalOf } from './report/style.ts';
+import { timelineSvg } from './report/svg.ts';
 import { CALLS, type ClientLimit, SCENARIOS } from './scenarios.ts';
 import { startServerProcess } from './servers/server-process.ts';
 
@@ -18,9 +20,10 @@ Starts four local API servers that enforce a quota, one per algorithm, and sends
 with plain fetch, and with a fetch that sluice throttles. Takes about 20 seconds.
 
 Options:
-  --page  serve the same as a page instead, to try in a browser, until it is interrupted
-  --json  print one JSON document and nothing else
-  --help  print this
+  --page        serve the same as a page instead, to try in a browser, until it is interrupted
+  --json        print one JSON document and nothing else
+  --svg <file>  also draw the timeline into a file
+  --help        print this
 
 Exit code: 0 if the throttled calls met no 429, were all answered and used at least 95% of what the
 quotas allow; 1 if not; 2 for a wrong option; 130 if interrupted.
@@ -39,9 +42,9 @@ const options = readOptions();
 if (options === undefined) process.exitCode = 2;
 else if (options.help) process.stdout.write(USAGE);
 else if (options.page) await showPage();
-else await main(options.json);
+else await main(options);
 
-async function main(json: boolean): Promise<void> {
+async function main({ json, svg }: { json: boolean; svg: string | undefined }): Promise<void> {
   // With --json the document has standard output for itself.
   const screen = json ? process.stderr : process.stdout;
   const terminal = () => terminalOf(screen, process.env);
@@ -85,6 +88,7 @@ async function main(json: boolean): Promise<void> {
     if (interruption.signal.aborted) return;
     progress.stop();
     process.stdout.write(json ? jsonReport(runs) : report(runs, terminal()));
+    if (svg !== undefined) await writeFile(svg, timelineSvg(runs));
     write('\nnpm run demo -- --page shows the same in a browser.\n');
     const passed = runs.every((run) => run.client === 'plain' || shortcomings(run).length === 0);
     process.exitCode = passed ? 0 : 1;
@@ -136,16 +140,18 @@ function onInterrupt(cleanUp: () => Promise<void>): void {
   }
 }
 
-function readOptions(): { json: boolean; page: boolean; help: boolean } | undefined {
+function readOptions(): { json: boolean; page: boolean; svg: string | undefined; help: boolean } | undefined {
   try {
     const { values } = parseArgs({
       options: {
         json: { type: 'boolean', default: false },
         page: { type: 'boolean', default: false },
+        svg: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
-    return { json: values.json ?? false, page: values.page ?? false, help: values.help ?? false };
+    const { json = false, page = false, svg, help = false } = values;
+    return { json, page, svg, help };
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
     return undefined;

@@ -10,17 +10,18 @@ const clockMethods = ['now', 'monotonic', 'setTimeout', 'clearTimeout'];
 const storeMethods = ['take', 'giveBack', 'settle', 'pause', 'sync', 'peek', 'override', 'reset'];
 
 /**
- * Makes a throttle: it holds calls back just long enough that every key keeps its limits.
+ * Creates a throttle: it holds calls back just long enough that every key keeps its limits.
  * @throws TypeError, RangeError if an option is missing, of the wrong type or out of range
  * @example
  * const throttle = createThrottle({ limits: perMinute(100) });
  * await throttle.wait();
+ *
  */
 export function createThrottle(options: ThrottleOptions): Throttle {
   checkOptions('options', options);
   const { clock = systemClock, store = memoryStore() } = options;
   checkMethods('clock', clock, clockMethods);
-  // Whoever postpones calls of a store that hands its buckets out does so on the bucket.
+  // Calls of a store that hands its buckets out are postponed on the bucket itself.
   checkMethods('store', store, store?.bucket === undefined ? [...storeMethods, 'postpone'] : storeMethods);
   if (store.bucket === undefined && sharingOf(store) === undefined)
     wrongType('store', 'a store of this package, or one that went through `sharedStore`', store);

@@ -7,37 +7,38 @@ import { linkedOf } from './core/throttle/adapter-link.ts';
 import type { Decision, Throttle } from './core/throttle/throttle.ts';
 import { systemClock } from './core/time/clock.ts';
 
-// The other side of the wire: a server that keeps its own callers to their limits, and tells them so.
+// The other side of the wire: a server that keeps its own callers to their limits, and tells them their limits.
 
-/** What `limitRequests` takes besides the throttle. `Incoming` is what the server has of a request: a `Request`, or its framework's own. */
+/** Options of `limitRequests`. `Incoming` is the type of a request: a `Request`, or that of a framework. */
 export interface LimitRequestsOptions<Incoming = Request> {
   /**
-   * Names the bucket of a request: whose it is. Take what the caller cannot choose: a user who has signed in, or the address of the
-   * connection. Undefined means the default.
-   * @default 'default', one bucket for all requests: a request does not tell whose it is, and its headers can be forged
+   * Names the bucket of a request. Use something that the caller cannot choose: the signed-in user, or the address of
+   * the connection. Undefined means the default.
+   * @default 'default', one bucket for all requests, because a request does not prove who sent it, and its headers can
+   * be forged
    */
   readonly key?: string | ((request: Incoming) => string | undefined | PromiseLike<string | undefined>);
   /**
-   * What a request counts as: a number of calls, or one number per named limit. Undefined means the default.
+   * The cost of a request: a number of calls, or one number per named limit. Undefined means the default.
    * @default 1
    */
   readonly cost?: Cost | ((request: Incoming) => Cost | undefined | PromiseLike<Cost | undefined>);
   /**
-   * Whether to tell the quota in RateLimit and RateLimit-Policy. It is asked for in a second operation of the store, at the same time as the
-   * first. Retry-After needs none.
+   * Whether to send the quota in RateLimit and RateLimit-Policy. They need a second operation of the store, at the same
+   * time as the first. Retry-After needs none.
    * @default true
    */
   readonly fields?: boolean;
 }
 
-/** Where header fields go: a `Headers`, the response of Express, the context of Koa. */
+/** The target of header fields: a `Headers`, the response of Express, the context of Koa. */
 export interface FieldTarget {
   set(name: string, value: string): unknown;
 }
 
 /**
  * Counts a request.
- * @param fields gets the fields of the answer, whatever becomes of the request
+ * @param fields gets the fields of the answer in any case
  * @returns undefined if the request may go on, otherwise its answer
  */
 export type RequestLimit<Incoming = Request> = (
@@ -51,10 +52,12 @@ const checks = {
 };
 
 /**
- * Keeps the callers of a server to their limits: a request that may not go now is answered with 429 and the whole seconds until it may in
- * Retry-After, which are exact if the throttle was made with `margin: 0`. It never waits, and a refusal costs nothing.
+ * Keeps the callers of a server to their limits. A request that may not go now is answered with 429, and with the whole
+ * seconds until it may in Retry-After. They are exact if the throttle was created with `margin: 0`. It never waits, and
+ * a refusal costs nothing.
  * @returns a function of the request
- * @throws TypeError, RangeError for a wrong option. The function rejects with what `allow` rejects with, and whatever `key` and `cost` throw.
+ * @throws TypeError, RangeError for a wrong option. The function rejects with what `allow` rejects with, and whatever
+ * `key` and `cost` throw.
  * @see docs/http.md
  * @example
  * import { limitRequests } from 'sluice/http';
@@ -64,6 +67,8 @@ const checks = {
  * const answer = async (request: Request) => (await limit(request)) ?? new Response('Hello');
  *
  * (await answer(new Request('https://example.com/?user=amy'))).status //=> 200
+ *
+ *
  */
 export function limitRequests<Incoming = Request>(
   throttle: Throttle,
@@ -92,10 +97,10 @@ export function limitRequests<Incoming = Request>(
   };
 }
 
-/** What `answerFor` takes besides the error. */
+/** Options of `answerFor`. */
 export interface AnswerForOptions {
   /**
-   * 503 if the server is short of what it needs of others, 429 if it is the caller who asks too much.
+   * 503 if an API behind the server has no room, 429 if this caller asks too much.
    * @default 503
    */
   readonly status?: 429 | 503;
@@ -107,8 +112,9 @@ export interface AnswerForOptions {
 }
 
 /**
- * Answers a request that could not be served because a call to somebody else would have had to wait too long: a `WaitTooLongError` with
- * Retry-After, the whole seconds until the call could have gone; a `QueueFullError` without, as nobody knows.
+ * Answers a request that could not be served, because a call to another API would have had to wait too long. A
+ * `WaitTooLongError` gives Retry-After: the whole seconds until the call could have gone. A `QueueFullError` gives
+ * none, because the time is not known.
  * @returns undefined for any other error
  * @throws TypeError, RangeError for a wrong option
  * @example
@@ -118,6 +124,7 @@ export interface AnswerForOptions {
  * await upstream.wait();
  * const error = await upstream.wait('default', { maxWait: 2_000 }).catch((error) => error);
  * answerFor(error)?.headers.get('retry-after') //=> '60'
+ *
  */
 export function answerFor(error: unknown, options: AnswerForOptions = {}): Response | undefined {
   checkOptions('options', options);
@@ -132,7 +139,7 @@ export function answerFor(error: unknown, options: AnswerForOptions = {}): Respo
 
 /** @param headers gets Retry-After too */
 function answerAfter(ms: number, status: 429 | 503, headers: Headers): Response {
-  // Rounded up: whoever comes back after so many seconds may go. At least 1, as 0 reads like no time at all.
+  // Rounded up, so that a caller may go after that many seconds. At least 1, because 0 looks like no time.
   const seconds = Math.max(1, secondsUp(ms));
   headers.set('Retry-After', String(seconds));
   return new Response(textOf(status, `in ${seconds} s`), { status, headers });
@@ -141,13 +148,13 @@ function answerAfter(ms: number, status: 429 | 503, headers: Headers): Response 
 const textOf = (status: 429 | 503, when: string): string =>
   `${status === 429 ? 'Too many requests' : 'Not available at the moment'}. Try again ${when}.\n`;
 
-/** Whole seconds, rounded up but for what sums of ms may be off. */
+/** Whole seconds, rounded up, apart from rounding errors of sums. */
 const secondsUp = (ms: number): number => Math.ceil(ms / 1_000 - 1e-6);
 
 /** RateLimit and RateLimit-Policy in the form of draft-ietf-httpapi-ratelimit-headers 08 and later: one item for each limit. */
 function fieldsOf({ allowed, wait, limits }: Decision, { plan, wait: nextWait, pausedFor }: Standing): HeadersInit {
   const { rules } = plan;
-  // Another sharer gave the key other limits between the two operations.
+  // Another sharer changed the limits of the key between the two operations.
   if (rules.length !== limits.length) return [];
   const isPaused = pausedFor > 0;
   const next = isPaused ? pausedFor : Math.max(nextWait, allowed ? 0 : wait);
@@ -163,7 +170,8 @@ const nameOf = (name: string | undefined, otherwise: string): string =>
   `"${(name ?? otherwise).replace(/[^ -~]/g, '?').replace(/["\\]/g, '\\$&')}"`;
 
 /**
- * What is left of one limit, and in how many seconds there is more: when something is left, when all is.
+ * What is left of one limit, and in how many seconds more is available: all of it, if something is left, otherwise the
+ * next request.
  * @param next ms until a request of cost 1 may go; 0 if now
  */
 function leftOf({ remaining, resetAfter }: LimitStatus, isPaused: boolean, next: number): string {
@@ -172,7 +180,7 @@ function leftOf({ remaining, resetAfter }: LimitStatus, isPaused: boolean, next:
   return `;r=${left}${more > 0 ? `;t=${secondsUp(more)}` : ''}`;
 }
 
-/** How many calls a limit allows in how many seconds: whoever keeps to that is not refused for long. */
+/** How many calls a limit allows in how many seconds: a caller that keeps to that is not refused for long. */
 function policyOf({ kind, limit: { rate, interval }, burst }: Rule): string {
   const isQuota = kind.name === 'quota';
   let calls = isQuota ? rate + burst - 1 : Math.max(rate, burst);

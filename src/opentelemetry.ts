@@ -5,44 +5,46 @@ import { linkedOf } from './core/throttle/adapter-link.ts';
 import type { Lanes } from './core/throttle/lanes.ts';
 import type { Throttle } from './core/throttle/throttle.ts';
 
-/** The attributes of all keys, or what tells those of one. */
+/** The attributes of all keys, or a function that returns those of one key. */
 type AttributesOption = Attributes | ((key: string) => Attributes);
 
-/** What `meterThrottle` takes besides the throttle and the meter. */
+/** Options of `meterThrottle`. */
 export interface MeterThrottleOptions {
   /**
-   * Attributes of every measurement, for all keys or for one. Each combination of values is a time series of its own, so a key that
-   * names a user or an address is not one of them.
+   * Attributes of every measurement, for all keys or for one. Each combination of values is a time series of its own,
+   * so do not use keys that name users or addresses.
    * @default none: all keys count together
    */
   readonly attributes?: AttributesOption;
 }
 
-/** A throttle, as those see it who read it at each collection. */
+/** A throttle, as it is read at each collection. */
 interface Source {
   readonly lanes: Lanes;
   readonly attributes: AttributesOption;
 }
 
-/** How many calls there are with the same attributes. */
+/** The number of calls with the same attributes. */
 interface Count {
   readonly attributes: Attributes;
   waiting: number;
   inFlight: number;
 }
 
-/** So many combinations of attributes are remembered before those without a call are dropped. */
+/** The number of combinations of attributes from which on those without a call are dropped. */
 const countsKept = 1_000;
 
-/** In seconds. The first bucket of the waits is for calls that did not have to. */
+/** In seconds. The first bucket is for calls that did not wait. */
 const waitBuckets = [0, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 3_600];
-/** In seconds, those that the conventions have for requests over HTTP. */
+/** In seconds; those of the conventions for HTTP requests. */
 const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
 /**
- * The instruments of one meter. Throttles share them: two that observed the same attributes by themselves would overwrite each other.
+ * The instruments of one meter. Throttles share them: two that observed the same attributes separately would overwrite
+ * each other.
  *
- * Invariant: what was counted once is observed again, as 0 when no call is left, since an SDK goes on telling the latest value.
+ * Invariant: attributes that were counted once are observed again, as 0 when no call is left, because an SDK repeats
+ * the latest value.
  */
 class Instruments {
   readonly wait: Histogram;
@@ -53,7 +55,7 @@ class Instruments {
   readonly #waiting: Observable;
   readonly #inFlight: Observable;
   readonly #sources = new Set<Source>();
-  /** By what tells the attributes of one from those of another. */
+  /** By a text that identifies the attributes. */
   readonly #counts = new Map<string, Count>();
 
   constructor(meter: Meter) {
@@ -89,7 +91,7 @@ class Instruments {
   readonly #observe = (result: BatchObservableResult): void => {
     for (const count of this.#counts.values()) count.waiting = count.inFlight = 0;
     for (const { lanes, attributes } of this.#sources) {
-      // There from the beginning. What a function answers is known once a key has a call.
+      // Known from the start. The result of a function is known once a key has a call.
       if (typeof attributes !== 'function') this.#countOf(attributes);
       for (const key of lanes.keys()) {
         const count = this.#countOf(attributesOf(attributes, key));
@@ -118,8 +120,8 @@ class Instruments {
 const instrumentsOf = new WeakMap<Meter, Instruments>();
 
 /**
- * Measures a throttle with OpenTelemetry: how long calls wait and take, how many wait and are on their way, how many were granted and
- * refused. Nothing is asked of the store.
+ * Measures a throttle with OpenTelemetry: how long calls wait and take, how many wait and are in flight, how many were
+ * granted and refused. The store is not asked.
  * @param meter of `@opentelemetry/api`
  * @returns a function that stops it
  * @throws TypeError for a wrong argument
@@ -129,6 +131,7 @@ const instrumentsOf = new WeakMap<Meter, Instruments>();
  * import { meterThrottle } from 'sluice/opentelemetry';
  *
  * const stop = meterThrottle(throttle, metrics.getMeter('sluice'), { attributes: { 'sluice.throttle': 'github' } });
+ *
  */
 export function meterThrottle(throttle: Throttle, meter: Meter, options: MeterThrottleOptions = {}): () => void {
   const { lanes } = linkedOf(throttle);
@@ -168,12 +171,15 @@ export function meterThrottle(throttle: Throttle, meter: Meter, options: MeterTh
 const attributesOf = (attributes: AttributesOption, key: string): Attributes =>
   typeof attributes === 'function' ? attributes(key) : attributes;
 
-/** What the conventions have for errors that are not known by a name. */
+/** The value of the conventions for other errors. */
 const other = '_OTHER';
 
 const failed = (attributes: Attributes, type: string): Attributes => ({ ...attributes, 'error.type': type });
 
-/** The name of an error of sluice or the platform. A signal may abort with anything, and names of that kind have no end. */
+/**
+ * The name of an error of sluice or the platform. A signal may abort with any value, and the number of such names has
+ * no bound.
+ */
 const typeOf = (error: unknown): string =>
   isThrottleError(error) || Object.prototype.toString.call(error) === '[object DOMException]'
     ? (error as Error).name

@@ -5,11 +5,11 @@ import type { Status, Throttle } from './core/throttle/throttle.ts';
 const onServer = (): undefined => undefined;
 
 /**
- * Gives the status of a key, and renders again when it changes: at most 60 times a second, never while nothing changes. All components
- * that show one key show the same status. It looks when `subscribe` does.
- * @param throttle made outside of the component, or kept by `useState`
+ * Returns the status of a key, and renders again when it changes: at most 60 times a second, never while nothing
+ * changes. All components that show one key show the same status. It is read when `subscribe` reads it.
+ * @param throttle created outside of the component, or kept by `useState`
  * @param key names the bucket
- * @returns undefined on the server and until the first look, soon after the first render
+ * @returns undefined on the server and until the first reading, soon after the first render
  * @example
  * import { useThrottleStatus } from 'sluice/react';
  *
@@ -17,6 +17,9 @@ const onServer = (): undefined => undefined;
  *   const status = useThrottleStatus(throttle);
  *   return status === undefined ? '…' : `${status.waiting} calls wait`;
  * }
+ *
+ *
+ *
  */
 export function useThrottleStatus(throttle: Throttle, key: string = 'default'): Status | undefined {
   const follow = useCallback((onChange: () => void) => watchStatus(throttle, key, onChange), [throttle, key]);

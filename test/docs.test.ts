@@ -2,12 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as sluice from 'sluice';
+import { createThrottle, type Limit, perMinute, perSecond, slidingWindow, throttleFetch } from 'sluice';
 import * as http from 'sluice/http';
 import * as opentelemetry from 'sluice/opentelemetry';
 import * as presets from 'sluice/presets';
 import * as testing from 'sluice/testing';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { SlidingWindow } from '../demo/servers/sliding-window.ts';
 import { addressOf, pathOf, readManifest } from '../scripts/address.ts';
 import { layers } from '../scripts/layers.ts';
 
@@ -162,23 +164,41 @@ describe('the README', () => {
     expect(readme.indexOf('```sh')).toBeLessThan(400);
   });
 
-  it('states the size limits that are enforced', () => {
-    const stated = [...readme.matchAll(/^\| (.+?) \| ([\d.]+ kB) \|$/gm)].map(([, row = '', limit]) => ({
-      name: row.replaceAll('`', '').replace(/ from sluice.*$/, ''),
-      limit,
-    }));
-    expect(stated).toEqual(manifest['size-limit'].map(({ name, limit }) => ({ name, limit })));
+  it('has at most 150 lines', () => {
+    expect(readme.split('\n').length).toBeLessThanOrEqual(151);
   });
 
-  it('says how the sizes are measured', () => {
-    expect(readme).toContain('bundled with esbuild, and with Rollup');
+  it('and docs/sizes.md state the size limits that are enforced', () => {
+    const enforced = manifest['size-limit'].map(({ name, limit }) => ({ name, limit }));
+    const stated = sizesIn(read('docs/sizes.md'));
+    expect(stated).toEqual(enforced);
+    expect(sizesIn(readme).length).toBeGreaterThan(2);
+    for (const row of sizesIn(readme)) expect(stated).toContainEqual(row);
+  });
+
+  it('leads to how the sizes are measured', () => {
+    expect(read('docs/sizes.md')).toContain('bundled with esbuild, and with Rollup');
     expect(manifest.scripts['check:size']).toMatch(/size-limit && tsx scripts\/check-size\.ts$/);
   });
 
-  it('states the defaults of the options', () => {
+  it('leads to the defaults of the options', () => {
     for (const line of [/`maxPause` \| 65 minutes/, /`onStoreError` \| `'memory'`/, /`margin` \| `'auto'`/]) {
-      expect(readme).toMatch(line);
+      expect(read('docs/options.md')).toMatch(line);
     }
+  });
+
+  const minute = { limit: 100, interval: 60_000 };
+  const second = { limit: 100, interval: 1_000 };
+  it.each([
+    ['perMinute(100)', perMinute(100), minute],
+    ['slidingWindow({ limit: 100, interval: 60_000 })', slidingWindow(minute), minute],
+    ['perSecond(100)', perSecond(100), second],
+    ['slidingWindow({ limit: 100, interval: 1_000 })', slidingWindow(second), second],
+  ])('states how much of its quota %s uses, with none refused', async (name, limits, quota) => {
+    const { share, time, refused } = await useOf(limits, quota);
+    const took = quota === minute ? `${(time / 60_000).toFixed(1)} min` : `${(time / 1_000).toFixed(1)} s`;
+    expect(refused).toBe(0);
+    expect(readme).toContain(`| \`${name}\` | ${(share * 100).toFixed(1)} % | ${took} |`);
   });
 
   it('links to pages that exist', () => {
@@ -205,6 +225,58 @@ describe('the README', () => {
       }),
     );
     expect(lost).toEqual([]);
+  });
+});
+
+function sizesIn(page: string): { name: string; limit: string | undefined }[] {
+  return [...page.matchAll(/^\| (.+?) \| ([\d.]+ kB) \|$/gm)].map(([, row = '', limit]) => ({
+    name: row.replaceAll('`', '').replace(/ from sluice.*$/, ''),
+    limit,
+  }));
+}
+
+/** Sends 1,000 calls at once with a round trip of 20 ms. The share leaves out what arrived at the first instant. */
+async function useOf(limits: Limit, quota: { limit: number; interval: number }) {
+  const clock = new testing.ManualClock();
+  const server = new SlidingWindow(quota);
+  const arrivals: number[] = [];
+  let refused = 0;
+  const trip = () => new Promise<void>((resolve) => void clock.setTimeout(resolve, 10));
+  const fetch = throttleFetch(createThrottle({ limits, clock }), {
+    retry: 0,
+    fetch: async () => {
+      await trip();
+      arrivals.push(clock.now());
+      if (!server.accept(clock.now()).accepted) refused++;
+      await trip();
+      return new Response();
+    },
+  });
+  let isDone = false;
+  const calls = Promise.all(Array.from({ length: 1_000 }, () => fetch('https://api.example.com')));
+  void calls.then(() => {
+    isDone = true;
+  });
+  while (!isDone) await clock.advance(quota.interval / 100);
+  const [first = 0] = arrivals;
+  const time = (arrivals.at(-1) ?? first) - first;
+  const later = arrivals.filter((at) => at > first).length;
+  return { share: later / time / (quota.limit / quota.interval), time, refused };
+}
+
+describe('src', () => {
+  it('names pages and sections that exist', () => {
+    const wrong = sources.flatMap((file) =>
+      [...read(file).matchAll(/\bdocs\/[\w-]+\.md(?:#([\w-]+))?/g)].flatMap(([path, section]) => {
+        const [page = ''] = path.split('#');
+        const titles = existsSync(join(root, page)) ? [...read(page).matchAll(/^#+ (.+)$/gm)] : [];
+        const sections = titles.map(([, title = '']) => title.toLowerCase().replaceAll(' ', '-'));
+        return sections.length > 0 && (section === undefined || sections.includes(section))
+          ? []
+          : [`${file} -> ${path}`];
+      }),
+    );
+    expect(wrong).toEqual([]);
   });
 });
 

@@ -71,7 +71,7 @@ describe('limitRequests', () => {
     expect(await limit(request())).toBeUndefined();
   });
 
-  test('tells what is left and the policy, in answers that go on too', async () => {
+  test('sends what is left and the policy, in accepted answers too', async () => {
     const { clock, throttle } = world(slidingWindow({ limit: 2, interval: 60_000 }));
     const limit = limitRequests(throttle);
     const policy = '"default";q=2;w=60';
@@ -81,7 +81,7 @@ describe('limitRequests', () => {
     expect(await told(limit)).toEqual({ status: 429, after: '45', left: '"default";r=0;t=45', policy });
   });
 
-  test('tells of each limit by its name, and of the one that binds how long', async () => {
+  test('sends each limit by its name, and the time of the one that binds', async () => {
     const { throttle } = world([slidingWindow({ name: 'burst', limit: 1, interval: 2_000 }), perMinute(100)]);
     const limit = limitRequests(throttle);
     await limit(request());
@@ -247,7 +247,7 @@ describe('answerFor', () => {
     expect(answerFor(new WaitTooLongError('key', 9_000, Date.now() - 1, 100))?.headers.get('retry-after')).toBe('1');
   });
 
-  test('gives no time for a full line, as nobody knows', () => {
+  test('gives no time for a full line, because none is known', () => {
     const answer = answerFor(new QueueFullError('key', 5));
     expect([answer?.status, answer?.headers.get('retry-after')]).toEqual([503, null]);
   });

@@ -132,7 +132,7 @@ describe('meterThrottle', () => {
     expect(asked).toEqual([]);
   });
 
-  test('counts what a server refuses, each attempt, and tells it from other ends', async () => {
+  test('counts each attempt that a server refuses, apart from other outcomes', async () => {
     const { clock, throttle, valuesOf } = setup({ limits: { rate: 100, interval: T } });
     const statuses = [429, 429, 200];
     const fetch = throttleFetch(throttle, {
@@ -148,7 +148,7 @@ describe('meterThrottle', () => {
     ]);
   });
 
-  test('tells how calls ended that failed, without the names of errors that others made', async () => {
+  test('counts failed calls by outcome, without the names of foreign errors', async () => {
     const { clock, throttle, valuesOf } = setup({ limits: { rate: 100, interval: T } });
     const controller = new AbortController();
     const fails = () => {

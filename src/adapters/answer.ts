@@ -8,19 +8,28 @@ import { readingOf } from './server-signal/reading.ts';
 import { presetFor } from './server-signal/vendors.ts';
 import type { Dialect, ServerAnswer } from './server-signal.ts';
 
-/** What all adapters take about the answers of a server. `Call` is what the adapter knows of one call before it is sent. */
+/**
+ * Options of all adapters about the answers of a server. `Call` is what the adapter knows about one call before it is
+ * sent.
+ */
 export interface AnswerOptions<Call> {
   /**
-   * What is peculiar to the API: see `sluice/presets` for those of well-known ones. One of your own that looks into bodies goes
-   * through `completeDialect` of `sluice/presets`.
+   * What is special about the API: `sluice/presets` has the dialects of well-known APIs. If your own dialect looks into
+   * bodies, pass it through `completeDialect` of `sluice/presets`.
    * @default Retry-After, the IETF RateLimit fields and the X-RateLimit families are read
    */
   readonly dialect?: Dialect;
-  /** Called with what each answer says about the quota, before the throttle acts on it. What it throws is reported and harms nobody. */
+  /**
+   * Called with what each answer tells about the quota, before the throttle acts on it. An error that it throws is
+   * reported and does not affect the call.
+   */
   readonly onSignal?: (signal: ServerSignal, call: Call) => void;
 }
 
-/** What of an answer is read. `body` only matters where the dialect looks into it, `type` only where a browser hides fields. */
+/**
+ * The parts of an answer that are read. `body` matters only if the dialect looks into it, `type` only if a browser
+ * hides fields.
+ */
 export type Answered = Pick<ServerAnswer, 'status' | 'headers' | 'body'> & { readonly type?: unknown };
 
 /** Checks a dialect, once, when it is given to an adapter. */
@@ -44,7 +53,7 @@ export function looksIntoBody({ dialect }: AnswerOptions<never>): boolean {
   return dialect?.body !== undefined || dialect?.refusals?.some(({ body }) => body !== undefined) === true;
 }
 
-/** Reads what one answer says about the quota. */
+/** Reads what one answer tells about the quota. */
 export function signalOf(
   { clock, maxPause }: Link,
   { dialect }: AnswerOptions<never>,
@@ -55,9 +64,9 @@ export function signalOf(
 }
 
 /**
- * Takes note of one answer, while its call still has its place: a refusal stops the key for everyone.
- * @param signal what the answer says, if it was read already
- * @returns what the answer says about the quota
+ * Acts on one answer, while its call still has its place: a refusal pauses the key for all sharers.
+ * @param signal the signal of the answer, if it was read already
+ * @returns what the answer tells about the quota
  */
 export function hear<Call>(
   link: Link,
@@ -78,7 +87,7 @@ export function hear<Call>(
   return signal;
 }
 
-/** Warns of fields that only a preset reads, and of a refusal whose timing the browser hides from the page. */
+/** Warns of fields that only a preset reads, and of a refusal with a time that the browser hides from the page. */
 function warnOfUnread(
   link: Link,
   key: string,

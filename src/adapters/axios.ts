@@ -11,26 +11,26 @@ import { linkOf } from './link.ts';
 import { type Place, placeOf } from './place.ts';
 import { canBeSentAgain } from './request-snapshot.ts';
 
-/** One call of axios, as the options' functions see it. */
+/** One call of axios, as functions in the options get it. */
 export interface AxiosCall {
-  /** Where it goes, `baseURL` included, `params` not; relative URLs are resolved. */
+  /** Its URL, with `baseURL` and without `params`; relative URLs are resolved. */
   readonly url: URL;
   /** In upper case. */
   readonly method: string;
-  /** The config as the request interceptors left it, its data transformed. */
+  /** The config after the request interceptors, with its data transformed. */
   readonly config: InternalAxiosRequestConfig;
 }
 
-/** What `throttleAxios` takes besides the throttle. */
+/** Options of `throttleAxios`. */
 export type ThrottleAxiosOptions = CallOptions<AxiosCall, AxiosResponse>;
 
-/** What a single axios call may say about its own throttling: `axios.get(url, { throttle: { priority: 1 } })`. */
+/** Options of a single axios call: `axios.get(url, { throttle: { priority: 1 } })`. */
 export type AxiosThrottleOptions = Omit<ThrottleAxiosOptions, 'match'>;
 
 declare module 'axios' {
   // biome-ignore lint/suspicious/noExplicitAny: the type parameters of a merged interface are those of its first declaration.
   interface AxiosRequestConfig<D = any, P = any> {
-    /** Options of this call instead of those of `throttleAxios`; false sends it straight through, uncounted. */
+    /** Options of this call in place of those of `throttleAxios`; false sends it straight through, uncounted. */
     throttle?: AxiosThrottleOptions | false;
   }
 }
@@ -39,14 +39,14 @@ type Config = InternalAxiosRequestConfig;
 type Adapters = NonNullable<Config['adapter']>;
 
 /**
- * Makes an axios instance wait for its turn, each time a call is sent: its own retries and those of plugins are new calls. A request
- * interceptor puts the wait in front of the call's adapter, past all other request interceptors, so that it counts for no timeout.
- * A refused call pauses its key and is sent again after the pause. A cancelled call leaves the line at once and
- * rejects with axios's CanceledError.
+ * Makes each call of an axios instance wait for its turn; retries, also those of plugins, are new calls. A request
+ * interceptor puts the wait in front of the call's adapter, behind all other request interceptors, so that the wait
+ * does not count for a timeout. A refused call pauses its key and is sent again after the pause. A canceled call leaves
+ * the line at once and rejects with axios's CanceledError.
  * @param instance `axios` itself or one of `axios.create`
- * @returns `eject`, which takes the throttle off again; calls that wait by then go in their turn
- * @throws TypeError, RangeError for a wrong option. Calls reject as axios does, and with WaitTooLongError, QueueFullError,
- * CostExceedsBurstError or StoreError before anything was sent.
+ * @returns `eject`, which takes the throttle off again; calls that already wait still go in their turn
+ * @throws TypeError, RangeError for a wrong option. Calls reject as axios does, and with WaitTooLongError,
+ * QueueFullError, CostExceedsBurstError or StoreError before anything was sent.
  * @see docs/adapters.md
  * @example
  * import axios from 'axios';
@@ -54,6 +54,8 @@ type Adapters = NonNullable<Config['adapter']>;
  *
  * const api = axios.create({ baseURL: 'https://api.example.com' });
  * const { eject } = throttleAxios(api, throttle);
+ *
+ *
  */
 export function throttleAxios(
   instance: AxiosInstance,
@@ -67,7 +69,7 @@ export function throttleAxios(
   const isLookedAt = looksAtCalls(options);
   const commonTerms = termsBy(options);
   const sendByName = senderOf(instance);
-  /** Under which a door keeps what stood in the config before it did. */
+  /** The property in which a door keeps the earlier adapter of the config. */
   const behind = Symbol('behind');
   type Door = AxiosAdapter & { [behind]?: Adapters | undefined };
   let attached = true;
@@ -103,8 +105,8 @@ export function throttleAxios(
 }
 
 /**
- * Makes an adapter that finds those which a config names where the instance would: a page or a program may have several copies
- * of axios, of which each has adapters, headers and errors of its own.
+ * Makes an adapter that finds the adapters of a config where the instance would find them: a page or a program may have
+ * several copies of axios, and each has its own adapters, headers and errors.
  */
 function senderOf(instance: AxiosInstance): AxiosAdapter {
   let sender: AxiosInstance | undefined;
@@ -112,7 +114,7 @@ function senderOf(instance: AxiosInstance): AxiosAdapter {
   const bareInstance = () => {
     const Axios = instance.constructor as new (defaults: object) => AxiosInstance;
     const bare = instance.create?.() ?? new Axios({});
-    // A program may have put its own `create` there.
+    // A program may have replaced `create`.
     bare.interceptors.request.clear();
     bare.interceptors.response.clear();
     bare.interceptors.request.use(() => next as Config, undefined, { synchronous: true });
@@ -120,7 +122,7 @@ function senderOf(instance: AxiosInstance): AxiosAdapter {
   };
   return async (config) => {
     sender ??= bareInstance();
-    // Adapters write into the headers, and what was transformed is not to be transformed again.
+    // Adapters write into the headers, and transformed data must not be transformed again.
     config.headers = config.headers.concat();
     const { transformRequest: _, transformResponse: __, ...rest } = config;
     next = rest;
@@ -144,7 +146,7 @@ function carryConfig(end: unknown, config: Config): void {
   if (carrier?.config) carrier.config = config;
 }
 
-/** What an adapter made of a call: axios rejects with answers whose status it does not like. */
+/** The outcome of an adapter: axios rejects with answers that fail `validateStatus`. */
 type Outcome = { readonly response: AxiosResponse } | { readonly error: { readonly response: AxiosResponse } };
 
 async function sendThrough(
@@ -187,7 +189,7 @@ function responseOf(outcome: Outcome): AxiosResponse {
   return 'error' in outcome ? outcome.error.response : outcome.response;
 }
 
-/** Settles with the answer as the caller gets it: after the last of its transforms. */
+/** Settles with the answer as the caller gets it, after its last transform. */
 function settleTransformed(
   throttle: Pick<Throttle, 'settle'>,
   { settle }: CallTerms<AxiosResponse>,
@@ -206,7 +208,7 @@ function settleTransformed(
   config.transformResponse = [...transforms, last];
 }
 
-/** What stands for a call that no option looks at. */
+/** Used for a call if no option is a function. */
 const unseen = {} as AxiosCall;
 
 function callTo({ href }: Place, config: Config): AxiosCall {
@@ -231,12 +233,12 @@ function hearAnswer(
   return answered !== undefined && hear(link, key, grant, options, call, answered).throttled;
 }
 
-/** Reads what an adapter gave; undefined if that cannot be read: then it is for axios to say so. */
+/** Reads the result of an adapter; undefined if it cannot be read: then axios reports the problem. */
 function answeredBy(response: AxiosResponse, isLookedInto: boolean): Answered | undefined {
   try {
     const { status, headers, data } = response;
     const body = isLookedInto && isJson(headers?.['content-type']?.toString()) ? bodyOf(data) : undefined;
-    // Axios makes a record of its headers for those who walk through them, and they are one.
+    // Axios turns its headers into a record when they are iterated, and they are a record already.
     const isRecord = typeof headers?.toJSON === 'function';
     return { status, headers: isRecord ? Object.entries(headers) : (headers ?? {}), body };
   } catch {
@@ -256,7 +258,7 @@ function signalOf({ signal, cancelToken }: Config): { signal: AbortSignal | unde
   if (!cancelToken) return { signal: given };
   const controller = new AbortController();
   const abort = () => controller.abort();
-  // The types do not show how a token is listened to, and its promise cannot be left.
+  // The types do not show how to listen to a token, and a listener cannot be removed from its promise.
   const token = cancelToken as unknown as Record<'subscribe' | 'unsubscribe', (listener: () => void) => void>;
   token.subscribe(abort);
   given?.addEventListener('abort', abort);
@@ -270,7 +272,7 @@ function signalOf({ signal, cancelToken }: Config): { signal: AbortSignal | unde
   };
 }
 
-/** Lets go of a stream that nobody will read: Node's or the platform's. */
+/** Frees a stream that will not be read: Node's or the platform's. */
 function discard(data: unknown): void {
   const { destroy, cancel } = (data ?? {}) as { destroy?: () => void; cancel?: () => Promise<void> };
   if (typeof destroy === 'function') destroy.call(data);

@@ -9,19 +9,19 @@ import { withBody } from './told-body.ts';
 /** One call of a function. */
 export interface Attempted {
   readonly signal: AbortSignal | undefined;
-  /** Those that it sends, as far as they can be seen. */
+  /** The streams that it sends, as far as they can be found. */
   readonly streams: readonly unknown[] | undefined;
-  /** Whether it asks for a page: the end of the pages is none and counts nothing. */
+  /** Whether it requests a page: the end of the pages is not a page and costs nothing. */
   readonly isPage: boolean;
   readonly isRepeatable: boolean;
   send(): unknown;
-  /** Hears what the HTTP answer behind an outcome says; tells whether it refuses the call. */
+  /** Reads the HTTP answer behind an outcome; returns whether it refuses the call. */
   hear(grant: Grant, answered: Answered): boolean;
-  /** What says where a body is to be looked into; undefined if nobody wants to look. */
+  /** The dialect that looks into bodies; undefined if none does. */
   readonly dialect: Dialect | undefined;
 }
 
-/** Makes a call when its turn comes, and again as often as it may when its outcome says that the server refused it for its quota. */
+/** Makes a call when its turn comes, and up to `retry` times again if the server refused it for its quota. */
 export async function callInTurn<Answer>(
   line: Line,
   terms: CallTerms<Answer>,
@@ -49,7 +49,7 @@ export async function callInTurn<Answer>(
   return outcome.value;
 }
 
-/** Makes a call in the next microtask: by then its caller may have said what it wants of the result. */
+/** Makes a call in the next microtask: until then its caller may use a method of the result. */
 async function outcomeOf(send: () => unknown): Promise<Outcome> {
   await undefined;
   try {
@@ -85,7 +85,7 @@ export function signalIn(args: readonly unknown[]): AbortSignal | undefined {
       const found = placesIn(argument).find((one) => typeof one === 'object' && one !== null && isSignal(one));
       if (found !== undefined) return found as AbortSignal;
     } catch {
-      // What cannot be read holds no signal.
+      // An unreadable value holds no signal.
     }
   }
   return undefined;
@@ -100,7 +100,7 @@ function placesIn(argument: unknown): readonly unknown[] {
   return [argument, signal, request?.signal];
 }
 
-/** What stands in a plain object. Others are not looked into: their getters may do something. */
+/** The members of a plain object. Other objects are skipped, because their getters may have effects. */
 function valuesOf(value: unknown): readonly unknown[] {
   const isPlain = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
   return isPlain ? Object.values(value) : [];

@@ -7,8 +7,8 @@ import type { Throttle } from '../core/throttle/throttle.ts';
 import { type AnswerOptions, checkDialect } from './answer.ts';
 
 /**
- * What all adapters take, under the same names. `Call` is what the adapter knows of one call before it is sent, `Answer` what
- * comes back.
+ * Options of all adapters, under the same names. `Call` is what the adapter knows about one call before it is sent,
+ * `Answer` its answer.
  */
 export interface CallOptions<Call, Answer = unknown> extends AnswerOptions<Call> {
   /**
@@ -17,7 +17,7 @@ export interface CallOptions<Call, Answer = unknown> extends AnswerOptions<Call>
    */
   readonly key?: string | ((call: Call) => string);
   /**
-   * What a call counts as: a number of calls, or one number per named limit.
+   * The cost of a call: a number of calls, or one number per named limit.
    * @default 1
    */
   readonly cost?: Cost | ((call: Call) => Cost);
@@ -43,8 +43,8 @@ export interface CallOptions<Call, Answer = unknown> extends AnswerOptions<Call>
    */
   readonly retry?: number;
   /**
-   * Reads the true cost of a call from its answer, for `settle`; undefined leaves it as it was. It may take its time: the answer
-   * goes to the caller at once. What it throws is reported and harms nobody.
+   * Reads the true cost of a call from its answer, for `settle`; undefined leaves it as it was. It may be slow: the
+   * caller gets the answer at once. An error that it throws is reported and does not affect the call.
    */
   readonly settle?: (answer: Answer, call: Call) => Cost | undefined | PromiseLike<Cost | undefined>;
 }
@@ -53,7 +53,7 @@ const defaultRetry = 2;
 
 type Check = (name: string, value: unknown) => unknown;
 
-/** The options that may be functions of a call, and what checks those that are none. */
+/** The options that may be functions of a call, with the check for those that are not functions. */
 const optionsOfCalls: Readonly<Record<string, Check>> = {
   key: (name, value) => typeof value === 'string' || wrongType(name, 'a string or a function', value),
   cost: (_, value) => checkCost(value as Cost),
@@ -64,7 +64,7 @@ const optionsOfCalls: Readonly<Record<string, Check>> = {
   onSignal: checkFunction,
 };
 
-/** Checks what was given to an adapter, once, when it is attached. */
+/** Checks the options of an adapter, once, when it is attached. */
 export function checkCallOptions(options: CallOptions<never, never>): void {
   checkOptions('options', options);
   for (const [name, check] of Object.entries(optionsOfCalls)) {
@@ -76,12 +76,12 @@ export function checkCallOptions(options: CallOptions<never, never>): void {
   checkNumber('retry', retry, { from: 0, whole: true, infinite: true });
 }
 
-/** Whether an option is to see calls. Where none is, nobody needs what an adapter knows of one. */
+/** Whether an option is a function of the call. If none is, the adapter need not describe its calls. */
 export function looksAtCalls(options: CallOptions<never, never>): boolean {
   return Object.keys(optionsOfCalls).some((name) => typeof options[name as keyof typeof options] === 'function');
 }
 
-/** What one call asks of the throttle, and how often it may be sent again. */
+/** The request of one call to the throttle, and how often it may be sent again. */
 export interface CallTerms<Answer> {
   readonly key: string;
   readonly cost: Cost | undefined;
@@ -89,8 +89,8 @@ export interface CallTerms<Answer> {
   readonly maxWait: number | undefined;
   readonly retry: number;
   /**
-   * Settles a call with its answer; undefined if nobody wants to. `answer` makes one that may be read, `free` is called with it
-   * afterwards.
+   * Settles a call with its answer; undefined without the option. `answer` makes a readable copy, `free` is called with
+   * it afterwards.
    */
   readonly settle:
     | ((
@@ -102,7 +102,7 @@ export interface CallTerms<Answer> {
     | undefined;
 }
 
-/** Makes what reads the options for one call. Terms that no call has a say in are made once for many. */
+/** Makes a reader of the options for one call. Terms that do not depend on the call are made once. */
 export function termsBy<Call, Answer>(
   options: CallOptions<Call, Answer>,
 ): (call: Call, defaultKey: string) => CallTerms<Answer> {
@@ -114,7 +114,7 @@ export function termsBy<Call, Answer>(
   };
 }
 
-/** Reads the options for one call. What a function of the user's throws passes through. */
+/** Reads the options for one call. Errors of the user's functions pass through. */
 export function termsOf<Call, Answer>(
   { key, cost, priority, maxWait, retry = defaultRetry, settle }: CallOptions<Call, Answer>,
   call: Call,
@@ -139,7 +139,7 @@ export function termsOf<Call, Answer>(
           }
           if (cost !== undefined) await throttle.settle(grant, { cost });
         } catch (error) {
-          // What the store does not take is told by its own event, and a closed throttle settles nothing.
+          // A failure of the store has its own event, and a closed throttle settles nothing.
           if (!isThrottleError(error)) report(error);
         }
       }),

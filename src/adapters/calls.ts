@@ -10,11 +10,11 @@ import { checkMethodNames, type MethodNames, methodsNamed } from './method-names
 import { throttledObject } from './throttled-object.ts';
 import { noHeaders } from './told-answer.ts';
 
-/** After so many answers in a row without headers limits are taken to be nowhere to learn from. */
+/** After this number of answers in a row without headers, limits cannot be learned. */
 const bareToWarn = 10;
 const bareWarning = `\`limits: 'server'\` learns from headers, and ${bareToWarn} answers in a row came without: write limits, or throttle the client's fetch`;
 
-/** What `throttleCalls` takes besides the throttle. `Target` is what is called. */
+/** Options of `throttleCalls`. `Target` is the function or object that is called. */
 export interface ThrottleCallsOptions<Target = object>
   extends CallOptions<MethodCall<ArgumentsOf<Target>>, AnswerOf<Target>> {
   /**
@@ -23,16 +23,16 @@ export interface ThrottleCallsOptions<Target = object>
    */
   readonly key?: string | ((call: MethodCall<ArgumentsOf<Target>>) => string);
   /**
-   * The methods that send when they are called, by their paths: `chat.completions.create`, with `*` for any one name and `**` for
-   * any number of them; or a function that picks paths. What is not named goes straight through. A function that is the target
-   * is throttled without being named.
+   * The methods that send when they are called, by their paths: `chat.completions.create`, with `*` for any one name
+   * and `**` for any number of them; or a function that picks paths. Methods that are not named go straight through. If
+   * the target is a function, it is throttled without a name.
    * @default none: an object needs `methods` or `lazy`
    */
   readonly methods?: MethodNames;
   /**
-   * The methods that send nothing when they are called, but when what they give is awaited (a query that is put together bit by
-   * bit) or iterated (a page at a time), by their paths. They are called at once, and the wait comes then. An empty path, which
-   * `**` takes too, is the target itself.
+   * The methods that send nothing until their result is awaited (a query builder) or iterated (a page at a time), by
+   * their paths. They are called at once, and the wait comes when they send. An empty path, which `**` matches too, is
+   * the target itself.
    * @default none
    */
   readonly lazy?: MethodNames;
@@ -49,17 +49,20 @@ type ArgumentsOf<Target> = Target extends (...args: infer Arguments) => unknown
 type AnswerOf<Target> = Target extends (...args: never) => infer Result ? Awaited<Result> : unknown;
 
 /**
- * Makes a function, or the client object of an SDK, whose calls wait for their turn. It has the type of the target and is used
- * like it: `this`, private fields, getters, nested namespaces, and what calls give stay what they are. An abort while a call
- * waits rejects it with the signal's reason. An answer or an error that says 429, or 503 with Retry-After, wherever its SDK puts that,
- * pauses the key, and the call is made again after the pause unless an argument is a stream.
- * @param target is left as it is: whoever calls it directly does not wait
- * @throws TypeError, RangeError for a wrong option. Calls reject as the target's do, and with WaitTooLongError, QueueFullError,
- * CostExceedsBurstError or StoreError before anything was sent.
+ * Wraps a function, or the client object of an SDK, so that its calls wait for their turn. The result has the type of
+ * the target and is used like it: `this`, private fields, getters, nested namespaces and results stay the same. An
+ * abort while a call waits rejects it with the signal's reason. An answer or an error with status 429, or 503 and
+ * Retry-After, wherever its SDK puts it, pauses the key. The call is made again after the pause unless an argument is a
+ * stream.
+ * @param target stays as it is: direct calls of it do not wait
+ * @throws TypeError, RangeError for a wrong option. Calls reject as the target's do, and with WaitTooLongError,
+ * QueueFullError, CostExceedsBurstError or StoreError before anything was sent.
  * @see docs/adapters.md
  * @example
  * const translate = throttleCalls(async (text: string) => text.toUpperCase(), throttle);
  * const answer = await translate('sluice');
+ *
+ *
  */
 export function throttleCalls<Target extends object>(
   target: Target,
@@ -77,7 +80,7 @@ export function throttleCalls<Target extends object>(
     wrongType('methods', 'given for an object: the paths of the methods to throttle', options.methods);
   const termsOf = termsBy(options);
   const link = linkOf(throttle);
-  // How long a call takes tells little of the network: most of it is the work of the SDK and the server.
+  // The time of a call tells little about the network: most of it is the work of the SDK and the server.
   const line = { throttle, link, tellsOfNetwork: false };
   /** Answers in a row without headers. */
   let bare = 0;
@@ -90,7 +93,7 @@ export function throttleCalls<Target extends object>(
     return callInTurn(line, terms, {
       signal: signal ?? undefined,
       streams,
-      // Not with a stream, nor with what cannot be read.
+      // Not with a stream, nor with an unreadable argument.
       isRepeatable: !isPage && streams?.length === 0,
       isPage,
       send,

@@ -1,10 +1,10 @@
-/** Makes what a call ends with out of what the method gave. */
+/** Makes the final result of a call from the result of the method. */
 export type Finish = (given: unknown) => unknown;
 
 /**
- * Makes what stands for the result of a method that has yet to be called: a promise that has the methods too which the method's
- * own promise will have, such as `withResponse()`. If one of them is asked for first, it is what the call ends with: then the
- * answer is not read twice.
+ * Makes a stand-in for the result of a method that is not called yet: a promise that also has the methods of the
+ * method's own promise, such as `withResponse()`. If one of them is used first, the call ends with its result, so that
+ * the answer is not read twice.
  * @param run makes the call when its turn comes, not before the next microtask
  */
 export function eagerResult(run: (finish: Finish) => Promise<unknown>): Promise<unknown> {

@@ -8,19 +8,19 @@ import { placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest, membersOf, snapshot } from './request-snapshot.ts';
 import { discardResponse, hearResponse } from './response.ts';
 
-/** One call of `fetch`, as the options' functions see it. */
+/** One call of `fetch`, as functions in the options get it. */
 export interface FetchCall {
-  /** Where it goes; relative URLs are resolved. */
+  /** Its URL; relative URLs are resolved. */
   readonly url: URL;
   /** In upper case. */
   readonly method: string;
-  /** What fetch was called with. Taken from `fetch`, as the types of Node have no `RequestInfo`. */
+  /** The first argument of fetch. Its type is taken from `fetch`, because Node's types have no `RequestInfo`. */
   readonly input: Parameters<typeof fetch>[0];
-  /** What fetch was called with. */
+  /** The second argument of fetch. */
   readonly init: RequestInit | undefined;
 }
 
-/** What `throttleFetch` takes besides the throttle. */
+/** Options of `throttleFetch`. */
 export interface ThrottleFetchOptions extends CallOptions<FetchCall, Response> {
   /**
    * The fetch to send calls with.
@@ -30,15 +30,17 @@ export interface ThrottleFetchOptions extends CallOptions<FetchCall, Response> {
 }
 
 /**
- * Makes a `fetch` that waits for its turn: the same type and the same semantics, whatever its arguments. Calls to other schemes
- * than http and https go straight through. A call whose signal aborts while it waits is handed to the real fetch at once, so that
- * it fails with fetch's own error. A call that `readServerSignal` finds refused pauses its key and is sent again after the pause.
- * @throws TypeError, RangeError for a wrong option. The fetch it returns rejects as fetch does, and with WaitTooLongError,
- * QueueFullError, CostExceedsBurstError or StoreError before anything was sent.
+ * Makes a `fetch` that waits for its turn. It has the type and the semantics of fetch for all arguments. Calls to other
+ * schemes than http and https go straight through. If the signal of a waiting call aborts, the call is handed to the
+ * real fetch at once, so that it fails with fetch's own error. A call that the server refused for its quota pauses its
+ * key and is sent again after the pause.
+ * @throws TypeError, RangeError for a wrong option. The fetch it returns rejects as fetch does, and with
+ * WaitTooLongError, QueueFullError, CostExceedsBurstError or StoreError before anything was sent.
  * @see docs/adapters.md
  * @example
  * const fetch = throttleFetch(throttle);
  * const answer = await fetch('https://api.github.com/zen');
+ *
  */
 export function throttleFetch(throttle: Throttle | CombinedThrottle, options: ThrottleFetchOptions = {}): typeof fetch {
   checkCallOptions(options);
@@ -50,12 +52,12 @@ export function throttleFetch(throttle: Throttle | CombinedThrottle, options: Th
   const isLookedAt = looksAtCalls(options);
   const termsOf = termsBy(options);
 
-  // Not async: that would make another promise of each.
+  // Not async: that would make one more promise for each call.
   const throttled = (...args: FetchArguments): Promise<Response> => {
     try {
       const [input, given] = args;
       const init = given ?? undefined;
-      // What fetch will refuse is for fetch to refuse.
+      // Fetch itself rejects invalid calls.
       if ((args.length as number) === 0 || (init !== undefined && Object(init) !== init)) return send(...args);
       const members = init && membersOf(init);
       const request = isRequest(input) ? input : undefined;
@@ -88,5 +90,5 @@ export function throttleFetch(throttle: Throttle | CombinedThrottle, options: Th
   return Object.defineProperties(throttled, { name: { value: send.name }, length: { value: send.length } });
 }
 
-/** What stands for a call that no option looks at. */
+/** Used for a call if no option is a function. */
 const unseen = {} as FetchCall;

@@ -5,7 +5,7 @@ import type { Reading } from './server-signal/reading.ts';
 import { meaningsOf } from './server-signal/vendor-fields.ts';
 import { addBody } from './told-body.ts';
 
-/** All there is to read: the fields of vendors, bodies, dates in words. */
+/** Everything beyond the general fields: the fields of vendors, bodies, dates in words. */
 export const fullReading: Reading = {
   meaningsOf,
   dateIn,

@@ -1,9 +1,12 @@
 import { hasMethods } from '../core/base/check.ts';
 
-/** Where Node looks first for whether a stream was read from. Without it one that failed counts as read, and fetch refuses it. */
+/**
+ * Where Node looks first for whether a stream was read from. Without it a failed stream counts as read, and fetch
+ * refuses it.
+ */
 const disturbed: unique symbol = Symbol.for('nodejs.stream.disturbed');
 
-/** As much of a stream of Node's as it takes to hear it fail. */
+/** The part of a Node stream that is needed to notice its failure. */
 export interface NodeStream {
   readonly destroyed?: boolean;
   readonly readableDidRead?: boolean;
@@ -13,10 +16,10 @@ export interface NodeStream {
 }
 
 /**
- * Watches a stream that a call will send. Streams of Node's tell of their error once, and end the process if nobody listens. What was
- * told while the call waits is told again to listeners that come later: the client's.
+ * Watches a stream that a call will send. Node streams emit their error once, and end the process if there is no
+ * listener. An error during the wait is emitted again for later listeners: those of the client.
  * @param failed is called when the stream has failed or was destroyed; perhaps twice
- * @returns what ends the watch, once the client has the stream: all of it
+ * @returns a function that ends the watch, once the client has the whole stream
  */
 export function holdStream(stream: NodeStream, failed: () => void): (() => void)[] {
   return ['error', 'close'].map((event) => {
@@ -26,7 +29,7 @@ export function holdStream(stream: NodeStream, failed: () => void): (() => void)
         if (name === event) queueMicrotask(() => later.apply(stream, args));
       });
       stream[disturbed] = stream.readableDidRead === true;
-      // `close` comes with the error. A client that listens in between would take the end for another.
+      // `close` comes with the error. A client that listens between the two would report another error.
       queueMicrotask(failed);
     };
     stream.on(event, listener);

@@ -29,7 +29,7 @@ export interface Waiting {
    * @default false: it rejects with the signal's reason
    */
   readonly endsAborted?: boolean;
-  /** What the client sends, where that may be a stream of Node's: when one fails, the client ends the call. */
+  /** What the client sends, if it may be a Node stream: when a stream fails, the client ends the call. */
   readonly bodies?: readonly unknown[] | undefined;
 }
 
@@ -37,30 +37,30 @@ export interface Waiting {
 export interface Sendable<Answer> extends Waiting {
   send(): Promise<Answer>;
   /**
-   * Hears what an answer says about the quota, before the call's place is free for the next.
+   * Reads what an answer tells about the quota, before the call's place is free for the next.
    * @returns whether the server refused the call for it
    */
   hear(grant: Grant, answer: Answer): boolean | Promise<boolean>;
   /**
-   * Whether an answer is one that the client rejects with.
+   * Whether the client rejects with this answer.
    * @default none is
    */
   isFailure?(answer: Answer): boolean;
   canBeSentAgain(): boolean;
-  /** Frees what an answer holds that nobody will read. */
+  /** Frees the resources of an answer that will not be read. */
   discard(answer: Answer): void;
   /** Settles a call that was not refused. */
   settle?: ((grant: Grant, answer: Answer) => void) | undefined;
 }
 
-/** How long a call has waited whose abort may be a time-out, in ms. */
+/** After this wait, in ms, the abort of a call may be a time-out. */
 const longWait = 500;
 
 type Terms = Omit<CallTerms<never>, 'settle'>;
 
 /**
- * Waits for a call's turn and takes its place. One that asks for nothing but its turn and may go at once takes few steps.
- * @param leave has the client end the call before: in the event of an abort, when fetch lays hold of a Request's body
+ * Waits for a call's turn and takes its place. A call without options that may go at once takes few steps.
+ * @param leave lets the client end the call early: inside the abort event, when fetch locks a Request's body
  * @returns undefined if the client ended it
  * @throws what `wait` rejects with
  */
@@ -108,7 +108,7 @@ export function turnOf(
     entered.then(
       (grant) => (isOver ? link.leave(grant, 'aborted') : finish(grant)),
       (error: unknown) => {
-        // The streams of a call that is not sent stay watched: nobody else may do it.
+        // The streams of a call that is not sent stay watched, because there may be no other listener.
         stop();
         reject(error);
       },
@@ -116,7 +116,7 @@ export function turnOf(
   });
 }
 
-/** Sends a call when its turn comes, and again as often as it may be when the server refuses it for its quota. */
+/** Sends a call when its turn comes, and up to `retry` times again if the server refuses it for its quota. */
 export async function sendInTurn<Answer>(
   { link, tellsOfNetwork = true }: Line,
   terms: Terms,
@@ -157,7 +157,7 @@ export async function sendInTurn<Answer>(
       if (tellsOfNetwork) link.noteArrival(grant);
       const heard = call.hear(grant, answer);
       const isRefused = typeof heard === 'boolean' ? heard : await heard;
-      // An abort in the meantime may leave an answer that cannot be read: that of Node's fetch, which was copied.
+      // An abort in the meantime may leave an unreadable answer: a copied one of Node's fetch.
       if (heard !== isRefused && signal?.aborted) throw reasonOf(signal);
       if (isRefused) outcome = 'refused';
       else if (!call.isFailure?.(answer)) outcome = 'ok';
@@ -170,7 +170,7 @@ export async function sendInTurn<Answer>(
   }
 }
 
-/** Whether a value can be listened to as a signal, of this window or of another. */
+/** Whether a value is a signal, of this window or of another. */
 export function isSignal(signal: unknown): signal is AbortSignal {
   const isLikeOne = typeof (signal as Partial<AbortSignal>).aborted === 'boolean';
   return isLikeOne && hasMethods(signal, 'addEventListener', 'removeEventListener');

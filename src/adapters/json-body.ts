@@ -6,7 +6,7 @@ export function isJson(contentType: string | null | undefined): boolean {
   return /\bjson\b/i.test(contentType ?? '');
 }
 
-/** Reads a stream to its end and parses it; undefined if it is no JSON, or longer than bodies that are looked into. */
+/** Reads a stream to its end and parses it; undefined if it is not JSON, or too long. */
 export async function parsedStream(stream: ReadableStream<Uint8Array>): Promise<unknown> {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
@@ -24,7 +24,7 @@ export async function parsedStream(stream: ReadableStream<Uint8Array>): Promise<
   return parsed(text + decoder.decode());
 }
 
-/** Parses JSON; undefined if it is none, or longer than bodies that are looked into. */
+/** Parses JSON; undefined if it is not JSON, or too long. */
 export function parsed(text: string): unknown {
   if (text.length > longestBody) return undefined;
   try {
@@ -40,7 +40,7 @@ export async function jsonOf(response: Response): Promise<unknown> {
     const { headers, body } = response;
     if (!isJson(headers.get('content-type'))) return undefined;
     if (Number(headers.get('content-length') ?? 0) > longestBody) return undefined;
-    // The copy of a stream of Node's, as node-fetch has them, stalls unless the original is read too.
+    // The copy of a Node stream, as in node-fetch, stalls unless the original is read too.
     if (typeof (body as { pipe?: unknown } | null | undefined)?.pipe === 'function') return undefined;
     const copy = response.clone();
     return await (copy.body ? parsedStream(copy.body) : copy.json());

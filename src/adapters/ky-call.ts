@@ -9,16 +9,16 @@ import { placeOf } from './place.ts';
 import { canBeSentAgain, type FetchArguments, isRequest } from './request-snapshot.ts';
 import { discardResponse, hearResponse } from './response.ts';
 
-/** One request of ky, as the options' functions see it. */
+/** One request of ky, as functions in the options get it. */
 export interface KyCall {
   readonly url: URL;
   /** In upper case. */
   readonly method: string;
-  /** As the hooks before left it. */
+  /** As left by the earlier hooks. */
   readonly request: Request;
 }
 
-/** What a hook is told, by ky 1 in several arguments, by ky 2 in one. */
+/** The arguments of a hook: several in ky 1, one in ky 2. */
 export interface HookState {
   readonly request: Request;
   readonly options: {
@@ -42,16 +42,16 @@ export function stateOf(args: readonly unknown[]): HookState {
 /** A call's turn, from its grant until it ends. */
 interface Turn {
   readonly grant: Grant;
-  /** Frees the call's place. Undefined if nobody sees how it ends. */
+  /** Frees the call's place. Undefined if its end is not visible. */
   end(outcome?: CallOutcome): void;
 }
 
 type HearAnswer = (response: Response, signal: AbortSignal) => Promise<void>;
 
-/** What stands for a call that no option looks at. */
+/** Used for a call if no option is a function. */
 const unseen = {} as KyCall;
 
-/** What the calls of one instance have in common. */
+/** The common part of the calls of one instance. */
 export class KyLine {
   readonly line: Line;
   readonly options: CallOptions<KyCall, Response>;
@@ -66,10 +66,10 @@ export class KyLine {
   }
 }
 
-/** What becomes of one call of ky, its retries included. */
+/** One call of ky, with its retries. */
 export class CallInTurn {
   readonly #line: KyLine;
-  /** What ky gave its caller, where that is known. */
+  /** The promise that ky gave its caller, if known. */
   result: unknown;
   /** Whether ky may end the call between its turn and the first attempt. */
   readonly #mayEndEarly: boolean;
@@ -77,7 +77,7 @@ export class CallInTurn {
   #terms: CallTerms<Response> | undefined;
   /** The turn of an attempt that has not left yet. */
   #turn: Turn | undefined;
-  /** The attempt goes without a turn: it is not ours to hold back, or it was aborted and fails as fetch does. */
+  /** The attempt goes without a turn: it is not throttled, or it was aborted and fails as fetch does. */
   #isFree = false;
   /** The status of the last answer if it refused the call for its quota. */
   #refusedWith: number | undefined;
@@ -91,12 +91,12 @@ export class CallInTurn {
   /** Waits before the first attempt. */
   async beforeRequest(args: readonly unknown[]): Promise<void> {
     const { request, options, retryCount } = stateOf(args);
-    // Ky 1 comes here at each attempt, and `beforeRetry` has waited for the others.
+    // Ky 1 calls this at each attempt, and `beforeRetry` has waited for the later ones.
     if (retryCount > 0) return;
     try {
       await this.#takeTurn(request, this.#mayEndEarly, options.body);
     } catch (error) {
-      // Ky 1 would take it for a failed request and try again.
+      // Ky 1 would treat it as a failed request and try again.
       if (isRequest(args[0])) options.retry.limit = 0;
       throw error;
     }
@@ -113,9 +113,9 @@ export class CallInTurn {
     }
   }
 
-  /** Sends an attempt whose turn has come, and sees it end. */
+  /** Sends an attempt in its turn, and notes its end. */
   async send(send: typeof fetch, args: FetchArguments): Promise<Response> {
-    // In ky 1 a hook that gives a new Request keeps the hooks after it from being called, ours too.
+    // In ky 1, a hook that returns a new Request prevents later hooks, ours too.
     if (this.#turn === undefined && !this.#isFree) await this.#takeTurn(args[0] as Request, false);
     const turn = this.#turn;
     this.#turn = undefined;
@@ -133,7 +133,7 @@ export class CallInTurn {
     }
   }
 
-  /** Notes that an attempt leaves that nobody will see end, and frees its place. */
+  /** Notes the departure of an attempt without a visible end, and frees its place. */
   leave(): void {
     if (this.#turn === undefined) return;
     this.#hearAnswer = this.#depart(this.#turn.grant);
@@ -141,19 +141,19 @@ export class CallInTurn {
     this.#turn = undefined;
   }
 
-  /** Hears the answer to an attempt that was seen to leave. */
+  /** Reads the answer to an attempt whose departure was noted. */
   async hearAnswer({ request, response }: HookState): Promise<void> {
     const hearAnswer = this.#hearAnswer;
     this.#hearAnswer = undefined;
     await hearAnswer?.(response, request.signal);
   }
 
-  /** Waits for the turn to send a refused call again; false if it is not to be sent again. */
+  /** Waits for the turn to send a refused call again; false if it must not be sent again. */
   async takeNextTurn(
     { request, options, response, retryCount }: HookState,
     input: RequestInfo | URL,
   ): Promise<boolean> {
-    // A hook may have put another answer in the place of a refusal.
+    // A hook may have replaced a refusal by another answer.
     const refusedWith = this.#refusedWith;
     if (this.#terms === undefined || refusedWith === undefined || response.status !== refusedWith) return false;
     if (retryCount >= Math.min(this.#terms.retry, options.retry.limit)) return false;
@@ -191,14 +191,15 @@ export class CallInTurn {
       : { grant, end: (outcome) => line.link.leave(grant, outcome, signal) };
   }
 
-  /** A turn that an abort ends, and the end of ky's call, if nothing else does. */
+  /** A turn that an abort ends; it also ends ky's call, if nothing else does. */
   #turnUntilEnd(grant: Grant, signal: AbortSignal): Turn {
     const { link } = this.#line.line;
     let isOver = false;
     const end = (outcome?: CallOutcome) => {
       if (isOver) return;
       isOver = true;
-      // Browsers keep a signal that follows the caller's, and all that its listeners hold, as long as the caller's lives.
+      // Browsers keep a signal that follows the caller's, and everything its listeners hold, as long as the caller's
+      // signal lives.
       signal.removeEventListener('abort', fail);
       link.leave(grant, outcome, signal);
     };

@@ -8,10 +8,10 @@ import { discardResponse } from './response.ts';
 
 export type { KyCall } from './ky-call.ts';
 
-/** What `throttleKy` takes besides the throttle. */
+/** Options of `throttleKy`. */
 export type ThrottleKyOptions = CallOptions<KyCall, Response>;
 
-/** What `kyHooks` takes besides the throttle: how often a call is sent again is for ky alone to say. */
+/** Options of `kyHooks`: only ky itself decides how often a call is sent again. */
 export type KyHooksOptions = Omit<ThrottleKyOptions, 'retry'>;
 
 /** Hooks that fit ky 1 and ky 2. */
@@ -24,7 +24,7 @@ export interface KyHooks {
   afterResponse: ((...args: unknown[]) => Promise<void>)[];
 }
 
-/** What a ky instance has in both versions. */
+/** The common part of a ky instance in both versions. */
 export interface KyLike {
   // biome-ignore lint/suspicious/noExplicitAny: the two versions have no types in common.
   (input: any, options?: any): unknown;
@@ -46,15 +46,17 @@ type Input = RequestInfo | URL;
 type Send = (input: Input, options?: KyOptions) => unknown;
 type Instance = Send & { extend(options: unknown): Instance; retry?(options: { delay: number }): unknown };
 
-/** What of an instance sends nothing. */
+/** Members of an instance that send nothing. */
 const silent = ['create', 'extend', 'retry', 'stop'];
 
 /**
- * Makes a ky instance that waits for its turn each time it sends, retries included. The wait comes after all hooks and counts
- * for no `timeout`. A refused call pauses its key and is sent again after the pause, whatever the method: as one
- * of the retries that ky's own `retry.limit` allows. A call whose signal aborts leaves the line at once and fails as ky does.
- * @param instance `ky` itself or one of `ky.create` or `ky.extend`, of version 1.14 or later, or 2; it stays as it is
- * @returns an instance whose `extend` gives throttled ones too; its `create` starts afresh, as ky's does
+ * Makes a ky instance that waits for its turn before each request, retries included. The wait comes after all hooks and
+ * does not count for `timeout`. A refused call pauses its key and is sent again after the pause, for all methods, as
+ * one of the retries of ky: the smaller of `retry` and ky's `retry.limit` wins. A call whose signal aborts leaves the
+ * line at once and fails as ky does.
+ * @param instance `ky` itself or an instance of `ky.create` or `ky.extend`, of version 1.14 or later, or 2; it stays as
+ * it is
+ * @returns an instance whose `extend` also returns throttled ones; its `create` starts afresh, as ky's does
  * @throws TypeError, RangeError for a wrong option. Calls reject as ky does, and with WaitTooLongError, QueueFullError,
  * CostExceedsBurstError or StoreError before anything was sent.
  * @see docs/adapters.md
@@ -64,6 +66,9 @@ const silent = ['create', 'extend', 'retry', 'stop'];
  *
  * const api = throttleKy(ky, throttle);
  * const items = await api.get('https://api.example.com/items').json();
+ *
+ *
+ *
  */
 export function throttleKy<Ky extends KyLike>(
   instance: Ky,
@@ -79,7 +84,7 @@ export function throttleKy<Ky extends KyLike>(
   const throttled = (name?: string): Send => {
     const senderOf = (ky: Instance) => (name === undefined ? ky : (ky[name as keyof Instance] as Send));
     return (input, given) => {
-      // Hooks of the call are for ky to put together with the instance's; ours go last.
+      // Ky combines the hooks of the call with the instance's; ours go last.
       const hasHooks = given?.hooks !== undefined;
       const { bare, options, answerHooks } = hasHooks ? withoutAnswerHooks(ky.extend(given)) : own;
       const send = given?.fetch ?? options.fetch ?? globalThis.fetch;
@@ -102,8 +107,8 @@ export function throttleKy<Ky extends KyLike>(
 }
 
 /**
- * Takes the hooks that see answers off an instance. Ky copies an answer for each hook, and one that a hook gives may be past copying:
- * so ours sees answers within the last hook of the user's.
+ * Removes the hooks that see answers from an instance. Ky copies an answer for each hook, and an answer from a hook may
+ * not allow a copy. So ours runs inside the user's last hook.
  */
 function withoutAnswerHooks(ky: Instance): { bare: Instance; options: KyOptions; answerHooks: readonly AnswerHook[] } {
   let options: KyOptions = {};
@@ -114,14 +119,14 @@ function withoutAnswerHooks(ky: Instance): { bare: Instance; options: KyOptions;
   return { bare, options, answerHooks: options.hooks?.afterResponse ?? [] };
 }
 
-/** Whether a call may end before it is sent, or a hook may make it so. */
+/** Whether a call may end before it is sent, possibly by a hook. */
 function mayTimeOut({ hooks: { init = [] } = {}, totalTimeout }: KyOptions = {}): boolean {
   return init.length > 0 || typeof totalTimeout === 'number';
 }
 
 /**
- * What ky gets for one call: hooks that wait, and a fetch that sees the attempts leave and end.
- * @param answerHooks of the user's, the last of which ours goes along with
+ * Ky's options for one call: hooks that wait, and a fetch that notes the start and end of attempts.
+ * @param answerHooks of the user; ours runs inside the last one
  * @param isAlone whether no other hook looks at answers
  */
 function optionsInTurn(
@@ -160,15 +165,16 @@ function optionsInTurn(
   };
 }
 
-/** Whether a hook gave what ky sends a call again for. */
+/** Whether a hook returned ky's sign to send a call again. */
 function isOfItsKind(result: unknown, marker: unknown): boolean {
   return typeof result === 'object' && result?.constructor === (marker as object).constructor;
 }
 
 /**
- * Ky copies an answer for each hook that looks at it. Ours reads no body, and a copy splits its stream: that costs more than all else,
- * and on Node 20 an abort then breaks the answer. So an answer that no other hook looks at stands for its own copy, once.
- * @returns how to make it copy itself again
+ * Ky copies an answer for each hook that looks at it. Ours reads no body, and a copy splits its stream. That costs more
+ * than everything else, and on Node 20 an abort then breaks the answer. So an answer that no other hook looks at serves
+ * as its own copy, once.
+ * @returns a function that lets it be copied again
  */
 function standForCopy(response: Response): () => void {
   if (!(response instanceof Response) || Object.hasOwn(response, 'clone')) return () => {};
@@ -181,9 +187,9 @@ function standForCopy(response: Response): () => void {
 }
 
 /**
- * Makes hooks for `ky.create` or `ky.extend` that wait for the turn of each request and each retry, and listen to the answers. Hooks
- * are not told how a call ends: with these, calls in flight hold no place of `concurrency`, and only ky itself sends refused calls
- * again. Where either matters use `throttleKy`.
+ * Makes hooks for `ky.create` or `ky.extend` that wait for the turn of each request and each retry, and read the
+ * answers. Hooks do not see how a call ends. So calls in flight hold no place of `concurrency`, and only ky itself
+ * sends refused calls again. If either matters, use `throttleKy`.
  * @throws TypeError, RangeError for a wrong option
  * @see docs/adapters.md
  * @example
@@ -191,12 +197,13 @@ function standForCopy(response: Response): () => void {
  * import { kyHooks } from 'sluice/ky';
  *
  * const api = ky.create({ hooks: kyHooks(throttle) });
+ *
  */
 export function kyHooks(throttle: Throttle | CombinedThrottle, options: KyHooksOptions = {}): KyHooks {
   checkCallOptions(options);
   const link = linkOf(throttle);
   const line = new KyLine({ throttle, link }, options);
-  /** Calls by their headers, the one object that is a call's own in both versions. */
+  /** Calls by their headers, the only object that belongs to one call in both versions. */
   const calls = new WeakMap<Headers, CallInTurn>();
   const callOf = ({ options: { headers } }: HookState) => {
     const call = calls.get(headers) ?? new CallInTurn(line, false);

@@ -3,8 +3,8 @@ import type { Holding, MethodCall } from './method-call.ts';
 import { type Callable, onReal, real, standInFor } from './stand-in.ts';
 
 /**
- * Makes a stand-in for what sends nothing until it is awaited or iterated: then it waits for its turn. What its other methods
- * give is one as well: queries are put together bit by bit.
+ * Makes a stand-in for an object that sends nothing until it is awaited or iterated: then it waits for its turn. The
+ * results of its other methods are stand-ins too, because query builders are chained.
  * @param path where it was found
  * @param call what began it
  */
@@ -56,7 +56,10 @@ export function lazyResult(result: unknown, path: string, call: MethodCall, hold
   return standIn;
 }
 
-/** Whether a value may send when it is awaited or iterated, or lead to what does: not plain data, and not what was sent already. */
+/**
+ * Whether a value may send when it is awaited or iterated, or lead to one that does: not plain data, and not a request
+ * already sent.
+ */
 function maySendLater(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || value instanceof Promise) return false;
   const { then, [Symbol.asyncIterator]: iterate } = value as {

@@ -9,13 +9,13 @@ import type { Clock } from '../core/time/clock.ts';
 export type { Link };
 
 /**
- * What adapters see of a throttle beyond its public methods.
+ * The part of a throttle that only adapters see.
  *
- * Invariant: a throttle has one link, whatever the number of its adapters. From then on its calls go over a network.
+ * Invariant: a throttle has one link for all its adapters. From then on its calls go over a network.
  */
 class AdapterLink extends ServerEar implements Link {
   declare protected readonly host: Linked;
-  /** What the listeners of `warning` were told about. */
+  /** The subjects of earlier warnings. */
   readonly #warnedAbout = new Set<string>();
 
   get clock(): Clock {

@@ -1,6 +1,6 @@
 import { wrongType } from '../core/base/check.ts';
 
-/** Names methods by their paths, `*` for any one name and `**` for any number, or picks them by a function of the path. */
+/** Paths of methods, with `*` for any one name and `**` for any number, or a function that picks paths. */
 export type MethodNames = readonly string[] | ((method: string) => boolean);
 
 /** @throws TypeError if `names` is neither undefined, a list of texts nor a function. */
@@ -17,7 +17,7 @@ export interface NamedMethods {
   leadsOn(path: string): boolean;
 }
 
-/** Reads names of methods. What no SDK sends is not taken for a method because of an asterisk or a function. */
+/** Reads names of methods. An asterisk or a function does not pick methods that no SDK sends with. */
 export function methodsNamed(names: MethodNames | undefined = []): NamedMethods {
   if (typeof names === 'function') return { includes: (path) => !isOrdinary(path) && names(path), leadsOn: () => true };
   const patterns = names.map((name) => (name === '' ? [] : name.split('.')));
@@ -47,7 +47,7 @@ function fitsBelow([first, ...rest]: readonly string[], parts: readonly string[]
   return parts.length === 0 || ((first === '*' || first === parts[0]) && fitsBelow(rest, parts.slice(1)));
 }
 
-/** What emitters of events have, promises, and all objects. */
+/** The members of event emitters, of promises, and of all objects. */
 const ordinary = new Set([
   ...Object.getOwnPropertyNames(Object.prototype),
   ...['on', 'once', 'off', 'emit', 'addListener', 'removeListener', 'removeAllListeners', 'prependListener'],

@@ -1,22 +1,22 @@
 import { putLatest } from '../core/base/latest.ts';
 
-/** Where a call goes. */
+/** The target of a call. */
 export interface Place {
   readonly origin: string;
-  /** The whole URL: as it was given where that says it all. */
+  /** The whole URL: as it was given, if that is complete. */
   readonly href: string;
 }
 
-/** Origins by the beginnings of URLs: parsing one costs more than all else that a call does before it leaves. */
+/** Origins by the beginnings of URLs: parsing a URL costs more than everything else before a call leaves. */
 const origins = new Map<string, string>();
 const originsKept = 100;
 
-/** A beginning on which alone the origin depends, whatever follows its slash. */
+/** A beginning that determines the origin, whatever follows its slash. */
 const isPlain = /^https?:\/\/[a-z\d.:-]+$/;
 
 /**
- * Reads where a call goes, now that relative URLs mean what they mean; undefined if it is not ours to hold back.
- * @param input a URL, or what is one as a text
+ * Reads the target of a call now, because the base of relative URLs may change; undefined if the call is not throttled.
+ * @param input a URL, or a value that becomes one as a text
  */
 export function placeOf(input: unknown): Place | undefined {
   try {
@@ -24,7 +24,7 @@ export function placeOf(input: unknown): Place | undefined {
     const beginning = text.slice(0, Math.max(text.indexOf('/', 'https://'.length), 0));
     const known = origins.get(beginning);
     if (known !== undefined) return { origin: known, href: text };
-    // What relative URLs are relative to: the document in a page, the script in a worker, nothing elsewhere.
+    // The base of relative URLs: the document in a page, the script in a worker, nothing elsewhere.
     const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
     const base = document?.baseURI ?? location?.href;
     const { protocol, origin, href } = new URL(text, base);

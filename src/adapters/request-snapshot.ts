@@ -1,11 +1,11 @@
 import { hasMethods } from '../core/base/check.ts';
 
-/** What `fetch` was called with. */
+/** The arguments of `fetch`. */
 export type FetchArguments = Parameters<typeof fetch>;
 
 /**
- * Reads an init once, as fetch does: instances of classes and Requests may stand for one, whose members are getters of what they
- * inherit from. What is known to the fetch at hand alone is kept.
+ * Reads an init once, as fetch does. It may be a Request or an instance of a class, whose members are inherited
+ * getters. Members that only this fetch knows are kept.
  */
 export function membersOf(init: RequestInit): RequestInit {
   const read: Record<string, unknown> = { ...init };
@@ -18,9 +18,9 @@ export function membersOf(init: RequestInit): RequestInit {
 }
 
 /**
- * Copies what the caller may change while the call waits: fetch would have read it at once. Requests, streams and Blobs are
- * left as they are.
- * @param input what to send instead of the first argument
+ * Copies everything that the caller may change while the call waits, because fetch would have read it at once.
+ * Requests, streams and Blobs are left as they are.
+ * @param input replaces the first argument
  * @param init the init's members, which become those of the copy
  */
 export function snapshot(
@@ -44,7 +44,7 @@ function copyOfHeaders(headers: HeadersInit): HeadersInit {
     const Class = isOurs('Headers', headers as unknown) ? Headers : (headers.constructor as typeof Headers);
     return new Class(headers);
   }
-  // Fetch takes anything that can be iterated for a list of pairs, and all else for a record.
+  // Fetch treats anything iterable as a list of pairs, and everything else as a record.
   if (!hasMethods(headers, Symbol.iterator)) return { ...headers } as HeadersInit;
   return Array.from(headers as Iterable<[string, string]>, (pair): [string, string] =>
     Array.isArray(pair) ? [...pair] : pair,
@@ -57,7 +57,7 @@ function copyOfBody(body: BodyInit | null): BodyInit | null {
   if (ArrayBuffer.isView(body) && isA('ArrayBuffer', body.buffer))
     return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
   if (isA('URLSearchParams', body)) return new URLSearchParams(body);
-  // A form of another make is more than its entries.
+  // A form of another implementation is more than its entries.
   if (!isOurs('FormData', body) || !hasMethods(body, Symbol.iterator)) return body;
   const copy = new FormData();
   for (const [name, value] of body) copy.append(name, value);
@@ -70,7 +70,7 @@ export function canBeSentAgain([input, init]: FetchArguments): boolean {
   // Firefox does not show the body of a Request.
   if (body === undefined) return /^(GET|HEAD)$/.test((input as Request).method);
   if (typeof body !== 'object' || body === null || ArrayBuffer.isView(body)) return true;
-  // There are forms that are streams.
+  // Some forms are streams.
   if ('pipe' in body) return false;
   return (['ArrayBuffer', 'Blob', 'File', 'FormData', 'URLSearchParams'] as const).some((name) => isA(name, body));
 }
@@ -90,7 +90,7 @@ export function isRequest(input: unknown): input is Request {
   return isA('Request', input);
 }
 
-/** Whether a value is of a class of the platform, of this window's, of another's, or of another make. */
+/** Whether a value is of a platform class: of this window, of another one, or of another implementation. */
 function isA<Name extends keyof Classes>(name: Name, value: unknown): value is Classes[Name] {
   if (typeof value !== 'object') return false;
   return isOurs(name, value) || Object.prototype.toString.call(value) === `[object ${name}]`;

@@ -4,8 +4,8 @@ import type { Link } from './link.ts';
 import { readingOf } from './server-signal/reading.ts';
 
 /**
- * Hears what a Response says about the quota, and leaves it as it is. One that cannot be read says nothing: a fetch of the caller's
- * own may give anything.
+ * Reads what a Response tells about the quota, and leaves it as it is. An unreadable one tells nothing: the caller's
+ * own fetch may return anything.
  * @returns whether the server refused its call
  */
 export function hearResponse<Call>(
@@ -30,11 +30,11 @@ export function hearResponse<Call>(
   return reading === undefined ? heardWith() : reading.jsonOf(response).then(heardWith);
 }
 
-/** Frees the connection of a Response that nobody will read. */
+/** Frees the connection of a Response that will not be read. */
 export async function discardResponse(response: Response): Promise<void> {
   try {
     await response.body?.cancel();
   } catch {
-    // Then it is in other hands.
+    // Then other code reads it.
   }
 }

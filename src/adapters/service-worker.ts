@@ -21,30 +21,34 @@ export interface ServiceWorkerScope {
   removeEventListener(type: 'fetch', listener: (event: Event) => void): void;
 }
 
-/** What `throttleServiceWorker` takes besides the throttle. */
+/** Options of `throttleServiceWorker`. */
 export interface ThrottleServiceWorkerOptions extends CallOptions<FetchCall, Response> {
   /**
-   * Picks the requests that are throttled; `input` is the Request. The others are left to the browser and to other listeners.
-   * @default what scripts request of other origins: no navigation, no image, style or other asset, nothing of the worker's own origin
+   * Picks the requests that are throttled; `input` is the Request. The others are left to the browser and to other
+   * listeners.
+   * @default requests of scripts to other origins: no navigation, no image, style or other asset, nothing of the
+   * worker's own origin
    */
   readonly match?: (call: FetchCall) => boolean;
 }
 
 /**
- * Makes a service worker hold back the requests of all its pages, from whatever tab or script: they wait for their turn in the
- * worker. A page that aborts its fetch ends the wait where the browser tells the worker so, and the calls of a page that is closed or
- * reloaded leave the line. A refused call pauses its
- * key and is sent again after the pause if the request has no body. Call it while the worker starts, before other listeners of `fetch`.
+ * Throttles the requests of all pages of a service worker, from any tab and script: they wait for their turn in the
+ * worker. If a page aborts its fetch, the wait ends, in browsers that tell the worker. The calls of a page that is
+ * closed or reloaded leave the line. A refused call pauses its key and is sent again after the pause if the request has
+ * no body. Call this while the worker starts, before other listeners of `fetch`.
  * @param scope `self`
- * @returns how to stop: requests that wait already go on waiting
- * @throws TypeError, RangeError for a wrong option. A page sees an error of the throttle, such as WaitTooLongError, as the network
- * error that fetch rejects with.
+ * @returns a function that stops it; requests that already wait go on waiting
+ * @throws TypeError, RangeError for a wrong option. A page sees an error of the throttle, such as WaitTooLongError, as
+ * the network error that fetch rejects with.
  * @see docs/adapters.md
  * @example
  * import { type ServiceWorkerScope, throttleServiceWorker } from 'sluice/service-worker';
  *
  * declare const self: ServiceWorkerScope;
  * throttleServiceWorker(self, throttle, { match: ({ url }) => url.origin === 'https://api.example.com' });
+ *
+ *
  */
 export function throttleServiceWorker(
   scope: ServiceWorkerScope,
@@ -60,12 +64,12 @@ export function throttleServiceWorker(
     ...others,
     fetch: (request, init) => {
       pages.look();
-      // The request does not know that its page is gone.
+      // The request's signal does not abort when its page is gone.
       return init?.signal?.aborted ? Promise.reject(init.signal.reason) : scope.fetch(request as Request);
     },
   });
   const sendFor = async (id: string, request: Request): Promise<Response> => {
-    // These are to outlive their page. Firefox does not tell beacons from others that want no answer.
+    // These should outlive their page. Firefox does not distinguish beacons from other requests without an answer.
     if (!id || request.keepalive || request.mode === 'no-cors') return send(request);
     const call = new AbortController();
     const { signal } = request;
@@ -102,6 +106,6 @@ export function throttleServiceWorker(
 }
 
 function isCallElsewhere({ location: { origin } }: ServiceWorkerScope): (call: FetchCall) => boolean {
-  // Navigations and assets say what they are for.
+  // Navigations and assets have a destination.
   return ({ url, input }) => url.origin !== origin && (input as Request).destination === '';
 }

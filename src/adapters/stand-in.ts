@@ -1,17 +1,17 @@
 /** Any function, called with anything. */
 export type Callable = (...args: unknown[]) => unknown;
 
-/** What stands behind each stand-in. */
+/** The real object of each stand-in. */
 const behind = new WeakMap<object, object>();
 
-/** What stands behind a value, if it is a stand-in; else the value itself. */
+/** The real object of a stand-in; any other value itself. */
 export function real<Value>(value: Value): Value {
   return (behind.get(value as object) as Value | undefined) ?? value;
 }
 
 /**
- * Makes what stands for an object or a function: all that is done to it is done to that one, except what `traps` do. Getters and
- * methods of it see the real one as `this`, whose private fields no stand-in has.
+ * Makes a stand-in for an object or a function: every operation is passed on to the real one, except those in `traps`.
+ * Getters and methods get the real object as `this`, because a stand-in has no private fields.
  */
 export function standInFor<Real extends object>(of: Real, traps: Pick<ProxyHandler<object>, 'get' | 'apply'>): Real {
   const standIn = new Proxy(hasFixedParts(of) ? shadowOf(of) : of, {
@@ -31,19 +31,19 @@ export function onReal(method: Callable): Callable {
   return standInFor(method, { apply: (_, self: unknown, args: unknown[]) => Reflect.apply(method, real(self), args) });
 }
 
-/** Whether a proxy of a value could not stand for it: it would have to give some members as they are. */
+/** Whether a proxy cannot replace a value, because it would have to return some members unchanged. */
 function hasFixedParts(value: object): boolean {
   return Object.entries(Object.getOwnPropertyDescriptors(value)).some(
     ([name, part]) => name !== 'prototype' && part.configurable === false && part.writable === false,
   );
 }
 
-/** What the proxy is of instead: something without members that could contradict. */
+/** The target of the proxy instead: an object without conflicting members. */
 function shadowOf(value: object): object {
   return typeof value === 'function' ? () => {} : {};
 }
 
-/** What the proxy of a shadow has to tell of the real one. */
+/** What the proxy of a shadow has to report from the real object. */
 function partsOf(value: object): ProxyHandler<object> {
   return {
     ownKeys: () => Reflect.ownKeys(value),

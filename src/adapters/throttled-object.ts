@@ -3,7 +3,7 @@ import { lazyResult } from './lazy-result.ts';
 import type { Holding } from './method-call.ts';
 import { type Callable, onReal, real, standInFor } from './stand-in.ts';
 
-/** Makes a stand-in for a function or an object, of which some methods are held back and all others do what they do. */
+/** Makes a stand-in for a function or an object: some methods are throttled, all others work as before. */
 export function throttledObject<Target extends object>(target: Target, holding: Holding): Target {
   const made = new Map<string, WeakMap<object, object>>();
   const paths = new WeakMap<object, string>();
@@ -40,12 +40,12 @@ export function throttledObject<Target extends object>(target: Target, holding: 
     const isLazy = holding.isLazy(path) || (isMethod && tagOf(method) === '[object AsyncGeneratorFunction]');
     if ((!isMethod && !isLazy) || !holding.isHeld(call)) return sameClient(send(), self);
     if (isLazy) return lazyResult(send(), path, call, holding);
-    // What an async function gives is a promise and no more than that.
+    // An async function returns a plain promise.
     if (tagOf(method) === '[object AsyncFunction]') return holding.hold(call, send);
     return eagerResult((finish) => holding.hold(call, () => finish(send())));
   };
 
-  /** A method that gives its client again, or another one like it, gives one whose calls wait. */
+  /** If a method returns its client, or another one of its kind, the result is throttled too. */
   const sameClient = (result: unknown, self: unknown): unknown => {
     const path = paths.get(self as object);
     if (path === undefined || !isPlace(result)) return result;
@@ -59,7 +59,7 @@ export function throttledObject<Target extends object>(target: Target, holding: 
 
 const tagOf = (value: unknown): string => Object.prototype.toString.call(value);
 
-/** Whether a value may have methods of an SDK. What the platform makes does not work behind a stand-in. */
+/** Whether a value may have methods of an SDK. Platform objects do not work behind a stand-in. */
 function isPlace(value: unknown): value is object {
   return typeof value === 'object' && value !== null && tagOf(value) === '[object Object]';
 }

@@ -1,22 +1,25 @@
 import type { Answered } from './answer.ts';
 
-/** What became of a call: what it gave, or what it threw. */
+/** The outcome of a call: its result, or its error. */
 export type Outcome = { readonly value: unknown } | { readonly error: unknown };
 
-/** What a call gave or threw. */
+/** The result or the error. */
 export function saidBy(outcome: Outcome): unknown {
   return 'error' in outcome ? outcome.error : outcome.value;
 }
 
-/** An outcome that says nothing of an HTTP answer. */
+/** An outcome without an HTTP answer. */
 const silent: Answered = { status: 0, headers: {} };
 
-/** The headers of what a call gave without any, such as a bare body. */
+/** The headers of a result without any, such as a bare body. */
 export const noHeaders = {};
 
 const statusNames = ['status', 'statusCode', 'httpStatusCode', 'networkStatusCode'];
 
-/** Names and codes of errors that are refusals whatever their status, without hyphens, underscores and spaces: AWS mostly answers with 400. */
+/**
+ * Names and codes of errors that are refusals with any status, without hyphens, underscores and spaces: AWS mostly
+ * answers with 400.
+ */
 const refusals =
   /throttl|slowdown\b|toomanyrequests|rateexceeded|throughputexceeded|\b(ratelimit(ed)?\b|(rate|request|bandwidth)?limitexceeded|priorrequestnot|transactionin)/i;
 
@@ -26,7 +29,7 @@ const exhausted = 8;
 type Told = { readonly [name: string]: Told } | null | undefined;
 
 /**
- * Reads what an outcome tells of the HTTP answer behind it, wherever SDKs put it. What cannot be read says nothing.
+ * Reads the HTTP answer behind an outcome, wherever SDKs put it. Unreadable values are ignored.
  * @see docs/adapters.md for the SDKs that were read
  */
 export function answeredBy(outcome: Outcome): Answered {
@@ -48,7 +51,7 @@ export function answeredBy(outcome: Outcome): Answered {
       raw?.response,
       parameters,
     ];
-    /** The first that is there: of the first name, in the first place. */
+    /** The first value found: by the order of names, then of places. */
     const find = <Value>(type: 'number' | 'object', ...names: readonly string[]): Value | undefined => {
       for (const name of names)
         for (const place of places) {
@@ -69,7 +72,7 @@ export function answeredBy(outcome: Outcome): Answered {
     // Those of discord.js are milliseconds.
     const field = 'timeToReset' in said ? 'retry-after-ms' : 'retry-after';
     return {
-      // A code counts last: many errors have one of their own beside the status.
+      // A code counts last, because many errors have a code of their own beside the status.
       status: isRefused ? 429 : (find('number', ...statusNames, 'code', 'error_code') ?? 0),
       headers: headers ?? (retryAfter === undefined ? {} : { [field]: String(retryAfter) }),
     };

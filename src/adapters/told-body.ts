@@ -4,24 +4,24 @@ import { valuesAt } from './server-signal/body.ts';
 import { readingOf } from './server-signal/reading.ts';
 import type { Dialect } from './server-signal.ts';
 
-/** Adds the body of the HTTP answer behind what a call gave or threw, by the code that the dialect brings along. */
+/** Adds the body of the HTTP answer behind the result or error of a call, by the code that comes with the dialect. */
 export function withBody(answered: Answered, said: unknown, dialect: Dialect): Promise<Answered> {
   return readingOf(dialect)?.addBody(answered, said, dialect) ?? Promise.resolve(answered);
 }
 
 /**
- * Adds the body of the HTTP answer behind what a call gave or threw, if the dialect finds something in it. SDKs give the body
- * itself, an answer that has it, or a Response, whose body stays unread.
+ * Adds the body of the HTTP answer behind the result or error of a call, if the dialect finds something in it. SDKs
+ * return the body itself, an answer that has it, or a Response, whose body stays unread.
  */
 export async function addBody(answered: Answered, said: unknown, dialect: Dialect): Promise<Answered> {
   try {
     for (const place of placesIn(said)) {
       const body = isResponse(place) ? await jsonOf(place) : place;
-      // Who gives nothing but the body gives it of an answer that was taken for a good one.
+      // An SDK that returns only the body does so for an answer that it takes for a success.
       if (tellsSomething(body, dialect)) return { ...answered, status: answered.status || 200, body };
     }
   } catch {
-    // What cannot be read says nothing.
+    // Unreadable values are ignored.
   }
   return answered;
 }
@@ -39,7 +39,7 @@ function placesIn(said: unknown): readonly unknown[] {
   if (isResponse(said)) return [said];
   const { data, body, error, response } = said as Told;
   const places = [data, body, error, response, response?.data, response?.body];
-  // An error is no body: its message is not the server's.
+  // An error is not a body: its message is not the server's.
   return said instanceof Error ? places : [said, ...places];
 }
 

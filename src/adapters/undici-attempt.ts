@@ -14,11 +14,11 @@ import {
 /** The most of a refused answer's body that is kept, in bytes; the rest waits on its connection. */
 const mostKept = 65_536;
 
-/** What to do with answers before the caller's handler hears of them. */
+/** What to do with answers before the caller's handler gets them. */
 export interface Sifting {
-  /** Reads what an answer says: one that refuses the call is kept. */
+  /** Reads the signal of an answer; a refusal is kept. */
   read(answer: Answered): ServerSignal;
-  /** Whether bodies are to be looked into: then those that may be JSON are kept until they are there. */
+  /** Whether to look into bodies: those that may be JSON are then kept until they are complete. */
   readonly looksIntoBody: boolean;
 }
 
@@ -29,16 +29,19 @@ interface Owner {
   begin(context?: unknown): void;
 }
 
-/** One time that a request is sent: what is heard of it goes on to the caller's handler, or is kept until it is known whether it shall. */
+/**
+ * One attempt to send a request. Its events go to the caller's handler, or are kept until it is known whether they
+ * should.
+ */
 export class Attempt {
   abort: Abort | undefined;
   /** The one of undici 7. */
   controller: Controller | undefined;
-  /** Status and headers, when they have come. */
+  /** Resolves with status and headers, when they have come. */
   readonly answered: Promise<Answered>;
-  /** What there is to read in the body, when it has come; undefined if nobody looks into it. */
+  /** Resolves with the parsed body, when it has come; undefined if it is not looked into. */
   body: Promise<unknown> | undefined;
-  /** What status and headers say about the quota. */
+  /** What status and headers tell about the quota. */
   said: ServerSignal | undefined;
   readonly #owner: Owner;
   readonly #sifting: Sifting;
@@ -46,12 +49,12 @@ export class Attempt {
   #reject!: (error: unknown) => void;
   /** Lets more of the answer come. */
   resume: (() => void) | undefined;
-  /** Each tells the caller's handler, and says whether it can take more. */
+  /** Each calls the caller's handler, and returns whether it can take more. */
   #kept: (() => boolean)[] | undefined;
   #size = 0;
-  /** What has come of a body that is looked into. */
+  /** The received part of a body that is looked into. */
   #chunks: Uint8Array[] | undefined;
-  /** Says that the body has come, or that it is not to be looked into. */
+  /** Reports that the body has come, or will not be looked into. */
   #bodyCame: ((isReadable: boolean) => void) | undefined;
 
   constructor(owner: Owner, sifting: Sifting) {
@@ -63,12 +66,12 @@ export class Attempt {
     });
   }
 
-  /** Whether the caller has yet to hear of the answer. */
+  /** Whether the answer is still kept from the caller. */
   get isKept(): boolean {
     return this.#kept !== undefined;
   }
 
-  /** Tells what was kept and lets the rest come, as far as the caller's handler can take it. */
+  /** Passes on what was kept and lets the rest come, as fast as the caller's handler can take it. */
   goOn(): void {
     for (let next = this.#kept?.shift(); next !== undefined; next = this.#kept?.shift()) if (!next()) return;
     this.#kept = undefined;
@@ -123,7 +126,7 @@ export class Attempt {
   }
 }
 
-/** Hears of an attempt for a handler of undici 6. */
+/** Receives the events of an attempt for a handler of undici 6. */
 export class OlderHandler implements UndiciHandler {
   readonly #attempt: Attempt;
   readonly #to: UndiciHandler;
@@ -171,13 +174,13 @@ export class OlderHandler implements UndiciHandler {
   }
 }
 
-/** Hears of an attempt for a handler of undici 7. */
+/** Receives the events of an attempt for a handler of undici 7. */
 export class NewerHandler implements UndiciHandler {
   readonly #attempt: Attempt;
   readonly #to: UndiciHandler;
   readonly #controller: Controller;
 
-  /** @param controller what the handler is to see as the controller of its request */
+  /** @param controller the controller that the handler gets for its request */
   constructor(attempt: Attempt, to: UndiciHandler, controller: Controller) {
     this.#attempt = attempt;
     this.#to = to;

@@ -6,10 +6,13 @@ export function mayBeRead({ headers }: Answered): boolean {
   return isJson(textOf(headers, 'content-type')) && Number(textOf(headers, 'content-length')) <= longestBody;
 }
 
-/** Names of encodings that the platform knows under another one; it may know `brotli` or not. */
+/** Encodings that the platform has under another name; it may lack `brotli`. */
 const formats: Readonly<Record<string, string>> = { br: 'brotli', 'x-gzip': 'gzip' };
 
-/** Parses a body as it came over the wire; undefined if it is no JSON, too long, or encoded in a way that the platform cannot read. */
+/**
+ * Parses a body as it came over the wire; undefined if it is not JSON, too long, or in an encoding that the platform
+ * cannot read.
+ */
 export async function readChunks({ headers }: Answered, chunks: readonly Uint8Array[]): Promise<unknown> {
   const encoding = textOf(headers, 'content-encoding').toLowerCase();
   try {

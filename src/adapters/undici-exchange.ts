@@ -3,14 +3,14 @@ import { Attempt, NewerHandler, OlderHandler, type Sifting } from './undici-atte
 import type { Abort, Controller, Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts';
 
 /**
- * As much of an AbortSignal as a line looks at. Making a real one takes longer than all else that is done for a request that
+ * The part of an AbortSignal that a line uses. Creating a real one takes longer than everything else for a request that
  * need not wait.
  */
 class WaitSignal implements Pick<AbortSignal, 'aborted' | 'reason'> {
   aborted = false;
-  /** Null before the abort, as that of undici's controllers is. */
+  /** Null before the abort, as in undici's controllers. */
   reason: unknown = null;
-  /** Made for the first that waits. */
+  /** Created for the first listener. */
   #listeners: Set<() => void> | undefined;
 
   addEventListener(_: 'abort', listener: () => void): void {
@@ -40,7 +40,7 @@ export class Exchange {
   #attempt: Attempt | undefined;
   /** Whether the handler takes no more for now. */
   isPaused = false;
-  /** What the handler sees as the controller of its request, whichever attempt it is. */
+  /** The controller of the request that the handler sees for all attempts. */
   readonly controller: Controller = new ExchangeController(this);
 
   constructor(dispatch: Dispatch, request: UndiciRequest, handler: UndiciHandler) {
@@ -71,8 +71,8 @@ export class Exchange {
   }
 
   /**
-   * Sends the request. What comes back goes to the handler at once, unless it refuses the call or its body is looked into: then
-   * it is kept.
+   * Sends the request. The answer goes to the handler at once, unless it refuses the call or its body is looked into:
+   * then it is kept.
    * @returns status and headers, when they have come
    */
   send(sifting: Sifting): Promise<Answered> {
@@ -91,12 +91,12 @@ export class Exchange {
     return attempt.answered;
   }
 
-  /** What there is to read in the body, when it has come; undefined if nobody looks into it. */
+  /** Resolves with the parsed body, when it has come; undefined if it is not looked into. */
   get body(): Promise<unknown> | undefined {
     return this.#attempt?.body;
   }
 
-  /** Gives the caller what was kept, and the rest as it comes. After an abort it is too late for that. */
+  /** Gives the caller what was kept, and the rest as it comes; not after an abort. */
   handOver(): void {
     if (!this.#attempt?.isKept) return;
     if (!this.signal.aborted) {
@@ -107,13 +107,16 @@ export class Exchange {
     this.fail(this.signal.reason);
   }
 
-  /** Frees the connection of what was kept: nobody will read it. If all of it has come, undici takes no notice. */
+  /** Frees the connection of what was kept, which will not be read. If all of it has come, this has no effect. */
   discard(): void {
     this.#attempt?.abort?.();
     this.#attempt = undefined;
   }
 
-  /** Tells the caller that the request was not sent, or not again. The error of one that was sent was told when it came. */
+  /**
+   * Reports to the caller that the request was not sent, or not again. The error of a sent request was reported when it
+   * came.
+   */
   fail(error: unknown): void {
     if (this.#attempt?.isKept) this.discard();
     if (this.#attempt !== undefined) return;
@@ -123,8 +126,8 @@ export class Exchange {
 }
 
 /**
- * Whether a handler takes both kinds of calls by itself, as the wrapper of undici 7 does: it hands those of undici 6 on as they are,
- * and makes the headers anew for the others. What an interceptor puts around it is none.
+ * Whether a handler takes both kinds of calls itself, as the wrapper of undici 7 does: it passes those of undici 6 on
+ * unchanged, and converts the headers for the others. A handler around it, from an interceptor, is not one.
  */
 function isWrapper(handler: UndiciHandler): boolean {
   const own: object = Object.getPrototypeOf(handler) ?? {};

@@ -1,4 +1,4 @@
-/** What undici's dispatchers are called with, as far as it matters here. */
+/** The arguments of undici's dispatchers, as far as they matter here. */
 export interface UndiciRequest {
   readonly origin?: string | URL;
   readonly path: string;
@@ -24,7 +24,10 @@ export interface Controller {
   resume(): void;
 }
 
-/** What hears of a request: undici 6 calls the first methods, undici 7 `onResponseStarted` and those from `onRequestStart` on. */
+/**
+ * The handler of a request: undici 6 calls the first methods, undici 7 `onResponseStarted` and those from
+ * `onRequestStart` on.
+ */
 export interface UndiciHandler {
   onConnect?(abort: Abort, context?: unknown): void;
   onResponseStarted?(): void;
@@ -43,7 +46,7 @@ export interface UndiciHandler {
 
 export type Dispatch = (request: UndiciRequest, handler: UndiciHandler) => boolean;
 
-/** Reads headers that stand one after the other, a name and its value. */
+/** Reads headers in a flat list of names and values. */
 export function headersOf(raw: RawHeaders): [string, string][] {
   const headers: [string, string][] = [];
   for (let index = 0; index + 1 < raw.length; index += 2) headers.push([textOf(raw[index]), textOf(raw[index + 1])]);
@@ -52,7 +55,7 @@ export function headersOf(raw: RawHeaders): [string, string][] {
 
 const latin1 = new TextDecoder('latin1');
 
-/** Longer texts are for the decoder, which takes its time to begin. */
+/** The decoder handles longer texts, because it is slow to start. */
 const longestShort = 256;
 
 function textOf(part: Uint8Array | string | undefined): string {

@@ -11,19 +11,22 @@ import type { Dispatch, UndiciHandler, UndiciRequest } from './undici-handler.ts
 
 export type { UndiciRequest } from './undici-handler.ts';
 
-/** One request of undici, as the options' functions see it. */
+/** One request of undici, as functions in the options get it. */
 export interface UndiciCall {
-  /** Where it goes. The origin is `http://origin.invalid` if the request names none, as those of a `Client` or a `Pool` may. */
+  /**
+   * Its URL. The origin is `http://origin.invalid` if the request names none, as requests of a `Client` or a `Pool` may
+   * do.
+   */
   readonly url: URL;
   /** In upper case. */
   readonly method: string;
-  /** What the dispatcher was called with. */
+  /** The options of the dispatch. */
   readonly request: UndiciRequest;
 }
 
 /**
- * What `throttleInterceptor` takes besides the throttle: for `settle`, an answer is its status and its headers, and its body where the
- * dialect looks into it.
+ * Options of `throttleInterceptor`. For `settle`, an answer is its status and headers, and its body if the dialect
+ * looks into bodies.
  */
 export interface ThrottleInterceptorOptions extends CallOptions<UndiciCall, Answered> {
   /**
@@ -34,10 +37,10 @@ export interface ThrottleInterceptorOptions extends CallOptions<UndiciCall, Answ
 }
 
 /**
- * Makes an interceptor for `compose` of undici's dispatchers, 6 and 7, by which every request waits for its turn: those of `request`,
- * `stream` and `pipeline`, and those of fetch once the dispatcher is the global one. An upgrade or a CONNECT goes straight through. An abort
- * while a request waits ends it at once with the reason. A refusal pauses the key, and the request is sent again
- * after the pause if its body is a text, a buffer, a Blob, a FormData or none.
+ * Makes an interceptor for `compose` of the dispatchers of undici 6 and 7. Every request waits for its turn: those of
+ * `request`, `stream` and `pipeline`, and those of fetch if the dispatcher is the global one. An upgrade or a CONNECT
+ * goes straight through. An abort while a request waits ends it at once with the reason. A refusal pauses the key, and
+ * the request is sent again after the pause if its body is a text, a buffer, a Blob, a FormData or empty.
  * @throws TypeError, RangeError for a wrong option. Requests fail as they do without it, and with WaitTooLongError,
  * QueueFullError, CostExceedsBurstError or StoreError before anything was sent.
  * @see docs/adapters.md
@@ -46,6 +49,7 @@ export interface ThrottleInterceptorOptions extends CallOptions<UndiciCall, Answ
  * import { Agent, setGlobalDispatcher } from 'undici';
  *
  * setGlobalDispatcher(new Agent().compose(throttleInterceptor(throttle)));
+ *
  */
 export function throttleInterceptor(
   throttle: Throttle | CombinedThrottle,
@@ -63,7 +67,7 @@ export function throttleInterceptor(
 
   return <Own extends (...args: never) => boolean>(own: Own): Own => {
     const dispatch = own as unknown as Dispatch;
-    // undici looks at the number of its parameters.
+    // undici checks the number of its parameters.
     const throttled = (request: UndiciRequest, handler: UndiciHandler): boolean => {
       const origin = originOf(request);
       if (origin === undefined) return dispatch(request, handler);
@@ -96,17 +100,23 @@ export function throttleInterceptor(
 
 const unknownOrigin = 'http://origin.invalid';
 
-/** What stands for a call that no option looks at. */
+/** Used for a call if no option is a function. */
 const unseen = {} as UndiciCall;
 
-/** Reads where a request goes; undefined if it is not ours to hold back: a tunnel, an upgrade, or what undici will refuse. */
+/**
+ * Reads the target of a request; undefined if it is not throttled: a tunnel, an upgrade, or a request that undici will
+ * refuse.
+ */
 function originOf(request: UndiciRequest): string | undefined {
   const { path, method, upgrade } = request;
   if (typeof path !== 'string' || typeof method !== 'string' || method === 'CONNECT' || upgrade) return undefined;
   return placeOf(urlOf(request))?.origin;
 }
 
-/** Puts origin and path together as undici does: what begins with two slashes is a path too. It may be a whole URL, for a proxy. */
+/**
+ * Joins origin and path as undici does: a text that begins with two slashes is a path too. It may be a whole URL, for a
+ * proxy.
+ */
 function urlOf({ origin = unknownOrigin, path }: UndiciRequest): string {
   if (!path.startsWith('/')) return path;
   return `${typeof origin === 'string' ? origin.replace(/\/$/, '') : origin?.origin}${path}`;
@@ -116,7 +126,7 @@ function callOf(request: UndiciRequest): UndiciCall {
   return { url: new URL(urlOf(request)), method: request.method.toUpperCase(), request };
 }
 
-/** Copies what the caller may change while the request waits. Buffers are left as they are. */
+/** Copies everything that the caller may change while the request waits. Buffers are left as they are. */
 function copyOf(request: UndiciRequest): UndiciRequest {
   const { headers } = request;
   if (Array.isArray(headers)) return { ...request, headers: [...headers] };

@@ -6,14 +6,15 @@ export interface WorkerClients {
 /** A page, or a worker of one, with calls that wait. */
 interface Page {
   readonly calls: Set<AbortController>;
-  /** Whether the browser was seen to know it: one that it never knew is not gone. */
+  /** Whether the browser has listed it: a client that it never listed is not gone. */
   isKnown: boolean;
   isAskedFor: boolean;
 }
 
 /**
- * The calls that wait in a service worker, by the page that made them. No browser tells the worker that a page was closed or
- * reloaded, but all forget its client within milliseconds. So they are asked whenever a call comes or leaves.
+ * The calls that wait in a service worker, by the page that made them. No browser tells the worker that a page was
+ * closed or reloaded, but all drop its client within milliseconds. So the clients are checked whenever a call comes or
+ * leaves.
  */
 export class WaitingPages {
   readonly #clients: WorkerClients;
@@ -24,8 +25,8 @@ export class WaitingPages {
   }
 
   /**
-   * Notes a call, which is aborted once its page is gone.
-   * @returns forgets the call, when it has ended
+   * Adds a call, which is aborted once its page is gone.
+   * @returns a function that removes the call, when it has ended
    */
   add(id: string, call: AbortController): () => void {
     const page = this.#pages.get(id) ?? { calls: new Set(), isKnown: false, isAskedFor: false };
@@ -38,7 +39,7 @@ export class WaitingPages {
     };
   }
 
-  /** Looks which pages are gone. */
+  /** Checks which pages are gone. */
   look(): void {
     for (const [id, page] of this.#pages) if (!page.isAskedFor) void this.#askFor(id, page);
   }
@@ -49,7 +50,7 @@ export class WaitingPages {
       if ((await this.#clients.get(id)) !== undefined) page.isKnown = true;
       else if (page.isKnown) for (const call of page.calls) call.abort();
     } catch {
-      // Then it counts as there.
+      // Then it counts as present.
     }
     page.isAskedFor = false;
   }

@@ -7,7 +7,7 @@ import {
   withoutLimits,
 } from './preset.ts';
 
-/** The GraphQL Admin API of Shopify, in points: a call costs what its query does. */
+/** The GraphQL Admin API of Shopify, in points: a call costs as much as its query. */
 export const shopify: PresetByPlan<'standard' | 'advanced' | 'plus' | 'enterprise'> = /* @__PURE__ */ byPlan({
   api: 'Shopify GraphQL Admin',
   countsBy: 'app and store',
@@ -76,7 +76,7 @@ export const airtable: PresetWithLimits = /* @__PURE__ */ withLimits({
   note: 'Refuses for 30 seconds without saying so. Also 50 a second for all the personal tokens of a user.',
 });
 
-/** Notion, whose budget for each minute depends on the plan. */
+/** Notion, whose quota per minute depends on the plan. */
 export const notion: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   api: 'Notion',
   countsBy: 'connection, and workspace',
@@ -98,7 +98,7 @@ export const hubspot: PresetWithLimits = /* @__PURE__ */ withLimits({
   note: 'The search API allows four a second. Private apps have more, by tier.',
 });
 
-/** Salesforce, whose quota a day depends on licences. */
+/** Salesforce, whose daily quota depends on licenses. */
 export const salesforce: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   api: 'Salesforce REST',
   countsBy: 'org, and connected app',
@@ -108,7 +108,7 @@ export const salesforce: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   note: 'A rolling day. That it refuses with 403 is second-hand.',
 });
 
-/** Zendesk, whose quota a minute depends on the plan. */
+/** Zendesk, whose quota per minute depends on the plan. */
 export const zendesk: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   api: 'Zendesk',
   countsBy: 'account, and endpoint',

@@ -119,7 +119,7 @@ export const semanticScholar: PresetWithLimits = /* @__PURE__ */ withLimits({
   note: 'Without a key all anonymous callers share one quota.',
 });
 
-/** Crossref, which tells its limit with every answer. */
+/** Crossref, which sends its limit with every answer. */
 export const crossref: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   api: 'Crossref',
   countsBy: 'pool and user',

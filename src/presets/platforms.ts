@@ -14,7 +14,7 @@ export const github: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   concurrency: 100,
   dialect: {
     refusals: [
-      // The headers show it too, but for the last moment of a window, whose reset is past when the answer comes.
+      // The headers show it too, except at the very end of a window, when its reset is past before the answer comes.
       { status: [403], body: ['message', 'rate limit exceeded'] },
       { status: [200, 403], body: ['message', 'secondary rate limit'] },
       { status: [200, 403], body: ['errors.*.message', 'secondary rate limit'] },

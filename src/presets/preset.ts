@@ -6,16 +6,16 @@ import type { ThrottleOptions } from '../core/throttle/options.ts';
 import { completeDialect } from './complete-dialect.ts';
 
 /**
- * How the source of a preset was read: `primary`, the vendor's own page or code; `copy`, an older copy or an excerpt of it;
- * `secondhand`, somebody else's account of it; `memory`, to be checked before you rely on it.
+ * How the source of a preset was read: `primary`, the vendor's own page or code; `copy`, an older copy or an excerpt of
+ * it; `secondhand`, a report by others; `memory`, check it before you rely on it.
  */
 export type Confidence = 'primary' | 'copy' | 'secondhand' | 'memory';
 
-/** What a preset describes and where that is known from. */
+/** What a preset describes, and its source. */
 export interface PresetSource {
-  /** What the API is called. */
+  /** The name of the API. */
   readonly api: string;
-  /** What the server counts by, so what belongs into the throttle's key. */
+  /** What the server counts for, such as a user or an address: put that into the throttle's key. */
   readonly countsBy: string;
   /** URL of the vendor's page or code. */
   readonly source: string;
@@ -26,23 +26,23 @@ export interface PresetSource {
   readonly note?: string;
 }
 
-/** What is known about an API: options for `createThrottle` and for adapters in one. */
+/** What is known about an API: options for `createThrottle` and for adapters in one object. */
 export interface Preset<Limits> {
-  /** The quota, or `'server'` where the numbers depend on the account or change too often to be written down. */
+  /** The quota, or `'server'` if the numbers depend on the account or change too often to be written down. */
   readonly limits: Limits;
-  /** How the API says that a quota is used up. */
+  /** How the API reports that a quota is used up. */
   readonly dialect: Dialect;
-  /** The most calls in flight that the API allows; only where it says so. */
+  /** The most calls in flight that the API allows; only if it has such a limit. */
   readonly concurrency?: number;
-  /** The longest that this server may stop us, in ms; only where its quotas last longer than most. */
+  /** The longest pause that this server may cause, in ms; only if its quotas last longer than most. */
   readonly maxPause?: number;
   readonly about: PresetSource;
 }
 
-/** What presets may be given instead of their own limits. */
+/** The limits that may replace those of a preset. */
 export type OwnLimits = ThrottleOptions['limits'];
 
-/** What every preset takes. */
+/** Options of every preset. */
 export interface PresetOptions<Limits> {
   /**
    * Limits to use instead.
@@ -71,10 +71,10 @@ export interface PresetByPlan<Plan extends string> {
   readonly plans: readonly Plan[];
 }
 
-/** So many calls in any window of so many ms, or a limit. */
+/** A number of calls and a window in ms, or a limit. */
 type LimitData = readonly [limit: number, interval: number] | Limit;
 
-/** What a preset is made of. */
+/** The parts of a preset. */
 interface PresetData extends PresetSource, Pick<Preset<never>, 'concurrency' | 'maxPause'> {
   readonly dialect?: Dialect;
 }
@@ -119,7 +119,7 @@ function presetOf<Limits extends OwnLimits>(
   checkOptions('options', options);
   const own = usual === 'server' ? usual : usual.map(limitOf);
   return {
-    // Without limits of the caller's, `Limits` is its default: the type of our own.
+    // Without the caller's limits, `Limits` is its default: the type of the preset's own limits.
     limits: options.limits ?? (own as unknown as Limits),
     dialect: completeDialect(dialect),
     ...(concurrency === undefined ? undefined : { concurrency }),

@@ -27,7 +27,7 @@ export const reddit: PresetWithLimits = /* @__PURE__ */ withLimits({
   confidence: 'secondhand',
 });
 
-/** Mastodon, as servers are delivered. */
+/** Mastodon, with the defaults of its servers. */
 export const mastodon: PresetWithLimits = /* @__PURE__ */ withLimits({
   api: 'Mastodon',
   countsBy: 'account, and address',
@@ -47,7 +47,7 @@ export const bluesky: PresetWithLimits = /* @__PURE__ */ withLimits({
   note: 'Writes have a quota in points of their own, which is second-hand: 5,000 an hour and 35,000 a day.',
 });
 
-/** Spotify, which does not tell its limit. */
+/** Spotify, which does not publish its limit. */
 export const spotify: PresetWithoutLimits = /* @__PURE__ */ withoutLimits({
   api: 'Spotify',
   countsBy: 'app',

@@ -4,19 +4,25 @@ import { type Clock, systemClock } from '../core/time/clock.ts';
 import { openDatabase } from './open-database.ts';
 import { followPage } from './page-life.ts';
 
-/** How long one attempt may take, opening included, and after how long none is begun any more, in ms: less than a throttle waits. */
+/**
+ * How long one attempt may take, opening included, and after how long no new one starts, in ms: less than a throttle
+ * waits.
+ */
 const attemptPatience = 2_000;
 const lastAttemptAfter = 2_500;
 
 /** While site data are cleared, Chromium fails a transaction and the connection that is opened next; the third try succeeds. */
 const mostAttempts = 3;
 
-/** Why a transaction was given up that the page could not end: nobody else may wait for it, and it is tried again later. */
+/**
+ * The error of a transaction that was aborted because the page leaves: others must not wait for it, and it is tried
+ * again later.
+ */
 const pageLeft = new Error('The page was left.');
 
 /**
- * One object store in a database, reached over a connection that is made anew whenever it is lost. Every use is one transaction,
- * which is tried again if the connection may have been at fault, and given up when it takes too long.
+ * One object store in a database. A lost connection is opened again. Every use is one transaction, which is tried again
+ * if the connection may be the cause of a failure, and aborted when it takes too long.
  */
 export class Database {
   readonly #dbName: string;
@@ -49,8 +55,8 @@ export class Database {
   }
 
   /**
-   * Does `work`, an update, in a transaction of its own, and answers when that is complete. What `work` has done is done over if
-   * the transaction has to be repeated.
+   * Runs `work`, an update, in its own transaction, and resolves when that is complete. If the transaction has to be
+   * repeated, `work` runs again.
    */
   readonly use: UseStore = async (mode, work) => {
     this.#unfollow ??= followPage({ leave: () => this.#leave(), comeBack: () => this.#comeBack() });
@@ -89,12 +95,12 @@ export class Database {
           meet();
           resolve(undefined as T);
         };
-        // It tells nothing but null if it was aborted on our own wish, or somebody else's.
+        // Its error is null if it was aborted by a call of ours or of other code.
         begun.onabort = () => fail(begun.error ?? named('AbortError', 'The transaction was aborted.'));
         await work(leanStore(begun.objectStore(this.#storeName)));
       };
       const meet = this.#deadlines.set(() => {
-        // One that is being committed will tell how it ended: to try again now could count a call twice.
+        // A transaction that is being committed will report its end: a new try now could count a call twice.
         if (transaction !== undefined && !isAborted(transaction)) return;
         fail(this.#absence === undefined ? this.#tooLong(transaction) : pageLeft);
       });
@@ -112,7 +118,7 @@ export class Database {
     return connection;
   }
 
-  /** Ends a connection, even one that is still to come. */
+  /** Closes a connection, even one that is still opening. */
   #drop(connection: Promise<IDBDatabase> | undefined): void {
     if (this.#connection === connection) this.#connection = undefined;
     connection?.then(
@@ -121,7 +127,7 @@ export class Database {
     );
   }
 
-  /** Lets go of the database, so that a page that stands still blocks nobody who uses or deletes it. */
+  /** Closes the database, so that a frozen page does not block others that use or delete it. */
   #leave(): void {
     let end = () => {};
     const over = new Promise<void>((resolve) => {
@@ -138,10 +144,13 @@ export class Database {
   }
 }
 
-/** What a lost or damaged connection fails with: it was closed, a store is missing, site data were cleared, nobody answered. */
+/**
+ * The errors of a lost or damaged connection: it was closed, a store is missing, site data were cleared, there was no
+ * answer.
+ */
 const passing = ['InvalidStateError', 'NotFoundError', 'AbortError', 'UnknownError', 'TimeoutError'];
 
-/** Whether a failure may be over with a new connection. */
+/** Whether a new connection may help. */
 function mayPass(error: unknown): boolean {
   return passing.includes((error as Error).name);
 }
@@ -161,8 +170,9 @@ function isAborted(transaction: IDBTransaction): boolean {
 }
 
 /**
- * The part of an object store that an update needs. It writes nothing if nothing changed, keeps no undefined values, and commits
- * at once, which frees the store for the others a little earlier. How the transaction ends it does not tell: who has begun it sees.
+ * The part of an object store that an update needs. It writes nothing if nothing changed, keeps no undefined values,
+ * and commits at once, which frees the store for the others a little earlier. It does not report how the transaction
+ * ends: the code that began it sees that.
  */
 function leanStore(store: IDBObjectStore): IDBObjectStore {
   let reading: IDBRequest;

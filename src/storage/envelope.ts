@@ -1,10 +1,10 @@
-/** A value as it is kept in a storage of texts. */
+/** A value in a storage of texts. */
 export interface Envelope {
   /** Counts the writes of the item; 0 if there was none. */
   readonly number: number;
-  /** The value, or the text itself if it is none of ours; undefined if there is none. */
+  /** The value, or the text itself if it is foreign; undefined if there is none. */
   readonly value: unknown;
-  /** How many characters it takes; 0 if it is none of ours. */
+  /** How many characters it takes; 0 if it is foreign. */
   readonly width: number;
 }
 
@@ -14,7 +14,7 @@ const digits = 16;
 const header = new RegExp(`^sluice1 (\\d{${digits}}) `);
 const headerWidth = 'sluice1 '.length + digits + 1;
 
-/** Widths are multiples of so many characters, and what is wider than before gets so many to grow by. */
+/** Widths are multiples of this many characters, and a text that grows gets this much extra room. */
 const step = 512;
 const spare = 128;
 /** The most characters that one more mark of a window takes. */
@@ -25,7 +25,7 @@ export function isWriteNumber(number: number): boolean {
   return Number.isSafeInteger(number) && number > 0 && number < highest;
 }
 
-/** The number of the write that a text comes from; 0 if it is none of ours. */
+/** The number of the write that a text comes from; 0 if it is foreign. */
 export function numberOf(text: string | null): number {
   const number = Number(text === null ? 0 : header.exec(text)?.[1]);
   return isWriteNumber(number) ? number : 0;
@@ -44,9 +44,10 @@ export function opened(text: string | null): Envelope {
 }
 
 /**
- * Makes the text of a value, of a width that lasts: a storage that is full still lets a text be written over by one that is as long.
+ * Makes the text of a value, with room to grow: a full storage still lets a text be overwritten by one of the same
+ * length.
  * @param width that of the text it replaces
- * @param marks how many marks the windows of the value may get yet
+ * @param marks how many more marks the windows of the value may get
  */
 export function sealed(number: number, value: unknown, width: number, marks: number): string {
   const text = `sluice1 ${String(number).padStart(digits, '0')} ${JSON.stringify(value)}`;

@@ -1,9 +1,9 @@
 import type { Clock } from '../core/time/clock.ts';
 import { isWriteNumber } from './envelope.ts';
 
-/** How long a fence is waited for, in ms: the longest that a write was seen on its way to another process is 19. */
+/** How long to wait for a fence, in ms: the longest measured time of a write to reach another process is 19. */
 const longestWait = 250;
-/** How long a fence stands, in ms: until its write is sure to have reached all processes, or is as good as sure. */
+/** How long a fence is held, in ms: until its write has almost certainly reached all processes. */
 const longestStand = 1_000;
 const shortestStand = 100;
 
@@ -14,9 +14,10 @@ interface Post {
 }
 
 /**
- * Tells the next holder of a lock which write it has to see. Processes keep copies of localStorage that are refreshed a little
- * later than a lock is handed over, in all browsers; so a writer, before it lets go of its lock, takes another whose name carries
- * the number of its write. The next one asks for the names of all locks, and reads until it sees that write.
+ * Shows the next holder of a lock which write it has to see. In all browsers, processes keep copies of localStorage
+ * that are refreshed a little later than a lock is handed over. So before a writer releases its lock, it requests
+ * another one whose name carries the number of its write. The next holder asks for the names of all locks, and reads
+ * until it sees that write.
  * @see docs/storage.md
  */
 export class Fence {
@@ -24,7 +25,7 @@ export class Fence {
   readonly #clock: Clock;
   /** Our own, the oldest first. */
   readonly #posts = new Map<string, Post>();
-  /** Numbers that were waited for in vain: the writes were lost. */
+  /** Numbers that never arrived: the writes were lost. */
   readonly #missed = new Map<string, number>();
   #timer: unknown;
 
@@ -36,7 +37,7 @@ export class Fence {
   /**
    * Waits until the latest write of an item is here, for a quarter of a second at most. Call it with the lock held.
    * @param here the number of the write that can be read now
-   * @param isLost whether there is no more sense in waiting
+   * @param isLost whether further waiting is useless
    * @returns the number of the latest write
    */
   async pass(item: string, here: () => number, isLost: () => boolean): Promise<number> {
@@ -60,8 +61,8 @@ export class Fence {
   }
 
   /**
-   * Tells others that an item was written. Nobody has to wait for it: requests and releases of a page are dealt with in order, so
-   * whoever gets a lock that is let go after this finds the fence standing.
+   * Announces the write of an item. No code has to wait for it: the browser handles requests and releases of a page in
+   * order, so the next holder of a lock that is released after this finds the fence.
    */
   raise(item: string, number: number): void {
     this.#missed.delete(item);
@@ -75,7 +76,7 @@ export class Fence {
     request.catch(() => {});
   }
 
-  /** Takes down what others do not need any more, before the page stops. */
+  /** Releases fences that others no longer need, before the page stops. */
   lower(): void {
     this.#lowerOlder(shortestStand);
   }
@@ -107,7 +108,7 @@ export class Fence {
       this.#lowerOlder(longestStand);
       if (this.#posts.size > 0) this.#lowerLater();
     }, longestStand);
-    // A fence is nothing that a process of Node has to be held open for.
+    // A fence must not keep a Node process open.
     (this.#timer as { unref?: () => void } | undefined)?.unref?.();
   }
 }
@@ -115,7 +116,7 @@ export class Fence {
 const prefix = 'sluice written ';
 const nameOf = (item: string, number: number): string => `${prefix}${number} ${item}`;
 
-/** The number in the name of a fence; 0 if it is none of this item. */
+/** The number in the name of a fence; 0 if it is not one of this item. */
 function numberIn(name: string, item: string): number {
   if (!name.startsWith(prefix) || !name.endsWith(` ${item}`)) return 0;
   const number = Number(name.slice(prefix.length, name.length - item.length - 1));

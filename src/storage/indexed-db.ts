@@ -6,10 +6,10 @@ import { Database } from './database.ts';
 import { bucketsOn } from './key-value.ts';
 import { TabNews } from './tab-news.ts';
 
-/** What `indexedDbStore` takes. */
+/** Options of `indexedDbStore`. */
 export interface IndexedDbStoreOptions {
   /**
-   * The database. It should be used for nothing else: large values in it would make calls wait.
+   * The database. Do not use it for anything else: large values in it would make calls wait.
    * @default 'sluice'
    */
   readonly dbName?: string;
@@ -19,24 +19,25 @@ export interface IndexedDbStoreOptions {
    */
   readonly storeName?: string;
   /**
-   * The door to time: its wall clock is written into the records.
+   * The source of time: its wall clock is written into the records.
    * @default the clock of the throttle that uses the store
    */
   readonly clock?: Clock;
 }
 
 /**
- * Keeps buckets in IndexedDB, so that all tabs and workers of an origin share them, across reloads too. It needs no Web Locks and
- * no secure page; idb-keyval must be installed.
+ * Keeps buckets in IndexedDB, so that all tabs and workers of an origin share them, across reloads too. It needs no Web
+ * Locks and no secure page; idb-keyval must be installed.
  *
- * One pass of a lane is one transaction, however many calls wait. A connection that was lost is made anew. Where there is no
- * IndexedDB or the browser blocks it, every operation fails, and the throttle does what its `onStoreError` says.
+ * One operation is one transaction, however many calls wait. A lost connection is opened again. If there is no
+ * IndexedDB or the browser blocks it, every operation fails, and the throttle follows its `onStoreError` option.
  * @throws TypeError for a wrong option
  * @see docs/storage.md
  * @example
  * import { indexedDbStore } from 'sluice/indexed-db';
  *
  * const throttle = createThrottle({ limits: perMinute(100), store: indexedDbStore() });
+ *
  */
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore {
   checkOptions('options', options);

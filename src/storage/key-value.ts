@@ -25,36 +25,40 @@ import { fill, isSameWrite, type Reconciled, reconcile } from './reconcile.ts';
 import { type BucketRecord, bucketOf, moved, planOfRecord, recordIn, recordOf, sameBucket } from './record.ts';
 import { SteadyClock } from './steady-clock.ts';
 
-/** What a storage must be able to do to hold buckets. */
+/** The interface of a storage for buckets. */
 export interface KeyValueStorage {
   /** Names the storage in errors and events. */
   readonly name: string;
   /**
-   * Replaces the value at `key` by what `change` makes of it, in one atomic step: nobody else reads or writes between the two.
-   * `change` gets undefined where there is no value, and returns undefined where nothing has to be kept any more; it runs to
-   * its end at once, may be called again if the step has to be repeated, and returns the very value it got if nothing changed.
-   * Values are plain data that JSON and structured clones keep. May answer with a promise, which settles when the value is kept.
+   * Replaces the value at `key` by the result of `change`, in one atomic step: no other code reads or writes between
+   * the two. `change` gets undefined if there is no value, and returns undefined if nothing has to be kept. It is
+   * synchronous, may be called again if the step has to be repeated, and returns the same value if nothing changed.
+   * Values are plain data that JSON and structured clones keep. May return a promise, which settles when the value is
+   * kept.
    */
   update(key: string, change: (stored: unknown) => unknown): Answer<void>;
-  /** Takes the value at `key` away. Called after a step that left undefined, for storages that keep that as a value. */
+  /**
+   * Deletes the value at `key`. Called after a step that returned undefined, for storages that keep undefined as a
+   * value.
+   */
   delete?(key: string): Answer<void>;
   /**
-   * Tells all others who watch that the value at `key` was paused, reset or given limits of its own. Called after that was kept,
-   * never for a call that goes. What does not get through is found within a second by those who wait.
+   * Notifies all other watchers that `key` was paused, reset or given its own limits. Called after that was kept, never
+   * for a call that goes. If a message is lost, waiting lines find the change within a second.
    */
   announce?(key: string): void;
   /**
-   * Calls `listener` with each key that another announced; without a key when announcements may have been missed; with `trouble`
-   * if something is wrong that the storage can live with. Returns how to stop.
+   * Calls `listener` with each key that others announced; without a key when announcements may have been missed; with
+   * `trouble` if there is a problem that does not stop the storage. Returns a function that stops it.
    */
   watch?(listener: (key?: string, trouble?: unknown) => void): () => void;
-  /** Takes the clock that the storage has to wait by. */
+  /** Takes the clock for the storage's time-outs. */
   useClock?(clock: Clock): void;
   /** Frees what the storage holds. It may be used again afterwards. */
   close?(): Answer<void>;
 }
 
-/** What `keyValueStore` takes besides the storage. */
+/** Options of `keyValueStore`. */
 export interface KeyValueStoreOptions {
   /**
    * Whether others (tabs, processes) take from the same buckets. Their wall clocks must agree to a quarter of a second.
@@ -62,21 +66,24 @@ export interface KeyValueStoreOptions {
    */
   readonly shared?: boolean;
   /**
-   * The door to time: its wall clock is written into the records.
+   * The source of time: its wall clock is written into the records.
    * @default the clock of the throttle that uses the store
    */
   readonly clock?: Clock;
 }
 
 /**
- * Makes a bucket store of anything that can do one atomic update of a value: "write your own store".
+ * Makes a bucket store from anything that can do one atomic update of a value: "write your own store".
  *
- * A value that is no bucket of ours counts as none. A value that was lost or rolled back never makes a bucket emptier than this
- * process knows it is. Buckets that have been at rest for a minute are forgotten, in the storage too, as others are used.
+ * A foreign value is ignored. A value that was lost or rolled back never makes a bucket emptier than this process knows
+ * it is. Buckets that have been at rest for a minute are forgotten, in the storage too, while other keys are used.
  * @throws TypeError for a wrong option
  * @example
  * const values = new Map<string, unknown>();
  * const store = keyValueStore({ name: 'map', update: (key, change) => void values.set(key, change(values.get(key))) });
+ *
+ *
+ *
  */
 export function keyValueStore(storage: KeyValueStorage, options: KeyValueStoreOptions = {}): SharedStore {
   checkMethods('storage', storage, ['update']);
@@ -92,28 +99,30 @@ export function keyValueStore(storage: KeyValueStorage, options: KeyValueStoreOp
   return bucketsOn(storage, shared, clock);
 }
 
-/** The same as `keyValueStore` for a storage of our own, which needs no check. */
+/** The same as `keyValueStore` for our own storages, which need no check. */
 export function bucketsOn(storage: KeyValueStorage, shared: boolean, clock: Clock | undefined): SharedStore {
   return sharedStore(new KeyValueStore(storage, shared, clock));
 }
 
-/** On whose terms an operation works. */
+/** The basis of an operation. */
 interface Terms {
-  /** The limits that the caller asks with. Without, those that the bucket has hold. */
+  /** The limits of the request. Without them, those of the bucket hold. */
   readonly plan?: Plan;
   /** The call that it is about. */
   readonly receipt?: Receipt;
-  /** Whether a bucket that was forgotten has to be made again. Without limits, a key without a bucket is left alone otherwise. */
+  /**
+   * Whether a forgotten bucket has to be made again. Otherwise, without limits, a key without a bucket is left alone.
+   */
   readonly revives?: boolean;
-  /** Whether nothing is to be written. */
+  /** Whether nothing may be written. */
   readonly looks?: boolean;
-  /** Whether those who wait elsewhere have to know. */
+  /** Whether waiting lines elsewhere have to be notified. */
   readonly announces?: boolean;
 }
 
-/** A record is forgotten when it has been at rest for so long, in ms. */
+/** A record is forgotten after this time at rest, in ms. */
 const restBeforeForgetting = 60_000;
-/** So many records are looked at with each operation: more than one operation can add. */
+/** The number of records that each operation checks: more than one operation can add. */
 const looksPerOperation = 2;
 
 class KeyValueStore implements StoreOperations {
@@ -209,8 +218,8 @@ class KeyValueStore implements StoreOperations {
   }
 
   /**
-   * Does one operation in one step of the storage.
-   * @param operation `late` tells it how long ago it was asked for, in ms
+   * Runs one operation in one step of the storage.
+   * @param operation `late` is the time since its request, in ms
    */
   #update<T>(
     key: string,
@@ -241,22 +250,22 @@ class KeyValueStore implements StoreOperations {
       const after = recordOf(bucket, { birth, seq: seq + 1, writer }, now, rests);
       if (!held?.differs && sameBucket(before, after)) return stored;
       seen = after;
-      // Who holds a slot has to know that it became later.
+      // The holder of a slot has to know that it moved.
       tells = terms.announces || (after.moved > before.moved && after.latest > now);
       return moved(after, -time.ahead);
     });
     const finish = () => {
       if (decidedAt === undefined) throw new Error(`The storage ${this.name} did not call the change it was given.`);
-      // Only now is it sure that what was decided is kept: the step may have been tried several times.
+      // Only now it is certain that the decision is kept: the step may have been tried several times.
       if (seen !== undefined) this.#learn(key, seen);
       if (tells) this.#announce(key);
-      // The step may have been over for a while when the storage says so; waits are counted from now on.
+      // The step may have ended a while before the storage reports it; waits are counted from now on.
       return sooner(answer, time.monotonic() - decidedAt);
     };
     return isPromise(done) ? done.then(finish) : finish();
   }
 
-  /** What the storage and our own memory say of a key. */
+  /** The state of a key, from the storage and our own memory. */
   #find(key: string, stored: unknown, time: SteadyClock, now: number): Reconciled | undefined {
     const known = this.#known.get(key);
     const found = recordIn(stored);
@@ -266,7 +275,7 @@ class KeyValueStore implements StoreOperations {
     }
     const ahead = time.aheadOf(found.seen, now);
     const held = reconcile(moved(found, ahead), known, now);
-    // What was written before the wall clock was set back is written anew, for those who come later.
+    // A record from before the wall clock was set back is written again, for later readers.
     return held && ahead !== time.ahead ? { ...held, differs: true } : held;
   }
 
@@ -278,7 +287,7 @@ class KeyValueStore implements StoreOperations {
       return receipt !== undefined && revives ? bucketLeftBy(receipt) : undefined;
     }
     const margin = plan?.margin ?? receipt?.plan.margin ?? 0;
-    // As if the limits had changed when this process was told so, unless others used the key under the old ones since.
+    // As if the limits had changed when this process changed them, unless others used the key under the old ones since.
     const since = plan?.since === undefined ? now : Math.max(held.record.seen, now - (time.monotonic() - plan.since));
     const open = (record: BucketRecord): Bucket => {
       const bucket = bucketOf(record, margin);
@@ -300,21 +309,23 @@ class KeyValueStore implements StoreOperations {
     try {
       this.#storage.announce?.(key);
     } catch {
-      // What was done is done, whoever hears of it.
+      // The operation is done, even if the announcement fails.
     }
   }
 
-  /** Passes on that others have changed a key, or any of those known, or that something is wrong. */
+  /** Passes on that others have changed a key, or any known key, or that there is a problem. */
   #hear(key: string | undefined, trouble: unknown): void {
     for (const changed of key === undefined ? [...this.#known.keys()] : [key])
       for (const listener of this.#listeners) listener({ key: changed, trouble });
   }
 
   #tell(key: string): void {
-    this.#hear(key, new Error(`The value at key ${shown(key)} is no bucket of this version; it counts as none.`));
+    this.#hear(key, new Error(`The value at key ${shown(key)} is not a bucket of this version; it is ignored.`));
   }
 
-  /** Looks at the next few records and forgets those long at rest, here and in the storage. Those that stay come last from now on. */
+  /**
+   * Checks the next few records and forgets those long at rest, here and in the storage. The others move to the end.
+   */
   #forget(time: SteadyClock): void {
     let looks = looksPerOperation;
     const now = time.now();
@@ -322,7 +333,7 @@ class KeyValueStore implements StoreOperations {
       if (looks-- === 0) return;
       this.#known.delete(key);
       if (record.own !== undefined || record.rests > now - restBeforeForgetting) this.#known.set(key, record);
-      // A record that stays only takes room.
+      // A record that could not be deleted only takes room.
       else this.#clean(key, record, time).catch(() => {});
     }
   }
@@ -350,17 +361,17 @@ function isLongAtRest({ rests, seen }: BucketRecord, time: SteadyClock): boolean
   return rests + time.aheadOf(seen, now) <= now - restBeforeForgetting;
 }
 
-/** A number that no other process draws. */
+/** A number that no other process has. */
 const drawn = (): number => Math.floor(Math.random() * 2 ** 48);
 
 type Timed = TakeAnswer & Standing;
 
-/** Takes the time that went by off what a caller has to wait. The answer is ours alone until it is given. */
+/** Subtracts the time that passed from a caller's wait. The answer object is not shared yet. */
 function sooner<T>(answer: T, elapsed: number): T {
   const left = (ms: number) => Math.max(0, ms - elapsed);
   const given = (answer ?? {}) as { -readonly [Field in keyof Timed]?: Timed[Field] };
   const { wait, pausedFor, limits, reserved } = given;
-  // A slot that has passed by now must not look as if it came just now.
+  // A slot that has already passed must not look as if it were due just now.
   if (wait !== undefined) given.wait = reserved === undefined ? left(wait) : wait - elapsed;
   if (pausedFor !== undefined) given.pausedFor = left(pausedFor);
   if (limits !== undefined) given.limits = limits.map((limit) => ({ ...limit, resetAfter: left(limit.resetAfter) }));

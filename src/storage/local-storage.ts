@@ -7,47 +7,49 @@ import { LockedLine } from './locked-line.ts';
 import { marksToCome } from './record.ts';
 import { TabNews } from './tab-news.ts';
 
-/** What is used of a `Storage`. */
+/** The part of a `Storage` that is used. */
 export interface WebStorage {
   getItem(name: string): string | null;
   setItem(name: string, text: string): void;
   removeItem(name: string): void;
 }
 
-/** What `localStorageStore` takes. */
+/** Options of `localStorageStore`. */
 export interface LocalStorageStoreOptions {
   /**
-   * What the names of all items begin with. Stores of the same prefix share their buckets.
+   * The beginning of the names of all items. Stores with the same prefix share their buckets.
    * @default 'sluice:'
    */
   readonly prefix?: string;
   /**
-   * Where the items are, or a function that gets it when it is first needed: where a browser blocks a storage, the mere mention of
-   * it throws. A sessionStorage belongs to one tab, so there it goes without locks.
+   * The storage of the items, or a function that returns it when it is first needed: if a browser blocks a storage,
+   * reading the property throws. A sessionStorage belongs to one tab, so it needs no locks.
    * @default the localStorage of the page
    */
   readonly storage?: WebStorage | (() => WebStorage);
   /**
-   * The door to time: its wall clock is written into the records.
+   * The source of time: its wall clock is written into the records.
    * @default the clock of the throttle that uses the store
    */
   readonly clock?: Clock;
 }
 
 /**
- * Keeps buckets in localStorage, so that all tabs of an origin share them, across reloads too. `indexedDbStore` is the faster
- * one under contention, and works in workers and insecure pages as well.
+ * Keeps buckets in localStorage, so that all tabs of an origin share them, across reloads too. `indexedDbStore` is
+ * faster under contention, and works in workers and insecure pages too.
  *
- * A Web Lock alone does not make localStorage safe: a tab may read what another has already written over. Each write is fenced,
- * and read by the next tab for certain. Where there are no Web Locks (insecure pages, old browsers) it is best effort, which a
- * `store-error` event tells once. A storage that is full, blocked or missing fails each operation, and the throttle does what its
- * `onStoreError` says.
+ * A Web Lock alone does not make localStorage safe: a tab may read a value that another tab has already overwritten. So
+ * each write is fenced, and the next tab is certain to read it. Without Web Locks (insecure pages, old browsers) it is
+ * best effort, which a `store-error` event reports once. With a full, blocked or missing storage each operation fails,
+ * and the throttle follows its `onStoreError` option.
  * @throws TypeError for a wrong option
  * @see docs/storage.md
  * @example
  * import { localStorageStore } from 'sluice/local-storage';
  *
  * const throttle = createThrottle({ limits: perMinute(100), store: localStorageStore() });
+ *
+ *
  */
 export function localStorageStore(options: LocalStorageStoreOptions = {}): SharedStore {
   checkOptions('options', options);
@@ -96,7 +98,7 @@ class Items implements KeyValueStorage {
     }
     this.#line ??= new LockedLine(locks, this.#clock);
     return this.#line.join(item, storage, (latest) =>
-      // Whoever reads an item that was taken away and begun anew must not take the old one for later.
+      // After an item was deleted and created again, readers must not take the old one for the later one.
       rewrite(storage, item, change, Math.max(latest, this.#clock.now())),
     );
   }
@@ -120,7 +122,7 @@ class Items implements KeyValueStorage {
 
   #open(): WebStorage {
     this.#storage ??= this.#get();
-    // Servers, workers and some frames have none.
+    // Servers, workers and some frames have no localStorage.
     if (this.#storage === undefined || this.#storage === null) throw new Error('There is no localStorage here.');
     return this.#storage;
   }
@@ -134,8 +136,8 @@ class Items implements KeyValueStorage {
 }
 
 /**
- * Reads, decides and writes without a pause.
- * @param atLeast what its own number is above, as it is above that of the write it follows
+ * Reads, decides and writes synchronously.
+ * @param atLeast a lower bound of its own number, besides the number of the write that it follows
  * @returns the number of its own write; undefined if nothing was written
  */
 function rewrite(

@@ -6,13 +6,15 @@ import { type Hold, WebLocks } from './web-lock.ts';
 
 /** A step that waits for its lock. */
 interface Waiting {
-  /** Does the step. Gets the number of the latest write, and answers with the number of its own if it wrote. */
+  /** Runs the step. Gets the number of the latest write, and returns the number of its own write, if it wrote. */
   readonly step: (latest: number) => number | undefined;
   resolve(): void;
   reject(error: unknown): void;
 }
 
-/** Within so many ms of asking what was written last a step is done, or it is asked again. */
+/**
+ * A step must run within this time after the question for the latest write, in ms; otherwise the question is repeated.
+ */
 const freshness = 500;
 
 /** How much of an item stands in the names of its locks: WebKit refuses names of more than 1,024 characters. */
@@ -27,9 +29,9 @@ function lockNameOf(item: string): string {
 }
 
 /**
- * Steps on items of a storage, each done while no other tab does one on the same item and after the last one is seen. The steps
- * that wait on one item are done together. Each is done without a pause, so that a tab that stops half-way leaves nothing half-done
- * and one that was robbed of its lock does nothing more.
+ * Steps on items of a storage. Each runs while no other tab runs one on the same item, and after the latest write is
+ * visible. The steps that wait for one item run together. Each is synchronous, so that a tab that stops leaves nothing
+ * half-done, and one that lost its lock does nothing more.
  */
 export class LockedLine {
   readonly #locks: WebLocks;
@@ -44,7 +46,7 @@ export class LockedLine {
     this.#fence = new Fence(locks, clock);
   }
 
-  /** Does a step when its turn comes. Rejects with what the step throws, or when the lock cannot be held. */
+  /** Runs a step when its turn comes. Rejects with the error of the step, or if the lock cannot be held. */
   join(item: string, storage: Pick<Storage, 'getItem'>, step: Waiting['step']): Promise<void> {
     this.#unfollow ??= followPage({
       leave: (isFrozen) => {
@@ -64,14 +66,17 @@ export class LockedLine {
     });
   }
 
-  /** Hears of the page no more. Fences stand as long as others need them. It may be used again. */
+  /** Stops following the page. Fences are held as long as others need them. It may be used again. */
   close(): void {
     this.#unfollow?.();
     this.#unfollow = undefined;
     this.#locks.close();
   }
 
-  /** Does the steps of an item until none waits. Who asked is told when the lock is let go: others wait for it. */
+  /**
+   * Runs the steps of an item until none waits. Their promises settle after the lock is released, because others wait
+   * for it.
+   */
   async #serve(item: string, here: () => number): Promise<void> {
     const line = this.#waiting.get(item) as Waiting[];
     const name = lockNameOf(item);
@@ -90,7 +95,7 @@ export class LockedLine {
   async #pass(name: string, here: () => number, line: Waiting[], hold: Hold, outcomes: (() => void)[]): Promise<void> {
     const askedAt = this.#clock.monotonic();
     let latest = await this.#fence.pass(name, here, () => hold.isLost);
-    // What was asked long ago may be wrong by now. The browser tells of a robbery before it answers the next question.
+    // An old answer may be wrong now. The browser reports a stolen lock before it answers the next question.
     if (hold.isLost || this.#clock.monotonic() - askedAt > freshness) return;
     let written: number | undefined;
     for (const { step, resolve, reject } of line.splice(0)) {

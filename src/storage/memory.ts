@@ -5,33 +5,33 @@ import { bucketLeftBy, giveBack, pause, peek, reset, settle, sync, take } from '
 import { type Plan, planOf, samePlan } from '../core/limits/plan.ts';
 import { type Clock, checkInstant, systemClock, wholeTicks } from '../core/time/clock.ts';
 
-// Buckets of this process in a Map. Every operation answers on the spot; whoever needs slots that move works on the bucket itself.
+// Buckets of this process in a Map. Every operation is synchronous; code that moves slots works on the bucket itself.
 
-/** What `memoryStore` takes. */
+/** Options of `memoryStore`. */
 export interface MemoryStoreOptions {
   /**
-   * The door to time.
+   * The source of time.
    * @default the clock of the throttle that uses the store
    */
   readonly clock?: Clock;
 }
 
-/** A bucket is forgotten when it has been at rest for so long, in ms: keys that are used again and again stay. */
+/** A bucket is forgotten after this time at rest, in ms: keys in regular use stay. */
 const restBeforeForgetting = 10_000;
-/** To look through all buckets costs time, so it waits for so many ms more per bucket. */
+/** A look through all buckets costs time, so it waits this many ms more per bucket. */
 const restPerBucket = 0.1;
 
 /**
- * Makes a store that keeps its buckets in a Map of this process, on the monotonic clock. It answers on the spot and never
- * fails. It is for one throttle: several on one store keep the limits together, but their waiting calls do not take turns.
- * Buckets that have been at rest for 10 seconds are forgotten when any key is used after that.
+ * Makes a store that keeps its buckets in a Map of this process, on the monotonic clock. It is synchronous and never
+ * fails. It is for one throttle: several throttles on one store keep the limits together, but their waiting calls do
+ * not take turns. Buckets that have been at rest for 10 seconds are forgotten when any key is used after that.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): LocalStore {
   checkOptions('options', options);
   if (options.clock !== undefined) checkMethods('clock', options.clock, ['monotonic']);
   const buckets = new Map<string, Bucket>();
   let { clock } = options;
-  /** When to look for buckets to forget, at the next use of any. */
+  /** When to look for buckets to forget, at the next use of any key. */
   let forgetAt = restBeforeForgetting;
 
   const instant = (): number => {
@@ -97,7 +97,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): LocalStore {
 
     peek(key, plan, without) {
       const now = instant();
-      // Who only looks changes no limits, and gives nothing back.
+      // A `peek` changes no limits, and gives nothing back.
       const copy = copyOf(buckets.get(key) ?? newBucket(plan));
       adapt(copy, plan, now);
       if (without !== undefined) giveBack(copy, without);
@@ -111,7 +111,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): LocalStore {
           // Another throttle on this store may have limits of its own.
           if (samePlan(bucket.plan, before(key))) adapt(bucket, after(key), now);
         } catch {
-          // The user's limits function threw. Whoever uses the key next is told.
+          // The user's limits function threw. The next use of the key reports it.
         }
       }
     },

@@ -1,8 +1,8 @@
 /**
- * Opens the database that has the object store `storeName`, and makes whichever is missing.
- * @param lost called when the connection has ended by itself, or has to be closed since somebody waits to change or delete the
- * database
- * @throws DOMException if the browser blocks it, Error where there is no IndexedDB
+ * Opens the database that has the object store `storeName`, and creates what is missing.
+ * @param lost called when the connection has ended by itself, or has to be closed because other code waits to change or
+ * delete the database
+ * @throws DOMException if the browser blocks it, Error if there is no IndexedDB
  * @see https://www.w3.org/TR/IndexedDB/#opening
  */
 export async function openDatabase(dbName: string, storeName: string, lost: () => void): Promise<IDBDatabase> {
@@ -12,7 +12,7 @@ export async function openDatabase(dbName: string, storeName: string, lost: () =
     try {
       database = await open(dbName, storeName, version, lost);
     } catch (error) {
-      // Somebody else was faster to make a store of his own.
+      // Other code has created its store first.
       if (version === undefined || (error as DOMException).name !== 'VersionError') throw error;
       version = undefined;
       continue;

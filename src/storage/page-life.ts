@@ -1,4 +1,4 @@
-/** What has to stop before a page does. */
+/** What has to stop before a page stops. */
 export interface PageLife {
   /**
    * The page may stop at any moment from now on: it goes into the back-forward cache or is closed.
@@ -13,7 +13,9 @@ export interface PageLife {
 const leaving = ['pagehide', 'freeze'];
 const comingBack = ['pageshow', 'resume'];
 
-/** Tells when the page is left and comes back. Outside of pages nothing is ever told. Returns how to stop. */
+/**
+ * Reports when the page leaves and comes back. Outside of pages it reports nothing. Returns a function that stops it.
+ */
 export function followPage(life: PageLife): () => void {
   const { document, addEventListener, removeEventListener } = globalThis;
   if (document === undefined || addEventListener === undefined) return () => {};
@@ -26,7 +28,7 @@ export function followPage(life: PageLife): () => void {
     else life.comeBack();
   };
   const types = [...leaving, ...comingBack];
-  // The capture phase brings the window the events of its document too, and before anybody can stop them.
+  // In the capture phase the window gets the events of its document too, before any listener can stop them.
   const capture = { capture: true };
   for (const type of types) addEventListener.call(globalThis, type, follow, capture);
   return () => {

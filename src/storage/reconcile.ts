@@ -5,27 +5,27 @@ import type { LimitState, Rule } from '../core/limits/kind.ts';
 import type { Marks } from '../core/limits/marks.ts';
 import type { BucketRecord } from './record.ts';
 
-/** What the record in the storage and the one that this process saw last amount to. */
+/** The result of comparing the record in the storage with the one that this process saw last. */
 export interface Reconciled {
   /** The record that holds. */
   readonly record: BucketRecord;
-  /** One that knows of calls which the other does not. */
+  /** A record with calls that the other does not have. */
   readonly besides?: BucketRecord;
-  /** Whether the storage holds something else. */
+  /** Whether the storage holds another record. */
   readonly differs: boolean;
 }
 
 /**
- * Finds out what holds: the record that was found, unless it was lost, rolled back, or written by two at once.
+ * Decides what holds: the record that was found, unless it was lost, rolled back, or written by two processes at once.
  * @param found what the storage holds
- * @param known what this process saw last; once it is at rest, whatever was found holds
+ * @param known what this process saw last; once it is at rest, the record that was found always holds
  */
 export function reconcile(
   found: BucketRecord | undefined,
   known: BucketRecord | undefined,
   now: number,
 ): Reconciled | undefined {
-  // The same write: ours went along when the wall clock was set.
+  // The same write: ours was moved when the wall clock was set.
   if (found !== undefined && known !== undefined && isSameWrite(found, known))
     return { record: known, differs: found.seen !== known.seen };
   if (known === undefined || known.rests <= now) return found && { record: found, differs: false };
@@ -39,12 +39,12 @@ export function reconcile(
   return { record: { ...known, birth, seq, own }, besides: { ...found, own }, differs: true };
 }
 
-/** Whether two records come from one write, whatever clock they are on. */
+/** Whether two records come from one write, on any clock. */
 export function isSameWrite(a: BucketRecord, b: BucketRecord): boolean {
   return a.birth === b.birth && a.seq === b.seq && a.writer === b.writer;
 }
 
-/** Makes a bucket as full as another under the same limits, where that one is fuller. */
+/** Makes a bucket as full as another one under the same limits, if that one is fuller. */
 export function fill(bucket: Bucket, other: Bucket, now: number): void {
   const [ours, theirs] = [bucket.extras, other.extras];
   bucket.states = bucket.states.map((state, index) => {
@@ -66,7 +66,7 @@ export function fill(bucket: Bucket, other: Bucket, now: number): void {
   });
 }
 
-/** Per limit the past of which more is known: that which holds for longer. */
+/** Per limit the past that holds for longer, because more is known of it. */
 function joinedPast(a: Extras['past'], b: Extras['past']): Extras['past'] {
   const untilOf = (one: Past | undefined) => one?.until ?? -Infinity;
   return a === undefined ? b : a.map((one, index) => (untilOf(b?.[index]) > untilOf(one) ? b?.[index] : one));

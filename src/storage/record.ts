@@ -9,20 +9,21 @@ import { type Pace, pacing } from '../core/limits/pace.ts';
 import { isMadeOf, type Margin, type Plan } from '../core/limits/plan.ts';
 import { planOfData } from './stored-limits.ts';
 
-// A bucket as it is stored. One table says which fields there are and how each is read; to check, copy, bound, move and compare
-// records is to read them. Invariant: what was read shares nothing with what it was read from but limits, which nobody changes.
+// A bucket as it is stored. One table defines the fields and how each is read. Checks, copies, bounds, moves and
+// comparisons of records all read them by this table. Invariant: the result of reading shares nothing with its source
+// except limits, which never change.
 
 /** Which write a record comes from. */
 export interface Stamp {
-  /** Drawn when a key gets its first record, so that one that was begun anew after a loss shows. */
+  /** Random, chosen when a key gets its first record. It shows a record that was created again after a loss. */
   readonly birth: number;
-  /** Counts the writes since then, so that a record that was rolled back shows. */
+  /** Counts the writes since then. It shows a record that was rolled back. */
   readonly seq: number;
-  /** Drawn by each process, so that two that wrote at once show. */
+  /** Random, chosen by each process. It shows two processes that wrote at once. */
   readonly writer: number;
 }
 
-/** What of a bucket is stored. `limits` says what `states` belong to, so that it can be read under other limits. */
+/** The stored part of a bucket. `limits` are those of `states`, so that it can be read under other limits. */
 export interface Content extends Omit<Extras, 'own' | 'follow' | 'pacing'> {
   readonly limits: readonly Limit[];
   readonly states: readonly LimitState[];
@@ -33,27 +34,30 @@ export interface Content extends Omit<Extras, 'own' | 'follow' | 'pacing'> {
 /** A bucket as it is stored: plain data, all numbers finite. */
 export interface BucketRecord extends Stamp, Content {
   readonly v: number;
-  /** When it was written, in ms on the wall clock, so that a clock that was set back shows. */
+  /** When it was written, in ms on the wall clock. It shows a clock that was set back. */
   readonly seen: number;
-  /** When it and all records before it are at rest. It is kept for longer, so that nobody who knows an earlier one takes it for lost. */
+  /**
+   * When it and all earlier records are at rest. It is kept for longer, so that a process with an earlier record does
+   * not take it for lost.
+   */
   readonly rests: number;
 }
 
 const version = 3;
 
-/** The furthest that the instants of a bucket lie ahead, in ms: some 70 years. Further ones are drawn in when they are written. */
+/** How far ahead the instants of a bucket may be, in ms: about 70 years. Later ones are cut when they are written. */
 const furthest = 2 ** 41;
 
 /** The latest and, negated, the earliest instant that a clock may show: in the year 2248. */
 const latestInstant = 2 ** 43;
 
-/** What becomes of each instant that is read. */
+/** Converts each instant that is read. */
 type Instants = (instant: number) => number;
 
 /**
- * Reads one part of a record: a copy of it, with its instants as `at` makes them.
- * @param place where it is in its list
- * @throws TypeError if it is no such part
+ * Reads one part of a record: a copy, with its instants converted by `at`.
+ * @param place its position in its list
+ * @throws TypeError if it is not such a part
  */
 type Read<T> = (value: unknown, at: Instants, place?: number) => T;
 
@@ -70,13 +74,13 @@ const positive = atLeast(Number.MIN_VALUE);
 
 const instant: Read<number> = (value, at) => (typeof value === 'number' ? at(value) : wrong());
 
-/** A part that may be missing. JSON makes null of what is missing in a list. */
+/** A part that may be missing. JSON turns missing members of a list into null. */
 const optional =
   <T>(read: Read<T>): Read<T | undefined> =>
   (value, at) =>
     value === undefined || value === null ? undefined : read(value, at);
 
-/** A list of at least one. A structured clone keeps holes, which `map` would pass over. */
+/** A list of at least one. A structured clone keeps holes, which `map` would skip. */
 const list =
   <T>(read: Read<T>): Read<T[]> =>
   (value, at) => {
@@ -88,7 +92,10 @@ const list =
 
 type Fields<T> = { readonly [Name in keyof T]-?: Read<T[Name]> };
 
-/** An object with these fields, in this order and no others. What is not there is left out: a structured clone would keep it. */
+/**
+ * An object with these fields, in this order and no others. Missing fields are left out, because a structured clone
+ * would keep undefined.
+ */
 const object =
   <T extends object>(fields: Fields<T>): Read<T> =>
   (value, at) => {
@@ -153,7 +160,7 @@ const record = object<BucketRecord>({
   own: optional(limits),
 });
 
-/** The record that a stored value is, in every part; undefined if it is none of this version. */
+/** The record in a stored value, checked in every part; undefined if it is not one of this version. */
 export function recordIn(stored: unknown): BucketRecord | undefined {
   try {
     const { seen } = stored as BucketRecord;
@@ -177,15 +184,15 @@ export function recordOf({ plan, states, extras }: Bucket, stamp: Stamp, seen: n
   return record(all, (at) => Math.min(at, end));
 }
 
-/** Whether two records of one birth are of the same bucket, whoever wrote them when. */
+/** Whether two records of one birth have the same bucket, apart from their writer and time. */
 export function sameBucket(one: BucketRecord, other: BucketRecord): boolean {
   const { seq, writer, seen, rests, states } = one;
-  // A call that goes shows here: most comparisons end without a look at the rest.
+  // A call that went shows here, so most comparisons end here.
   const isSame = states.every((state, index) => lastOf(state) === lastOf(other.states[index]));
   return isSame && JSON.stringify(one) === JSON.stringify({ ...other, seq, writer, seen, rests });
 }
 
-/** What a call that goes makes another. */
+/** The fields that each call changes. */
 const lastOf = (state: LimitState | undefined): number | undefined =>
   typeof state === 'object' ? latestOf(state) + (state.at(-1) as number) : state;
 
@@ -194,13 +201,13 @@ export function moved(earlier: BucketRecord, ms: number): BucketRecord {
   return ms === 0 ? earlier : record(earlier, (at) => (at === longAgo ? longAgo : at + ms));
 }
 
-/** Makes the bucket that a record is of. `margin` is what limits without one of their own keep in hand. */
+/** Makes the bucket of a record. `margin` is that of limits without their own. */
 export function bucketOf(stored: BucketRecord, margin: Margin): Bucket {
   const { limits, states, gate, latest, fixed, moved, moves, refunds, pace, pools, past, own } = stored;
   return {
     plan: planOfStored(limits, margin),
     states: states.map(copyOfState),
-    // Nobody changes them: they can be shared.
+    // They never change, so they can be shared.
     extras: {
       gate,
       latest,
@@ -218,18 +225,18 @@ export function bucketOf(stored: BucketRecord, margin: Margin): Bucket {
   };
 }
 
-/** The limits that a record says its key keeps. */
+/** The limits of the key in a record. */
 export function planOfRecord({ limits, own }: BucketRecord, margin: Margin): Plan {
   return planOfStored(own ?? limits, margin);
 }
 
-/** Limits that were stored, as a plan and as plain data without the kinds that a plan's carry. */
+/** Stored limits, as a plan and as plain data without the kinds that those of a plan carry. */
 interface KnownLimits {
   readonly plan: Plan;
   readonly data: readonly Limit[];
 }
 
-/** Limits that were read before: a storage gives new objects each time. */
+/** Limits that were read before, because a storage returns new objects each time. */
 const known: KnownLimits[] = [];
 const mostKnown = 100;
 

@@ -27,28 +27,33 @@ interface ScriptOptions {
   arguments: string[];
 }
 
-/** Anything else that can run a script: keys and arguments as two lists. */
+/** Any other client that can run a script: keys and arguments as two lists. */
 export interface ScriptRunner {
-  /** Runs a Lua script and answers with what it returns. */
+  /** Runs a Lua script and returns its result. */
   eval(script: string, keys: string[], args: string[]): Promise<unknown>;
-  /** Runs a script that the server knows already, by its SHA-1. Rejects with an error that says `NOSCRIPT` otherwise. */
+  /**
+   * Runs a script that the server has already, by its SHA-1. Otherwise rejects with an error that contains `NOSCRIPT`.
+   */
   evalsha?(hash: string, keys: string[], args: string[]): Promise<unknown>;
 }
 
-/** A client as `redisStore` takes it: ioredis, node-redis, iovalkey, a cluster of them, or a `ScriptRunner`. */
+/** A client for `redisStore`: ioredis, node-redis, iovalkey, a cluster of them, or a `ScriptRunner`. */
 export type RedisClient = ScriptRunner | { eval(...args: never): Promise<unknown> };
 
-/** What the store needs of a client, whatever its shape. */
+/** What the store needs of any client. */
 export interface Runner {
-  /** Why a command would only wait now; undefined if it would be sent. */
+  /** Why a command would wait now; undefined if it would be sent. */
   readonly away: string | undefined;
-  /** Whether one call may have keys in several slots: not in a cluster, and we do not know what a `ScriptRunner` leads to. */
+  /**
+   * Whether one call may have keys in several slots: not in a cluster, and not with a `ScriptRunner`, whose server is
+   * unknown.
+   */
   readonly takesSeveralKeys: boolean;
   run(script: string, keys: string[], args: string[]): Promise<unknown>;
   runKnown(hash: string, keys: string[], args: string[]): Promise<unknown>;
 }
 
-/** Finds out how a client wants its scripts. */
+/** Finds out how a client runs scripts. */
 export function runnerOf(client: RedisClient): Runner {
   checkMethods('client', client, ['eval']);
   if (has(client, 'defineCommand')) return flatRunner(client as unknown as FlatClient);
@@ -68,7 +73,7 @@ export function runnerOf(client: RedisClient): Runner {
 
 function flatRunner(client: FlatClient): Runner {
   return {
-    // Before its first connection commands wait in the client; after a lost one they would wait for an unknown time.
+    // Before the first connection, commands wait in the client; after a lost one they would wait for an unknown time.
     get away() {
       const { status = '' } = client;
       return ['reconnecting', 'close', 'end', 'disconnecting'].includes(status) ? status : undefined;
@@ -103,7 +108,7 @@ function clusterRunner(client: ObjectCluster): Runner {
   };
 }
 
-/** What both kinds of clients that can subscribe have in common. */
+/** The common part of the two kinds of clients that can subscribe. */
 interface Subscriber {
   readonly status?: string;
   readonly isCluster?: boolean;
@@ -125,9 +130,9 @@ export function canListen(client: RedisClient): boolean {
 }
 
 /**
- * Listens to a channel over a connection of its own, where the client can be duplicated; it ends with the client. What goes
- * wrong with it is nobody's concern: lanes that wait for long look into the store as well.
- * @returns how to stop
+ * Listens to a channel over its own connection, if the client can be duplicated; it ends with the client. Its errors
+ * are ignored, because lanes that wait for long also look into the store.
+ * @returns a function that stops it
  */
 export function listenTo(client: RedisClient, channel: string, hear: (message: string) => void): () => void {
   if (!canListen(client)) return () => {};
@@ -140,7 +145,7 @@ export function listenTo(client: RedisClient, channel: string, hear: (message: s
     if (!isOpen) return;
     isOpen = false;
     forgetEnd();
-    // node-redis completes a connection that it has begun to make, and keeps it open.
+    // node-redis completes a connection that it has started, and keeps it open.
     if (subscriber.isOpen && subscriber.isReady === false)
       for (const event of ['ready', 'error']) subscriber.on(event, () => end(subscriber));
     else end(subscriber);
@@ -155,10 +160,10 @@ export function listenTo(client: RedisClient, channel: string, hear: (message: s
   return stop;
 }
 
-/** What ends with a client. */
+/** Callbacks for the end of a client. */
 const endings = new WeakMap<Subscriber, Set<() => void>>();
 
-/** Calls `stop` when a client ends. One listener for however many stores use it: Node warns of more than ten. */
+/** Calls `stop` when a client ends. All stores of a client share one listener, because Node warns of more than ten. */
 function onEnd(client: Subscriber, stop: () => void): () => void {
   const stops = endings.get(client) ?? new Set();
   const isFirst = !endings.has(client);
@@ -171,7 +176,7 @@ async function subscribeFlat(subscriber: Subscriber, channel: string, hear: (mes
   // A connection that only listens keeps no process alive.
   subscriber.on('connect', () => subscriber.stream?.unref?.());
   subscriber.on('message', (_, message) => hear(message));
-  // With each new connection, as some clients neither keep a command for later nor repeat it.
+  // With each new connection, because some clients neither keep a command for later nor repeat it.
   subscriber.on('ready', () => void subscriber.subscribe(channel).catch(() => {}));
   if (subscriber.status === 'wait') await subscriber.connect?.();
 }
@@ -188,7 +193,7 @@ async function subscribeObject(
 
 function end(subscriber: Subscriber): void {
   try {
-    // node-redis from 5 on has `destroy` for what `disconnect` was.
+    // node-redis from version 5 on has `destroy` in place of `disconnect`.
     const done = subscriber.destroy === undefined ? subscriber.disconnect() : subscriber.destroy();
     Promise.resolve(done).catch(() => {});
   } catch {
@@ -200,7 +205,7 @@ function has(client: object, method: string): boolean {
   return typeof (client as Record<string, unknown>)[method] === 'function';
 }
 
-/** @throws TypeError if a prefix is no text. */
+/** @throws TypeError if a prefix is not a text. */
 export function checkPrefix(prefix: unknown): void {
   if (typeof prefix !== 'string') wrongType('prefix', 'a string', prefix);
 }

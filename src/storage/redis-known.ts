@@ -7,35 +7,37 @@ import { type Plan, samePlan } from '../core/limits/plan.ts';
 import { limitsText, pairsOf, type Told } from './redis-message.ts';
 import { storedWindows } from './stored-limits.ts';
 
-/** What this process saw of a bucket last, and of its windows what it was granted itself. Instants are on the server's clock. */
+/**
+ * The state of a bucket that this process saw last; for windows, its own grants. Instants are on the server's clock.
+ */
 interface Known {
   readonly told: Told;
   readonly plan: Plan;
-  /** Of each limit; a tat where it has no window. */
+  /** Of each limit; a tat if it is not a window. */
   readonly states: readonly LimitState[];
   /** When it was seen, on the monotonic clock of this process. */
   readonly at: number;
 }
 
-/** A server's clock that is behind by more was set back, or is another server's, in ms. */
+/** If a server's clock is behind by more than this, in ms, it was set back, or is another server's. */
 const jump = 250;
-/** What was seen is forgotten when it has been at rest for so long, in ms. */
+/** A bucket is forgotten after this time at rest, in ms. */
 const restBeforeForgetting = 60_000;
-/** So many buckets are looked at with each operation: more than one operation can add. */
+/** The number of buckets that each operation checks: more than one operation can add. */
 const looksPerOperation = 2;
 
-/** What this process knows, so that a server that lost its memory makes no bucket emptier than that. */
+/** What this process knows. A server that lost its data never makes a bucket emptier than that. */
 export class KnownBuckets {
   readonly #known = new Map<string, Known>();
   #walk: Iterator<[string, Known]> | undefined;
 
-  /** Which write was seen last of a key, as the script takes it. Empty if nothing is known. */
+  /** The latest write of a key that was seen, for the script. Empty if nothing is known. */
   mark(key: string): string {
     const told = this.#known.get(key)?.told;
     return told === undefined ? '' : `${told.birth},${told.seq},${told.rests}`;
   }
 
-  /** All that is known of a key as a record, for a server whose clock shows `now`. Undefined if nothing is. */
+  /** Everything known about a key as a record, for a server whose clock shows `now`. Undefined if nothing is known. */
   record(key: string, now: number, monotonic: number): string | undefined {
     const known = this.#known.get(key);
     if (known === undefined) return undefined;
@@ -71,9 +73,9 @@ export class KnownBuckets {
   }
 
   /**
-   * Notes where a bucket stands.
+   * Notes the state of a bucket.
    * @param plan the limits that it keeps
-   * @param granted slots and costs of what this process was granted just now
+   * @param granted slots and costs of the calls that this process was granted just now
    */
   learn(
     key: string,
@@ -90,7 +92,7 @@ export class KnownBuckets {
     this.#known.set(key, { told, plan, states, at: monotonic });
   }
 
-  /** Looks at the next few buckets and forgets those long at rest. */
+  /** Checks the next few buckets and forgets those long at rest. */
   forget(monotonic: number): void {
     for (let look = 0; look < looksPerOperation; look++) {
       this.#walk ??= this.#known.entries();
@@ -105,19 +107,19 @@ export class KnownBuckets {
   }
 }
 
-/** The pace that was told, on another clock. */
+/** The same pace on another clock. */
 function paceOf(told: readonly number[], later: (instant: number) => number): Pace {
   const [most, span, since, calls, from, tat] = told as [number, number, number, number, number, number];
   return { most, span, since: later(since), calls, from: later(from), tat: later(tat) };
 }
 
-/** The windows that were known under these limits, whatever their margin was, else none. */
+/** The windows known under these limits, with any margin; otherwise none. */
 function statesOf(before: Known | undefined, plan: Plan): LimitState[] {
   const known = before !== undefined && samePlan(before.plan, plan) ? before.states : plan.atRest;
   return known.map(copyOfState);
 }
 
-/** Counts a call as one of nothing that turned out to cost something: answers may overtake each other. */
+/** Counts a call of cost 0 that turned out to cost something, because answers may overtake each other. */
 function note(states: LimitState[], plan: Plan, slot: number, cost: Cost): void {
   for (const [index, rule] of plan.rules.entries()) {
     const call = { slot, calls: 0, before: longAgo, after: longAgo, refunded: 0 };

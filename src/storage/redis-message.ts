@@ -9,17 +9,17 @@ import { type Limit, longAgo } from '../core/limits/limit.ts';
 import type { Margin, Plan } from '../core/limits/plan.ts';
 import { planOfData, statesOf } from './stored-limits.ts';
 
-// What goes to the script and what comes back, as text.
+// The messages to and from the script, as text.
 
-/** The limits of a plan as the record keeps them. */
+/** The limits of a plan as they are in the record. */
 export const limitsText = (limits: readonly Limit[]): string => JSON.stringify(limits);
 
-/** What the script is told of a plan. */
+/** The message about a plan. */
 interface PlanTexts {
   readonly limits: string;
   /** The limits and their margin, as JSON. */
   readonly plan: string;
-  /** What one call of cost 1 does to a plan that is one leaky bucket, as `runText` puts it; undefined of others. */
+  /** The effect of one call of cost 1 on a plan of one leaky bucket, in the form of `runText`; undefined for others. */
   readonly one: string | undefined;
 }
 
@@ -37,29 +37,29 @@ function textsOf(plan: Plan): PlanTexts {
   return texts;
 }
 
-/** What a call costs in a leaky bucket: what it adds to the tat, how early it may come, and what is left of it at rest. */
+/** A call in a leaky bucket: what it adds to the tat, how early it may come, and what is left of it at rest. */
 function chargeText(rule: Rule, margin: Margin, calls: number): string {
   const { emissionInterval, tolerance, burst } = rule;
   const charged = charge(emissionInterval, calls);
   return `${JSON.stringify(margin)},${charged},${charged - emissionInterval - tolerance},${(burst - 1) * emissionInterval - tolerance}`;
 }
 
-/** A plan as the script takes it. */
+/** A plan for the script. */
 export const planText = (plan: Plan): string => textsOf(plan).plan;
 
-/** JSON has no Infinity; the script draws in what is further away, in ms, and nobody counts more calls. */
+/** JSON has no Infinity. The script cuts larger times, in ms, and no count of calls is larger. */
 const most = 2 ** 42;
 
-/** Fields of a request, as the script takes them. */
+/** Fields of a request for the script. */
 export const fieldsText = (fields: object): string =>
   JSON.stringify(fields, (_, value) => (value > most ? most : value)).slice(1, -1);
 
-/** A receipt as the script takes it. */
+/** A receipt for the script. */
 export function receiptText({ slot, cost, plan, before, after, refunds, latest, pools, moved }: Receipt): string {
   return `${JSON.stringify({ slot, cost, before, after, refunds, latest, pools, moved }).slice(0, -1)},"plan":${planText(plan)}}`;
 }
 
-/** Costs as runs of the same: cost, how often, cost, how often. */
+/** Costs in runs of equal ones: cost, count, cost, count. */
 function runsOf(costs: readonly Cost[]): (Cost | number)[] {
   const runs: (Cost | number)[] = [];
   let start = 0;
@@ -72,22 +72,22 @@ function runsOf(costs: readonly Cost[]): (Cost | number)[] {
   return runs;
 }
 
-/** As far ahead as any bucket reckons: JSON has no Infinity. */
+/** The furthest instant of any bucket, because JSON has no Infinity. */
 const anyTime = 2 ** 60;
 
-/** A request to take for calls of one cost from one leaky bucket, as the script takes it for `run`. */
+/** A `take` request for calls of one cost from one leaky bucket, in the form of `run`. */
 export interface Run {
   readonly limits: string;
-  /** For how many calls it asks. */
+  /** The number of calls. */
   readonly calls: number;
   /** The numbers as JSON. */
   readonly numbers: string;
 }
 
 /**
- * A request as a run; undefined if it is none.
- * @param known which write was seen last of the bucket; empty if none
- * @param age how long ago these limits took the place of others, in ms; undefined if they never did
+ * A request as a run; undefined if it cannot be one.
+ * @param known the latest write of the bucket that was seen; empty if none
+ * @param age how long ago these limits replaced others, in ms; undefined if they never did
  */
 export function runText(request: TakeRequest, known: string, age: number | undefined): Run | undefined {
   const { plan, costs, ahead, instead, report, fixed, late = 0 } = request;
@@ -102,14 +102,14 @@ export function runText(request: TakeRequest, known: string, age: number | undef
   return { limits, calls: costs.length, numbers: known === '' ? `[${numbers}]` : `[${numbers},${known}]` };
 }
 
-/** The fields of a request to take. */
+/** The fields of a `take` request. */
 export function takeFields({ plan, costs, ahead, instead, report, fixed, late = 0 }: TakeRequest): string {
   const returned = instead === undefined ? '' : `,"instead":${receiptText(instead)}`;
   const wanted = `${report ? ',"report":true' : ''}${fixed ? ',"fixed":true' : ''}${late > 0 ? `,"late":${late}` : ''}`;
   return `"plan":${planText(plan)},"costs":${JSON.stringify(runsOf(costs))},"ahead":${Math.min(ahead, anyTime)}${returned}${wanted}`;
 }
 
-/** Where a bucket stands after an operation, as the script tells it. */
+/** The state of a bucket after an operation, in the script's answer. */
 export interface Told {
   /** The instant of the decision on the server's clock, in ms. */
   readonly now: number;
@@ -119,27 +119,27 @@ export interface Told {
   readonly gate: number;
   readonly latest: number;
   readonly moved: number;
-  /** After which instant slots became later, and by how much, one move after the other; 0 if there was none of late. */
+  /** The recent moves of slots: after which instant and by how much, one after the other; 0 if there are none. */
   readonly moves: readonly number[] | 0;
   readonly tats: readonly number[];
   readonly refunds: readonly number[] | undefined;
-  /** What the server says is left, and until when, one statement after the other; 0 if it said nothing that still holds. */
+  /** The server's statements: what is left and until when, one after the other; 0 if none holds. */
   readonly pools: readonly number[] | 0;
   /** The fields of the pace in the order of `Pace`; 0 if there is none. */
   readonly pace: readonly number[] | 0;
-  /** The limits that the key keeps, if they are others than it was asked with. */
+  /** The limits of the key, if they differ from those of the request. */
   readonly limits: string | undefined;
   /** Whether they are the key's own. */
   readonly hasOwn: boolean;
-  /** Whether the key held something that is no bucket of ours. */
+  /** Whether the key held a foreign value. */
   readonly wasForeign: boolean;
-  /** What the operation itself answers. */
+  /** The result of the operation itself. */
   readonly rest: readonly unknown[];
 }
 
 /**
- * Reads an answer; undefined if the key has no bucket or the script cannot tell. A number if the server has lost what we know: the
- * instant.
+ * Reads an answer; undefined if the key has no bucket or the script cannot tell. The instant alone if the server has
+ * lost what we know.
  */
 export function readAnswer(answer: unknown): Told | number | undefined {
   const parts = Array.isArray(answer) ? answer : partsOf(answer);
@@ -186,7 +186,7 @@ const partsOf = (answer: unknown): unknown[] => (answer === '' || answer === 0 ?
 
 const theirPlans = new Map<string, Plan>();
 
-/** The plan of limits that a record keeps: those of the last few are at hand. */
+/** The plan of the limits in a record; the latest few are cached. */
 export function planOfText(limits: string, margin: Margin): Plan {
   const id = `${margin} ${limits}`;
   const known = theirPlans.get(id);
@@ -197,13 +197,13 @@ export function planOfText(limits: string, margin: Margin): Plan {
   return plan;
 }
 
-/** A reserved slot, the latest before it, and until when the statements hold that it was taken from. */
+/** A reserved slot, the latest before it, and the ends of the statements it was counted in. */
 type Slot = readonly [slot: number, latest: number, ...pools: number[]];
 
-/** Where the slot of the reservation that came along is by now, and how late its call goes; 0 if it was given back. */
+/** The present slot of the reservation in the request, and how late its call goes; 0 if it was given back. */
 type Kept = 0 | readonly [slot: number, late?: number];
 
-/** Makes of what the script tells the answer to `take`. */
+/** Turns the script's answer into the answer to `take`. */
 export function takeAnswerOf(told: Told, plan: Plan, { costs, instead }: TakeRequest): TakeAnswer {
   const [count, wait, before, slot, limits, kept, slots] = told.rest as [
     number,
@@ -239,7 +239,7 @@ export function takeAnswerOf(told: Told, plan: Plan, { costs, instead }: TakeReq
   };
 }
 
-/** The reservation that came along, as it stands by now. */
+/** The reservation in the request, in its present state. */
 function keptReceipt(
   instead: Receipt,
   { moved }: Told,
@@ -256,10 +256,10 @@ class Taken {
   readonly plan: Plan;
   readonly costs: readonly Cost[];
   readonly #before: readonly number[];
-  /** The slots of the calls, if they are not all the instant of the decision. */
+  /** The slots of the calls, if they are not all at the instant of the decision. */
   readonly #slots: readonly number[] | undefined;
   #bucket: Bucket | undefined;
-  /** How many of them the bucket has seen. */
+  /** How many of them are counted in `bucket`. */
   #seen = 0;
 
   constructor(
@@ -280,7 +280,7 @@ class Taken {
     return this.#slots?.[index] ?? this.told.now;
   }
 
-  /** The bucket as the first `count` of them left it. Whoever asks in order has each of them counted once. */
+  /** The bucket after the first `count` of them. If the receipts are read in order, each call is counted once. */
   bucketAfter(count: number): Bucket {
     const { told } = this;
     if (this.#bucket === undefined || this.#seen > count) {
@@ -293,7 +293,7 @@ class Taken {
   }
 }
 
-/** The receipt of one of them. Where it left the bucket is worked out when it is asked for: hardly any ever is. */
+/** The receipt of one of them. The state after it is computed on demand, because hardly any is used. */
 class TakenReceipt implements Receipt {
   readonly #taken: Taken;
   readonly #index: number;
@@ -328,9 +328,9 @@ class TakenReceipt implements Receipt {
   }
 }
 
-/** A bucket that stands where the script says, as far as receipts depend on it. */
+/** A bucket in the state that the script reports, as far as receipts depend on it. */
 function bucketAt(plan: Plan, tats: readonly number[], { refunds, latest, moved }: Told): Bucket {
-  // Written out: to add fields to a copy of others is slow.
+  // Written out, because adding fields to a copy is slow.
   return { plan, states: statesOf(plan, tats), extras: { gate: longAgo, latest, fixed: longAgo, moved, refunds } };
 }
 
@@ -349,7 +349,7 @@ function reservedOf(
   };
 }
 
-/** Makes of what the script tells the answer to `peek`. */
+/** Turns the script's answer into the answer to `peek`. */
 export function standingOf({ rest, moved, moves }: Told, plan: Plan): Standing {
   const [limits, wait, pausedFor, pool, learned] = rest as [number[], number, number, 0 | [number, number], number];
   return {
@@ -363,7 +363,7 @@ export function standingOf({ rest, moved, moves }: Told, plan: Plan): Standing {
   };
 }
 
-/** What comes one after the other, two by two. */
+/** The pairs of a flat list. */
 export function pairsOf(values: readonly number[]): [number, number][] {
   return values.flatMap((value, index) => (index % 2 === 0 ? [[value, values[index + 1] as number]] : []));
 }

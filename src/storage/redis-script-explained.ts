@@ -1,6 +1,6 @@
 /**
- * `core/bucket/explained.ts`, and what `pool.ts` makes of a statement, line by line in Lua. All of it is made in one function when a
- * server has said something, for every function costs each call of the script.
+ * `core/bucket/explained.ts`, and the part of `pool.ts` for statements, line by line in Lua. All of it is defined in
+ * one function, only if there is a statement, because every function costs each call of the script.
  */
 export const explainedScript = `
 local function hear(bucket, said, now)

@@ -1,4 +1,7 @@
-/** `operations.ts` and `moves.ts` of `core/bucket`, line by line in Lua. An answer is text, for JSON has no instants to the tick in Lua. */
+/**
+ * `operations.ts` and `moves.ts` of `core/bucket`, line by line in Lua. An answer is text, because JSON in Lua does not
+ * keep instants to the tick.
+ */
 export const operationsScript = `
 local mostMoves, movesMatter = 32, 5000
 

@@ -1,12 +1,12 @@
 /**
- * What most throttles ask for, written out: calls of one cost, from one leaky bucket of which nothing else is known. The rest of
- * the script makes its functions anew with every call of it, which costs more than the arithmetic; this comes before and needs
- * none of them.
+ * The most common request, written out: calls of one cost, from one leaky bucket without anything else. The rest of the
+ * script defines its functions again with every call, which costs more than the arithmetic; this part comes first and
+ * needs none of them.
  *
- * `KEYS` holds the keys of one or more buckets. `ARGV` holds `run`, as JSON what `runText` of `redis-message.ts` puts there for
- * each, and the limits: once if all have the same, else for each. Does the same as `operations.take`, to the last bit, and
- * answers with one answer or a list of them. Where it cannot, it leaves a lone bucket to the rest of the script, and says 0 of one
- * among several.
+ * `KEYS` holds the keys of one or more buckets. `ARGV` holds `run`, the results of `runText` of `redis-message.ts` as
+ * JSON, and the limits: once if all have the same, otherwise for each. It does the same as `operations.take`, to the
+ * last bit, and returns one answer or a list of them. If it cannot, it leaves a single bucket to the rest of the
+ * script, and returns 0 for one among several.
  */
 export const runScript = `
 local time = redis.call('TIME')

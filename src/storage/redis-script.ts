@@ -6,11 +6,11 @@ import { paceScript } from './redis-script-pace.ts';
 import { runScript } from './redis-script-run.ts';
 
 /**
- * The record of a bucket and the way of one operation, in Lua. `KEYS[1]` is the bucket's key; `ARGV` holds the operation, its
- * request as JSON and, where others have to know, their channel and what to say there.
+ * The record of a bucket and the steps of one operation, in Lua. `KEYS[1]` is the bucket's key; `ARGV` holds the
+ * operation, its request as JSON and, if others have to be notified, their channel and the message.
  *
- * A record begins with a mark, so that foreign values are told apart, and is packed from there on: a short one if there is one
- * leaky bucket and nothing else to know. It answers with JSON, which `redis-message.ts` reads.
+ * A record begins with a mark, which distinguishes it from foreign values. The rest is packed: in a short form for one
+ * leaky bucket without anything else. The script returns JSON, which `redis-message.ts` reads.
  */
 const recordScript = `
 
@@ -170,9 +170,9 @@ return '[' .. table.concat({ number(now), number(bucket.birth), number(bucket.se
   bucket.own and '1' or '0', foreign and '1' or '0', unpack(answer or {}) }, ',') .. ']'
 `;
 
-/** All of the arithmetic and the record, as one script. */
+/** The whole arithmetic and the record, as one script. */
 export const redisScript: string =
   runScript + bucketScript + changeScript + paceScript + explainedScript + operationsScript + recordScript;
 
-/** The SHA-1 of the script, by which a server knows it. */
+/** The SHA-1 of the script, its name on a server. */
 export const redisScriptHash = '201c803713133e2a6b5895fa9e7ccd003235e135';

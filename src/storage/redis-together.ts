@@ -10,25 +10,25 @@ interface Asked {
   readonly reject: (error: unknown) => void;
 }
 
-/** The most buckets that one call of the script sees to: the server does nothing else meanwhile. */
+/** The most buckets in one call of the script: the server does nothing else in that time. */
 const mostTogether = 16;
 
-/** A run of so many calls goes alone and at once: the lane that sends it has others to see to meanwhile. */
+/** A run of this many calls goes alone and at once: its lane has work to do in the meantime. */
 const manyCalls = 256;
 
-/** Runs of different buckets that are asked for in the same instant, in one call of the script. */
+/** Joins runs of different buckets that are requested in the same instant into one call of the script. */
 export class RunsTogether {
   readonly #call: Call;
   #most: number;
   #asked: Asked[] = [];
 
-  /** @param together whether the server takes several keys in one call: a cluster does not */
+  /** @param together whether the server accepts several keys in one call: a cluster does not */
   constructor(call: Call, together: boolean) {
     this.#call = call;
     this.#most = together ? mostTogether : 1;
   }
 
-  /** Asks for one bucket. Resolves with what the script says of it. */
+  /** Requests a run of one bucket. Resolves with the script's answer. */
   ask(key: string, run: Run): Promise<unknown> {
     if (this.#most === 1 || run.calls >= manyCalls) return this.#send([{ key, run }]);
     return new Promise((resolve, reject) => {

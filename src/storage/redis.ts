@@ -35,27 +35,30 @@ import { RunsTogether } from './redis-together.ts';
 
 export type { RedisClient, ScriptRunner } from './redis-client.ts';
 
-/** What `redisStore` takes besides the client. */
+/** Options of `redisStore`. */
 export interface RedisStoreOptions {
   /**
-   * What the names of all keys begin with. Throttles with the same prefix share their buckets.
+   * The beginning of the names of all keys. Throttles with the same prefix share their buckets.
    * @default 'sluice:'
    */
   readonly prefix?: string;
 }
 
 /**
- * Makes a store that keeps its buckets in Redis or Valkey, shared by all processes and machines that use the same server and
- * prefix. Each operation is one call of one script, on the server's clock: the clocks of the callers do not matter.
+ * Makes a store that keeps its buckets in Redis or Valkey, shared by all processes and machines that use the same
+ * server and prefix. Each operation is one call of one script, on the server's clock: the clocks of the callers do not
+ * matter.
  *
- * A bucket is one key, as it was given but for braces (`%7B`, `%7D`, `%25`), which mean something in a cluster. It expires a minute after it is at rest, unless it has limits of its own. A server that lost it (flushed,
- * restarted, failed over) never makes it emptier than this process knows it is. While the client says that it is not connected,
- * operations fail at once, and the throttle does what its `onStoreError` says.
+ * A bucket is one key, with braces encoded (`%7B`, `%7D`, `%25`), because they have a meaning in a cluster. It expires
+ * a minute after it is at rest, unless it has limits of its own. A server that lost it (flushed, restarted, failed
+ * over) never makes it emptier than this process knows it is. While the client reports that it is not connected,
+ * operations fail at once, and the throttle follows its `onStoreError` option.
  *
- * Pauses, resets and limits of a key's own are told to the others over a connection that is made with `client.duplicate()`, where
- * the client has that; it is closed with the throttle or the client. Others see them when they look into the store next.
- * @param client ioredis, node-redis, iovalkey, a cluster of one of them, or a `ScriptRunner`. It is only used: the caller
- * connects and closes it, and handles its `error` event.
+ * Pauses, resets and limits of single keys are published over a connection made with `client.duplicate()`, if the
+ * client has that; it is closed with the throttle or the client. Without it, others see them when they next look into
+ * the store.
+ * @param client ioredis, node-redis, iovalkey, a cluster of one of them, or a `ScriptRunner`. The caller connects and
+ * closes it, and handles its `error` event.
  * @throws TypeError for a wrong client or option
  * @see docs/scaling.md
  * @example
@@ -63,6 +66,9 @@ export interface RedisStoreOptions {
  * import { redisStore } from 'sluice/redis';
  *
  * const throttle = createThrottle({ limits: perSecond(200), store: redisStore(new Redis()) });
+ *
+ *
+ *
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SharedStore {
   checkOptions('options', options);
@@ -71,15 +77,15 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   return sharedStore(new RedisStore(client, prefix));
 }
 
-/** What an operation is about: the limits that the caller asks with, or the receipt of the call. */
+/** The subject of an operation: the limits of the request, or the receipt of the call. */
 interface Terms {
   readonly plan?: Plan;
   readonly receipt?: Receipt;
-  /** The fields of the request besides. */
+  /** The other fields of the request. */
   readonly fields?: string;
-  /** Whether others have to know. */
+  /** Whether others have to be notified. */
   readonly tells?: boolean;
-  /** Whether they have to know only if it is news: slots have become later, or calls are held back. */
+  /** Whether to notify them only of a change: slots have moved, or calls are held back. */
   readonly isQuiet?: boolean;
 }
 
@@ -93,7 +99,7 @@ class RedisStore implements StoreOperations {
   readonly #known = new KnownBuckets();
   readonly #runs: RunsTogether;
   readonly #listeners = new Set<(news: StoreNews) => void>();
-  /** Tells our own news from those of others. */
+  /** Distinguishes our own messages from those of others. */
   readonly #sender = Math.random().toString(36).slice(2);
   #stopListening: (() => void) | undefined;
   #clock: Clock = systemClock;
@@ -133,7 +139,10 @@ class RedisStore implements StoreOperations {
     return answer;
   }
 
-  /** Takes what can be said in few words. Undefined if it cannot, or if the server has lost what we know of the key. */
+  /**
+   * Runs a `take` in the short form. Undefined if that is not possible, or if the server has lost what we know about
+   * the key.
+   */
   async #run(key: string, request: TakeRequest): Promise<Told | undefined> {
     const run = runText(request, this.#known.mark(key), this.#ageOf(request.plan));
     if (run === undefined) return undefined;
@@ -180,7 +189,7 @@ class RedisStore implements StoreOperations {
     await this.#do('reset', key, { tells: true });
   }
 
-  /** Does one operation in one call of the script; in two, if the server has lost what we know of the key. */
+  /** Runs one operation in one call of the script; in two, if the server has lost what we know about the key. */
   async #do(operation: string, key: string, terms: Terms): Promise<Told | undefined> {
     const { plan, receipt, fields = '', tells, isQuiet } = terms;
     const about = receipt === undefined ? '' : `"receipt":${receiptText(receipt)}`;
@@ -202,7 +211,7 @@ class RedisStore implements StoreOperations {
     return told;
   }
 
-  /** How long ago limits took the place of others, in ms; undefined if they never did. */
+  /** How long ago limits replaced others, in ms; undefined if they never did. */
   #ageOf({ since }: Plan): number | undefined {
     return since === undefined ? undefined : this.#clock.monotonic() - since;
   }
@@ -247,12 +256,12 @@ class RedisStore implements StoreOperations {
   }
 
   #tellForeign(key: string): void {
-    const trouble = new Error(`The value at key ${shown(key)} is no bucket of this version; it counts as none.`);
+    const trouble = new Error(`The value at key ${shown(key)} is not a bucket of this version; it is ignored.`);
     for (const listener of this.#listeners) listener({ key, trouble });
   }
 }
 
-/** Clusters and their clients do not agree on which node has a key with several braces. */
+/** Clusters and their clients disagree on which node has a key with several braces. */
 const withoutBraces = (key: string): string => (/[{}%]/.test(key) ? key.replace(/[{}%]/g, encodeURIComponent) : key);
 
 /** The limits that a key keeps. */

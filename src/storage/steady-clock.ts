@@ -1,19 +1,19 @@
 import { type Clock, checkInstant, wholeTicks } from '../core/time/clock.ts';
 
 /**
- * A wall clock that moves by so much against the monotonic one was set, in ms; by less it drifts, or the processes that share a
- * record read it at different instants.
+ * If the wall clock moves by this much against the monotonic one, in ms, it was set. Smaller moves are drift, or
+ * processes that share a record read it at different instants.
  */
 const jump = 250;
 
 /**
- * The wall clock as one that does not go back while this process lives: what it is set back by is added from then on. Set
- * forward it goes forward, since a machine that slept looks the same.
+ * The wall clock as one that does not go back while this process lives: if it is set back, the difference is added from
+ * then on. If it is set forward, it goes forward, because a machine that slept looks the same.
  */
 export class SteadyClock {
   readonly #clock: Clock;
   #wallAhead: number;
-  /** How far this clock is ahead of the wall clock now, and was before that was set back for the last time. */
+  /** How far this clock is ahead of the wall clock now, and was before the wall clock was last set back. */
   #ahead = 0;
   #aheadBefore = 0;
 
@@ -47,7 +47,7 @@ export class SteadyClock {
   /** How far this clock is ahead of the wall clock by which a record was written at `seen`. */
   aheadOf(seen: number, now: number): number {
     if (seen + this.#ahead <= now + jump) return this.#ahead;
-    // It was written before the wall clock was set back; how long before, only a process that lived then can tell.
+    // It was written before the wall clock was set back; only a process that lived then knows how long before.
     return Math.min(this.#aheadBefore, now - seen);
   }
 }

@@ -5,7 +5,7 @@ import type { Marks } from '../core/limits/marks.ts';
 import { type Margin, type Plan, planOf } from '../core/limits/plan.ts';
 import { slidingWindowKind } from '../core/limits/sliding-window.ts';
 
-// What is stored names its kinds by strings, so whoever reads it has to know all kinds that a limit could bring.
+// Stored limits name their kinds by strings, so their reader has to know all kinds that a limit could have.
 
 const kinds = [slidingWindowKind, learnedKind] as readonly Kind[];
 
@@ -18,13 +18,13 @@ export function planOfData(limits: readonly Limit[], margin: Margin): Plan {
   return planOf(withKinds, margin);
 }
 
-/** Where a sliding window stands, as it is stored. */
+/** The stored state of a sliding window. */
 export interface StoredWindow {
   /** Instants of the marks, rising. */
   readonly times: readonly number[];
   /** Calls that each mark stands for. */
   readonly costs: readonly number[];
-  /** Until when the latest of the marks that were dropped counted. */
+  /** Until when the latest dropped mark counted. */
   readonly free: number;
 }
 
@@ -44,12 +44,12 @@ export function marksOfStored({ times, costs, free }: StoredWindow): Marks {
   return marks;
 }
 
-/** Per limit its window as it is stored, null where a limit has a tat; undefined if no limit has a window. */
+/** Per limit its stored window, null if the limit has a tat; undefined if no limit has a window. */
 export function storedWindows(plan: Plan, states: readonly LimitState[]): (StoredWindow | null)[] | undefined {
   return plan.leaky ? undefined : states.map((state) => (typeof state === 'number' ? null : storedWindow(state)));
 }
 
-/** The states of limits from what was stored of them. */
+/** The states of limits from their stored form. */
 export function statesOf(
   { atRest }: Plan,
   tats: readonly number[],
@@ -60,7 +60,7 @@ export function statesOf(
     const window = windows?.[index];
     if (typeof rest === 'number') return tat;
     if (window) return marksOfStored(window);
-    // Nobody told more than the latest mark.
+    // Only the latest mark is known.
     return tat === longAgo ? rest.slice() : [longAgo, tat, 0];
   });
 }

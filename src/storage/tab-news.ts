@@ -1,35 +1,36 @@
 import { followPage } from './page-life.ts';
 
 /**
- * News between the tabs and workers of an origin: which keys were paused, reset or given limits of their own. It is a matter of
- * milliseconds and may be lost, so it only says where to look.
+ * Notifications between the tabs and workers of an origin: which keys were paused, reset or given their own limits.
+ * They take milliseconds and may be lost, so they only tell where to look.
  *
- * Invariant: its channel is open only while somebody listens and the page is active, as one that is open when a message comes costs
- * a page its place in the back-forward cache. After a return everything counts as news.
+ * Invariant: its channel is open only while there is a listener and the page is active, because an open channel that
+ * gets a message removes a page from the back-forward cache. After a return everything counts as changed.
  * @see https://html.spec.whatwg.org/multipage/web-messaging.html#broadcasting-to-other-browsing-contexts
  */
 export class TabNews {
   readonly #name: string;
   #channel: BroadcastChannel | undefined;
 
-  /** @param name tells apart the news of different stores */
+  /** @param name distinguishes different stores */
   constructor(name: string) {
     this.#name = name;
   }
 
-  /** Tells the others that the value at `key` was changed. Never throws. */
+  /** Notifies the others that the value at `key` was changed. Never throws. */
   announce(key: string): void {
     try {
       const channel = this.#channel ?? new BroadcastChannel(this.#name);
       channel.postMessage(key);
       if (channel !== this.#channel) channel.close();
     } catch {
-      // Where there are no channels, those who wait find it when they look again.
+      // Without channels, waiting lines find it when they look again.
     }
   }
 
   /**
-   * Calls `listener` with the keys that others announce, and without one when any may have been. One at a time listens.
+   * Calls `listener` with the keys that others announce, and without a key when any may have changed. There is one
+   * listener at a time.
    * @returns how to stop
    */
   watch(listener: (key?: string) => void): () => void {

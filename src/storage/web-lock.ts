@@ -4,49 +4,50 @@ import type { Clock } from '../core/time/clock.ts';
 
 /** A Web Lock while it is held. */
 export interface Hold {
-  /** Whether others may hold the lock by now: it was stolen, held for too long, or the page went to sleep. */
+  /** Whether others may hold the lock now: it was stolen, held for too long, or the page was frozen. */
   readonly isLost: boolean;
-  /** Whether what it was held for is done, so that it need not be held again. */
+  /** Whether the work under the lock is done, so that it need not be held again. */
   isDone: boolean;
 }
 
-/** How often it is looked at a request that waits and at a lock that is held, in ms. */
+/** How often a waiting request and a held lock are checked, in ms. */
 const lookEvery = 100;
-/** After so many looks it is given up: a second. */
+/** After this number of checks, a second, it is given up. */
 const mostLooks = 10;
-/** How long it is tried altogether, in ms: less than a throttle's patience with its store. */
+/** How long to try in total, in ms: less than a throttle's time-out for its store. */
 const patience = 4_000;
-/** The lock that all frozen pages hold, each its own share. */
+/** The lock that all frozen pages hold, in shared mode. */
 const frozen = 'sluice-frozen';
 
-/** Who holds a lock. */
+/** The holder of a lock. */
 interface Holder {
   readonly clientId: string | undefined;
   readonly isFrozen: boolean;
 }
 
-/** What one try came to. */
+/** The result of one try. */
 interface Attempt {
   readonly hold: Hold;
-  /** Why the lock was not held to the end, if it was not. */
+  /** Why the lock was lost before the end, if it was. */
   readonly error?: unknown;
   readonly wasGranted: boolean;
 }
 
 /**
- * Web Locks that no page can keep from the others. A request that waits for a second is given up and made anew, since some
- * browsers leave the requests behind a cached page waiting until one of them is given up. Who is seen to hold a lock for another
- * second is robbed of it: it hangs. Our own are let go after a second, and when told.
+ * Web Locks that no page can block for others. A request that waits for a second is aborted and repeated, because in
+ * some browsers the requests behind a cached page wait until one of them is aborted. A page that holds a lock for
+ * another second hangs, and the lock is stolen from it. Our own locks are released after a second, and on demand.
  *
- * A lock that is granted to a page in the very moment in which it freezes cannot be let go. So the last thing that a page does is
- * to ask for one more, which it holds until it runs again. Whoever waits and looks sees by it that the holder is frozen, and robs it.
+ * A lock that is granted to a page at the very moment of freezing cannot be released. So the last thing that a page
+ * does is to request one more lock, which it holds until it runs again. It shows waiting pages that the holder is
+ * frozen, and they steal the lock.
  */
 export class WebLocks {
   readonly #locks: LockManager;
   readonly #clock: Clock;
   readonly #looks: Deadlines;
   readonly #letGo = new Set<() => void>();
-  /** Resolves when nothing that others see of our sleep is left; undefined while we are awake. */
+  /** Resolves when the lock that shows our sleep is released; undefined while we are awake. */
   #awake: Promise<void> | undefined;
   #wake: () => void = () => {};
 
@@ -57,9 +58,9 @@ export class WebLocks {
   }
 
   /**
-   * Runs `section` while nobody else holds the lock `name`, again and again until it is done. `section` must look at `isLost` after
-   * each await and do nothing of consequence once it is true.
-   * @throws Error if it is not done within 4 seconds; whatever `section` or the browser throws
+   * Runs `section` while no other page holds the lock `name`, repeatedly until it is done. `section` must look at
+   * `isLost` after each await and do nothing of consequence once it is true.
+   * @throws Error if it is not done within 4 seconds; the errors of `section` and of the browser
    */
   async hold(name: string, section: (hold: Hold) => Promise<void>): Promise<void> {
     let until = this.#clock.monotonic() + patience;
@@ -83,15 +84,15 @@ export class WebLocks {
   }
 
   /**
-   * Gives up every request and every lock that is held, and asks for none until it is told to wake.
-   * @param isFrozen whether the page stands still from now on, which others may know
+   * Aborts every request and releases every held lock, and requests none until it is told to wake.
+   * @param isFrozen whether the page is frozen from now on, which others may see
    */
   sleep(isFrozen: boolean): void {
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
     for (const letGo of this.#letGo) letGo();
-    // Granted while the page stands still. What comes after is asked for only when it is let go, lest we be robbed of that.
+    // Granted while the page is frozen. Later locks are requested only after its release, so that they are not stolen.
     const told = isFrozen ? this.#locks.request(frozen, { mode: 'shared' }, () => woken).catch(() => woken) : woken;
     const awake = told.then(() => {
       if (this.#awake === awake) this.#awake = undefined;
@@ -99,20 +100,20 @@ export class WebLocks {
     this.#awake = awake;
   }
 
-  /** Goes on with what was given up. */
+  /** Repeats the requests that were aborted. */
   wake(): void {
     this.#wake();
   }
 
-  /** Takes back what timer is left. It may be used again. */
+  /** Clears the timer that is left. It may be used again. */
   close(): void {
     this.wake();
     this.#looks.close();
   }
 
   /**
-   * Asks for the lock once.
-   * @param granted called when it is held; given, the lock is taken away from whoever holds it
+   * Requests the lock once.
+   * @param granted called when it is held; if given, the lock is stolen from its holder
    */
   async #try(name: string, section: (hold: Hold) => Promise<void>, granted?: () => void): Promise<Attempt> {
     const hold = { isLost: false, isDone: false };
@@ -149,7 +150,7 @@ export class WebLocks {
       });
     };
     try {
-      // A request that steals is not one that can be given up.
+      // A request that steals cannot be aborted.
       await this.#locks.request(name, granted === undefined ? { signal: controller.signal } : { steal: true }, held);
       return { hold, wasGranted };
     } catch (error) {
@@ -162,7 +163,7 @@ export class WebLocks {
     }
   }
 
-  /** Takes the lock away from a holder that is frozen, or had it a second ago already. One tab at a time may do so. */
+  /** Steals the lock from a holder that is frozen, or already had it a second ago. One tab at a time may do so. */
   async #rob(
     name: string,
     { clientId, isFrozen }: Holder,
@@ -170,7 +171,7 @@ export class WebLocks {
   ): Promise<Attempt | undefined> {
     let attempt: Promise<Attempt> | undefined;
     const robbers = `${name} robbed`;
-    // Who froze as a robber is robbed of that.
+    // If a tab froze while stealing, its right to steal is stolen.
     const options = (await this.#holderOf(robbers))?.isFrozen ? { steal: true } : { ifAvailable: true };
     const robbed = this.#locks.request(robbers, options, async (lock) => {
       if (lock === null) return;
@@ -196,7 +197,7 @@ export class WebLocks {
   }
 }
 
-/** Whether a request ended because it was given up, or because its lock was stolen. */
+/** Whether a request ended because it was aborted, or because its lock was stolen. */
 function isAbort(error: unknown): boolean {
   return (error as { name?: unknown } | null)?.name === 'AbortError';
 }

@@ -14,7 +14,7 @@ export type StoreOperation =
   | 'override'
   | 'reset';
 
-/** What becomes of one operation: nothing special, an error, or an answer after a while. */
+/** What happens to one operation: nothing special, an error, or a late answer. */
 export type Fault = undefined | { readonly error: unknown } | { readonly after: Promise<unknown> };
 
 const operations: readonly StoreOperation[] = [
@@ -30,12 +30,14 @@ const operations: readonly StoreOperation[] = [
 ];
 
 /**
- * Wraps a store so that its operations fail or dawdle as told. Buckets are not handed out any more, so every call goes through
- * an operation.
- * @param fault asked before each operation, with its name and key
+ * Wraps a store so that its operations fail or are slow as `fault` decides. The result does not hand its buckets out,
+ * so every call is an operation.
+ * @param fault called before each operation, with its name and key
  * @example
  * let down = true;
  * const store = faultyStore(memoryStore(), () => (down ? { error: new Error('gone') } : undefined));
+ *
+ *
  */
 export function faultyStore(
   store: StoreOperations,

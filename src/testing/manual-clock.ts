@@ -1,7 +1,7 @@
 import { checkNumber } from '../core/base/check.ts';
 import type { Clock } from '../core/time/clock.ts';
 
-/** What `ManualClock` takes. */
+/** Options of `ManualClock`. */
 export interface ManualClockOptions {
   /**
    * Where the wall clock starts, in ms since the epoch.
@@ -17,7 +17,7 @@ interface Timer {
 }
 
 /**
- * A clock that goes only when it is told to, for tests and simulations.
+ * A clock that moves only when told to, for tests and simulations.
  * @example
  * const clock = new ManualClock();
  * const throttle = createThrottle({ limits: { rate: 1, interval: 1000 }, margin: 0, clock });
@@ -26,6 +26,7 @@ interface Timer {
  * await clock.advance(1000);
  * await second;
  * clock.monotonic() //=> 1000
+ *
  */
 export class ManualClock implements Clock {
   #now: number;
@@ -61,8 +62,8 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Lets `ms` go by: calls the timers that come due, each at its time, and lets promises settle before and after each.
-   * Await it: time moves once the promises have settled that could when it was called.
+   * Lets `ms` pass: fires the timers that are due, each at its time, and lets promises settle before and after each.
+   * Await it: time moves after all promises that can settle at the call have settled.
    */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + checkNumber('ms', ms, { from: 0 });
@@ -77,7 +78,7 @@ export class ManualClock implements Clock {
     await settled();
   }
 
-  /** Sets the wall clock alone, forward or back. */
+  /** Sets only the wall clock, forward or back. */
   jump(ms: number): void {
     this.#now += checkNumber('ms', ms, {});
   }
@@ -100,10 +101,13 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Resolves when all promises that could settle have: after a turn of the platform's event loop, where a test can see one. */
+/**
+ * Resolves when all promises that can settle have settled: after a turn of the platform's event loop, if a test can see
+ * one.
+ */
 async function settled(): Promise<void> {
   const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
-  // One that a test has faked, which the clock that fakes it shows, never calls back by itself.
+  // A faked one, which the clock that fakes it reveals, never calls back by itself.
   if (setImmediate !== undefined && !('clock' in setImmediate)) return new Promise((resolve) => setImmediate(resolve));
   if (typeof MessageChannel !== 'function') {
     // As in jsdom under Jest.

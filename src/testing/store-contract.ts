@@ -11,21 +11,21 @@ import { toldCases } from './contract/told.ts';
 import { type TrialCase, trialOf } from './contract/trial.ts';
 import { windowCases } from './contract/windows.ts';
 
-/** What `bucketStoreContract` takes. */
+/** Options of `bucketStoreContract`. */
 export interface StoreContractOptions {
-  /** Makes a store without buckets. Each case asks for its own. */
+  /** Makes a store without buckets. Each case makes its own. */
   create(): StoreOperations | Promise<StoreOperations>;
   /**
-   * Makes a second handle on the same buckets, as another tab or process would have. Without it the store itself stands in, and
-   * nothing is proved of what is shared.
+   * Makes a second handle on the same buckets, as another tab or process would have. Without it the store itself is
+   * used, and sharing is not proved.
    */
   sharer?(store: StoreOperations): StoreOperations | Promise<StoreOperations>;
-  /** Lets at least `ms` go by on the clock of the store: moves a `ManualClock`, or really waits. */
+  /** Lets at least `ms` pass on the clock of the store: moves a `ManualClock`, or really waits. */
   advance(ms: number): void | Promise<void>;
   /**
-   * The most ms that may go by in a whole case besides those it asks for: 0 says that time stands still meanwhile. With more, a
-   * case asks for at most 30 times as much, and compares what is left of a wait on one side only. A case that fails after it was
-   * held up for longer proves nothing: it is run again, four times at most. A store that is far away needs more than the default.
+   * The most ms that may pass in a whole case besides those it waits; 0 means that time stands still. With more, a case
+   * waits at most 30 times as much, and compares the rest of a wait on one side only. A case that fails after a longer
+   * delay proves nothing: it is run again, four times at most. A store behind a network needs more than the default.
    * @default 50 where `advance` really waits, else 0: it is tried once
    */
   readonly precision?: number;
@@ -37,7 +37,7 @@ export interface StoreContractCase {
   run(): Promise<void>;
 }
 
-/** What whoever uses a store that hands its buckets out does on the bucket. */
+/** What users of a store that hands its buckets out do on the bucket. */
 const leftToBuckets = [...reservationCases, ...postponeCases, ...toldCases].map(
   ({ name, run }): TrialCase => ({
     name,
@@ -56,8 +56,8 @@ const cases: readonly TrialCase[] = [
 ];
 
 /**
- * Proves a store: one case or more for every sentence of the contract in `StoreOperations`, for any test runner. The cases are
- * independent of each other; where `advance` really waits, they may run at once.
+ * Proves a store: one case or more for every sentence of the contract in `StoreOperations`, for any test runner. The
+ * cases are independent of each other; if `advance` really waits, they may run at once.
  * @example
  * const clock = new ManualClock();
  * const contract = bucketStoreContract({
@@ -65,6 +65,7 @@ const cases: readonly TrialCase[] = [
  *   advance: (ms) => clock.advance(ms),
  * });
  * for (const { name, run } of contract) test(name, run);
+ *
  */
 export function bucketStoreContract(options: StoreContractOptions): readonly StoreContractCase[] {
   let found: Promise<number> | undefined;
@@ -82,10 +83,10 @@ export function bucketStoreContract(options: StoreContractOptions): readonly Sto
   }));
 }
 
-/** The precision, or the default: a clock that is moved by hand goes on sooner than the time that goes by on it. */
+/** The precision, or the default: a manual clock moves faster than real time. */
 async function precisionOf({ precision, advance }: StoreContractOptions): Promise<number> {
   if (precision !== undefined) return precision;
-  // More than once, as a busy machine can make the fastest `advance` look like a wait.
+  // More than once, because on a busy machine the fastest `advance` can look like a wait.
   for (const ms of [20, 20, 20]) {
     const start = systemClock.monotonic();
     await advance(ms);
@@ -94,10 +95,10 @@ async function precisionOf({ precision, advance }: StoreContractOptions): Promis
   return 50;
 }
 
-/** How much longer than it must a case waits, in ms: timers may be a little early, and some clocks go by whole ms. */
+/** How much longer than necessary a case waits, in ms: timers may be a little early, and some clocks show whole ms. */
 const slack = 2;
 
-/** Runs a case once. Tells how it failed, if it did, and whether it took longer than it may. */
+/** Runs a case once. Returns its failure, if any, and whether it took too long. */
 async function tried(
   run: TrialCase['run'],
   key: string,

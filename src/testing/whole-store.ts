@@ -4,12 +4,12 @@ import { postpone, takeOnSlot } from '../core/bucket/moves.ts';
 import type { Plan } from '../core/limits/plan.ts';
 
 /**
- * The operations of a store, all of the contract: of one that hands its buckets out also those that it leaves to whoever works on
- * them.
+ * All operations of the contract. For a store that hands its buckets out, this includes those that it leaves to the
+ * users of the buckets.
  */
 export function wholeStore(store: StoreOperations | LocalStore): StoreOperations {
   if (!('bucket' in store) || store.bucket === undefined) return store;
-  /** The limits that buckets stand under: whoever postpones does not name them. */
+  /** The limits of the buckets: `postpone` does not name them. */
   const plans = new Map<string, Plan>();
   const open = (key: string, plan: Plan) => {
     const { now } = store.take(key, { plan, costs: [], ahead: 0 }) as TakeAnswer;

@@ -32,7 +32,7 @@ describe('throttleAxios', () => {
     void instance.get('/', { throttle: { keys: 'misspelled' } });
   });
 
-  it('refuses what is none', () => {
+  it('refuses other values', () => {
     // @ts-expect-error
     throttleAxios({}, throttle);
     // @ts-expect-error

@@ -331,7 +331,7 @@ describe('retries', () => {
     expect(stage.arrivals.length).toBe(3);
   });
 
-  it.each(['http', 'fetch'])('let go of the stream of a refused answer: %s adapter', async (adapter) => {
+  it.each(['http', 'fetch'])('free the stream of a refused answer: %s adapter', async (adapter) => {
     const closed: Promise<unknown>[] = [];
     stage.handle = (index, _, response) => {
       if (index > 0) {

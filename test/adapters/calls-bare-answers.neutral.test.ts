@@ -55,6 +55,6 @@ describe('limits from the server, and a method that gives no headers', () => {
   });
 });
 
-it('a method that gives no headers is none of a warning where limits are written', async () => {
+it('a method without headers causes no warning if limits are written', async () => {
   expect(await warningsOf(times(30, { id: 1 }), perSecond(10))).toEqual([]);
 });

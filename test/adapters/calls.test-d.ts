@@ -58,7 +58,7 @@ describe('throttleCalls', () => {
     expectTypeOf<ThrottleCallsOptions>().toExtend<CallOptions<MethodCall>>();
   });
 
-  it('refuses what is none', () => {
+  it('refuses other values', () => {
     // @ts-expect-error
     throttleCalls('text', throttle);
     // @ts-expect-error

@@ -362,7 +362,7 @@ describe('a refusal is handed back', () => {
     expect((other.value as Response).status).toBe(429);
   });
 
-  it('if `clear` takes the call out of the line; with a reason of its own it rejects, and the answer is let go', async () => {
+  it('if `clear` takes the call out of the line; with a reason it rejects, and the answer is freed', async () => {
     const cancel = vi.fn();
     const { pass, throttle, throttled } = setUp(
       () => new Response(new ReadableStream({ cancel }), { status: 429, headers: { 'retry-after': '10' } }),

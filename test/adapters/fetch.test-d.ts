@@ -29,7 +29,7 @@ describe('throttleFetch', () => {
     expectTypeOf<ThrottleFetchOptions>().toExtend<CallOptions<FetchCall, Response>>();
   });
 
-  it('refuses what is none', () => {
+  it('refuses other values', () => {
     // @ts-expect-error
     throttleFetch(throttle, { key: 5 });
     // @ts-expect-error

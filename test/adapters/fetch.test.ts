@@ -180,7 +180,7 @@ describe('streams', () => {
     await reader.cancel();
   });
 
-  it('are let go of by a settle that does not read them', async () => {
+  it('are freed by a settle that does not read them', async () => {
     const closed = new Promise((resolve) => {
       handle = (_, response) => {
         response.on('close', resolve);

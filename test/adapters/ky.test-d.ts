@@ -22,7 +22,7 @@ describe('throttleKy', () => {
     expectTypeOf<NonNullable<ThrottleKyOptions['settle']>>().parameters.toEqualTypeOf<[Response, KyCall]>();
   });
 
-  it('refuses what is none', () => {
+  it('refuses other values', () => {
     // @ts-expect-error
     throttleKy({}, throttle);
     // @ts-expect-error

@@ -223,7 +223,7 @@ describe('what the server says is left', () => {
     expect(times()).toHaveLength(8);
   });
 
-  it('slows nobody down where our own calls explain it', async () => {
+  it('slows no calls down if our own calls explain it', async () => {
     const { pass, send, throttle, times } = setUp((_, index) => leftOfLimits(999 - index, 60));
     for (let call = 0; call < 20; call++) {
       send(1);

@@ -78,7 +78,7 @@ describe.each(clients)('%s', (_, values, client) => {
     );
   }
 
-  it.each(values)('that gives %s does what it does without a throttle, and holds up nobody', async (__, give) => {
+  it.each(values)('that returns %s works as without a throttle, and blocks no other call', async (__, give) => {
     for (const options of [{ retry: 0 }, { retry: 0, dialect: completeDialect({ body: { remaining: 'left' } }) }]) {
       const clock = new ManualClock();
       const throttle = createThrottle({ limits: { rate: 1, interval: T, burst: 9 }, margin: 0, clock, concurrency: 1 });

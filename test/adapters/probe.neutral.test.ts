@@ -40,7 +40,7 @@ const left = (remaining: number, seconds: number) =>
 beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0));
 
 describe('a call goes alone', () => {
-  it('after a refusal that comes when the pause for another one is over and nobody waits', async () => {
+  it('after a refusal that comes when the pause for another one is over and no call waits', async () => {
     const { pass, answered, send, times, events } = setUp((_, index) =>
       index < 2 ? answered(100 + 1500 * index, refused) : answered(50, ok),
     );
@@ -92,7 +92,7 @@ describe('a call goes alone', () => {
     expect(times()).toHaveLength(21);
   });
 
-  it('and what its answer says is left holds for all who waited for it, also over a new connection', async () => {
+  it('and what its answer reports as left holds for all calls that waited for it, also over a new connection', async () => {
     const { pass, answered, send, times } = setUp((_, index) =>
       answered(50, () => (index === 0 ? left(0, 10) : left(Math.max(0, 4 - index), 20))),
     );
@@ -128,7 +128,7 @@ describe('a call goes alone', () => {
     expect(times()).toHaveLength(21);
   });
 
-  it('while it waits nobody else goes if it is aborted before its turn', async () => {
+  it('while it waits no other call goes if it is aborted before its turn', async () => {
     const { pass, answered, send, times, throttle, clock } = setUp((_, index) =>
       index === 0 ? refused() : answered(50, ok),
     );

@@ -187,7 +187,7 @@ describe('headers', () => {
     expect(read(429, headers).ignored).toEqual(['ratelimit', 'x-ratelimit-limit', 'x-ratelimit-reset', 'retry-after']);
   });
 
-  it.each([Number.NaN, Infinity, undefined as never])('say nothing at an instant that is none: %j', (instant) => {
+  it.each([Number.NaN, Infinity, undefined as never])('tell nothing at an invalid instant: %j', (instant) => {
     expect(readServerSignal({ status: 429, headers: { 'retry-after': '5' }, now: instant }).retryAt).toBeUndefined();
   });
 

@@ -121,7 +121,7 @@ describe('what a strict reader would read otherwise', () => {
   });
 });
 
-describe('what nobody sends', () => {
+describe('fields that no server sends', () => {
   const read = (status: number, headers: Readonly<Record<string, string>>, dialect?: Dialect) =>
     readServerSignal({ status, headers, now: 0, ...(dialect && { dialect }) });
 

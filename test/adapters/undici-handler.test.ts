@@ -226,7 +226,7 @@ describe('a request', () => {
     }
   });
 
-  it('that is aborted when its refusal is heard of is told of the abort, not of the refusal', async () => {
+  it('aborted when its refusal arrives, reports the abort and not the refusal', async () => {
     let abort = () => {};
     const { clock, sent, send } = setUp({ retry: 0, onSignal: () => abort() });
     const { handler, heard, names } = listener(newer);
@@ -270,7 +270,7 @@ describe('a request', () => {
     expect(sent[2]?.options.headers).toEqual(make());
   });
 
-  it('tells an abort to those who listen to its signal still, once', () => {
+  it('reports an abort once to the remaining listeners of its signal', () => {
     const exchange = new Exchange(() => true, request, {});
     const [stays, goes] = [vi.fn(), vi.fn()];
     for (const listener of [stays, goes]) exchange.signal.addEventListener('abort', listener);

@@ -63,7 +63,7 @@ describe.each(versions)('undici %s', (_, undici) => {
     };
   }
 
-  it('tells of limits that throw when a refused request is about to go again', async () => {
+  it('reports limits that throw when a refused request is about to go again', async () => {
     refuse(1);
     let isBroken = false;
     const limits = () => {
@@ -173,7 +173,7 @@ describe.each(versions)('undici %s', (_, undici) => {
     expect((await throttle.status(server.url)).pausedUntil).toBeGreaterThan(0);
   });
 
-  it('frees the connection of a refused answer that nobody will read, however long it is', async () => {
+  it('frees the connection of a refused answer that will not be read, however long it is', async () => {
     const { clock, fetch, throttle } = setUp({}, { concurrency: 1 });
     const count = refuse(1, 'x'.repeat(5_000_000));
     const call = fetch('/own');

@@ -112,7 +112,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
       await frozen.resume();
     });
 
-    it('tabs that are closed, killed and frozen hold nobody up', async () => {
+    it('closed, killed and frozen tabs do not block others', async () => {
       const [closed, killed, frozen, ...others] = (await open(5)) as [ChromiumTab, ChromiumTab, ChromiumTab];
       const victim = await processOf(browser, killed);
       const startAt = Date.now() + lead;

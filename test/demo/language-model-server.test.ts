@@ -160,7 +160,7 @@ describe('startLanguageModelServer', () => {
     expect(log).toEqual([]);
   });
 
-  it('closes at once, whoever waits for an answer', async () => {
+  it('closes at once, even if calls wait for an answer', async () => {
     const { url, close } = await start({ thinking: 60_000 });
     const answering = post(url, { prompt: 'a', max_tokens: 1 });
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { allowedCalls, mostInAnyWindow, timeTaken } from '../../demo/analysis.ts';
 import type { Run } from '../../demo/demo.ts';
@@ -6,6 +7,7 @@ import { picture } from '../../demo/report/picture.ts';
 import { progressLine, showProgress } from '../../demo/report/progress.ts';
 import { introduction, report } from '../../demo/report/report.ts';
 import { COLOURED, type Terminal, terminalOf, UNSTYLED } from '../../demo/report/style.ts';
+import { timelineSvg } from '../../demo/report/svg.ts';
 import { wrap } from '../../demo/report/words.ts';
 import { SCENARIOS } from '../../demo/scenarios.ts';
 
@@ -187,5 +189,28 @@ describe('wrap', () => {
 
   it('leaves a word that is too long in one piece', () => {
     expect(wrap('a incomprehensibilities b', 5)).toEqual(['a', 'incomprehensibilities', 'b']);
+  });
+});
+
+describe('timelineSvg', () => {
+  const svg = timelineSvg(runs());
+
+  it('draws two charts for each server and says what came of them', () => {
+    expect(svg.match(/>fetch</g)).toHaveLength(SCENARIOS.length);
+    expect(svg.match(/>sluice</g)).toHaveLength(SCENARIOS.length);
+    expect(svg).toContain('>240 of 300 refused<');
+    expect(svg).toMatch(/>none refused, 9\d\.\d% used</);
+  });
+
+  it('is small, and has colors for dark and light', () => {
+    expect(svg.length).toBeLessThan(60_000);
+    expect(svg).toContain('prefers-color-scheme: dark');
+  });
+
+  it('is what the README shows', () => {
+    const shown = readFileSync(new URL('../../docs/images/timeline.svg', import.meta.url), 'utf8');
+    const frame = (text: string) => text.replace(/ d="[^"]*"|>[^<]*</g, '');
+    expect(frame(shown)).toBe(frame(svg));
+    expect(shown.match(/none refused/g)).toHaveLength(SCENARIOS.length);
   });
 });

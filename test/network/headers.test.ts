@@ -52,7 +52,7 @@ describe('quota headers tell of somebody else', () => {
   it.fails.each(['beside random: sliding quota, draft-11'])('%s', meetsItsAim);
 });
 
-describe('limits that nobody knows are found', () => {
+describe('unknown limits are found', () => {
   it.each([
     'learning, one: from nothing, token 20 quota, draft-11',
     'learning, 4 tabs: from nothing, token 20 quota, none',

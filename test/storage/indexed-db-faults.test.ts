@@ -24,7 +24,7 @@ afterAll(async () => {
 const remaining = async (store: BucketStore) => (await store.peek('key', plan)).limits[0]?.remaining;
 
 describe('a connection', () => {
-  it('that was closed is made anew', async () => {
+  it('is opened again after it was closed', async () => {
     const { store } = await used();
     const { made } = watchTransactions(onTestFinished);
     await store.peek('key', plan);
@@ -32,7 +32,7 @@ describe('a connection', () => {
     expect(await remaining(store)).toBe(2);
   });
 
-  it('that the browser ended is made anew', async () => {
+  it('is opened again after the browser ended it', async () => {
     const { store } = await used();
     const { made } = watchTransactions(onTestFinished);
     await store.peek('key', plan);
@@ -44,7 +44,7 @@ describe('a connection', () => {
     expect(await remaining(store)).toBe(2);
   });
 
-  it('keeps nobody from deleting the database; what was used stays used', async () => {
+  it('does not block deletion of the database; what was used stays used', async () => {
     const { store, dbName, clock } = await used();
     let wasBlocked = false;
     const deletion = indexedDB.deleteDatabase(dbName);
@@ -58,7 +58,7 @@ describe('a connection', () => {
     expect(await remaining(indexedDbStore({ dbName, clock }))).toBe(1);
   });
 
-  it('keeps nobody from making a store of his own', async () => {
+  it('does not block other code that creates its own store', async () => {
     const { store, dbName } = await used();
     (await openBare(dbName, ['theirs'], 2)).close();
     expect(await remaining(store)).toBe(2);
@@ -76,7 +76,7 @@ describe('a database', () => {
     database.close();
   });
 
-  it('gets the object stores of all who come at once', async () => {
+  it('gets the object stores of all tabs that open it at once', async () => {
     const dbName = newName();
     const storeNames = ['a', 'b', 'c', 'd', 'e'];
     const stores = storeNames.map((storeName) => indexedDbStore({ dbName, storeName }));

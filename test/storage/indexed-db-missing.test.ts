@@ -71,7 +71,7 @@ describe.each(Object.entries(places))('where IndexedDB %s', (_, [descriptor, mes
     expect(clock.timers).toBe(0);
   });
 
-  it('callers are told, if that is wanted', async (context) => {
+  it("callers get StoreError, with onStoreError 'reject'", async (context) => {
     put(descriptor, context);
     const throttle = createThrottle({ limits, store: indexedDbStore(), onStoreError: 'reject' });
     const error: StoreError = await throttle.wait('key').then(

@@ -10,13 +10,16 @@ const plan = planOf(limits, 0);
 const call: TakeRequest = { plan, costs: [1], ahead: 0 };
 
 describe('a page that is left', () => {
-  it.each(['pagehide', 'freeze'])('ends its transactions at once on %s, so that nobody waits for it', async (type) => {
-    const { send, taking, made, settled } = await leftAmid(type);
-    expect(() => made[0]?.abort()).toThrow(expect.objectContaining({ name: 'InvalidStateError' }));
-    expect(settled()).toBe(false);
-    send('pageshow');
-    expect(await taking).toMatchObject({ granted: { length: 1 } });
-  });
+  it.each(['pagehide', 'freeze'])(
+    'ends its transactions at once on %s, so that other tabs do not wait for it',
+    async (type) => {
+      const { send, taking, made, settled } = await leftAmid(type);
+      expect(() => made[0]?.abort()).toThrow(expect.objectContaining({ name: 'InvalidStateError' }));
+      expect(settled()).toBe(false);
+      send('pageshow');
+      expect(await taking).toMatchObject({ granted: { length: 1 } });
+    },
+  );
 
   it('begins no transaction before it comes back, and then does what it was asked, once', async () => {
     const { send, store, taking, made } = await leftAmid('freeze');
@@ -42,7 +45,7 @@ describe('a page that is left', () => {
     expect(await store.peek('key', plan)).toMatchObject({ limits: [{ remaining: 2 }] });
   });
 
-  it('keeps nobody from deleting the database', async () => {
+  it('does not block deletion of the database', async () => {
     const { send, dbName, store, taking } = await leftAmid('freeze');
     await resultOf(indexedDB.deleteDatabase(dbName));
     send('resume');

@@ -27,7 +27,7 @@ describe('indexedDbStore', () => {
     expect(indexedDbStore()).toMatchObject({ name: 'indexed-db', shared: true });
   });
 
-  it('keeps its buckets in the database `sluice` unless it is told otherwise', async () => {
+  it('keeps its buckets in the database `sluice` by default', async () => {
     await indexedDbStore().take('key', call);
     expect(Object.keys(await valuesIn('sluice'))).toEqual(['key']);
   });

@@ -222,7 +222,7 @@ describe('a storage that is slow to begin', () => {
     expect(await standing).toMatchObject({ pausedFor: 249, pool: { remaining: 3, resetAfter: 349 } });
   });
 
-  it('is asked once for all who wait for the end of a pause', async () => {
+  it('is asked once for all calls that wait for the end of a pause', async () => {
     const { clock, store, updates } = setUp();
     const throttle = createThrottle({ limits: plan.limits, store, clock });
     const pausing = throttle.pause('key', clock.now() + 300);

@@ -86,7 +86,7 @@ describe('keyValueStore', () => {
     expect(values.get('key')).toMatchObject({ own: [{ rate: 1 }, { rate: 20 }] });
   });
 
-  it('keeps a bucket that was reset as long as one that was not, for those who knew it before', async () => {
+  it('keeps a reset bucket as long as any other, for processes that knew it before', async () => {
     const { store, clock, values, use } = make();
     store.pause('key', 2 * minute, plan);
     store.reset('key');

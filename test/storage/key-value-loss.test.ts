@@ -43,7 +43,7 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
     expect(values.get('key')).toBe(undefined);
   });
 
-  it('is as full as before, if another process began it anew', () => {
+  it('is as full as before if another process created it again', () => {
     for (const others of [1, 2, 3]) {
       const { values, open, go, remaining } = make(limit);
       const mine = open();
@@ -96,7 +96,7 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
     expect(go(mine, 9)).toBe(0);
   });
 
-  it('keeps the limits of its own that were put on it since, by who began it anew', () => {
+  it('keeps its own limits that were set later, by the process that created it again', () => {
     const { values, open, go, plan } = make(limit);
     const mine = open();
     mine.override('key', [{ ...limit, rate: 3, burst: 3 }], plan);
@@ -131,7 +131,7 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
     expect(go(open(), 9)).toBe(2);
   });
 
-  it('may be begun anew once it is at rest', async () => {
+  it('may be created again once it is at rest', async () => {
     const { clock, values, open, go } = make(limit);
     const mine = open();
     go(mine, 6);
@@ -178,7 +178,7 @@ describe('a sliding window of which two processes know parts', () => {
 });
 
 describe('two writes at once', () => {
-  it('count both where they can be told apart', async () => {
+  it('both count if they can be distinguished', async () => {
     const { clock, values, open, go, remaining } = make(windowed);
     const mine = open();
     const theirs = open();

@@ -60,7 +60,7 @@ describe('keyValueStore', () => {
     expect(said).toEqual(['kept']);
   });
 
-  it('announces no call that is postponed while nobody has reserved a slot', async () => {
+  it('does not announce a postponed call while no slot is reserved', async () => {
     const { store, said } = make();
     const { granted } = await store.take('key', evenly);
     await store.postpone?.('key', granted[0] as (typeof granted)[0], 50);
@@ -79,7 +79,7 @@ describe('keyValueStore', () => {
     expect(said.filter((word) => word !== 'kept')).toEqual([]);
   });
 
-  it('has done what it was asked, even if nobody can be told', async () => {
+  it('completes an operation even if the announcement fails', async () => {
     const { store, storage } = make();
     storage.announce = () => {
       throw new Error('no channel');
@@ -130,7 +130,7 @@ describe('keyValueStore', () => {
 });
 
 describe('two tabs on IndexedDB', () => {
-  it('stop together when one is told to, though no time goes by', async () => {
+  it('stop together when one of them is paused, without time passing', async () => {
     const { mine, theirs } = await twoTabs();
     const paused = vi.fn();
     theirs.throttle.on('paused', paused);

@@ -237,7 +237,7 @@ describe('keyValueStore', () => {
     });
   });
 
-  it('waits no less than nothing, however late it answers, and tells how long ago a slot has passed', async () => {
+  it('returns no negative wait, however late it answers, and reports how long ago a slot has passed', async () => {
     const clock = new ManualClock();
     const slow: KeyValueStorage = {
       name: 'slow',
@@ -290,7 +290,7 @@ describe('keyValueStore', () => {
       ['wrong limits of its own', { ...sound, own: [{ rate: 'many' }] }],
     ];
 
-    it.each(wrong)('counts as none and is told: %s', (_, value) => {
+    it.each(wrong)('is ignored and reported: %s', (_, value) => {
       const { store, values } = make();
       const news: StoreNews[] = [];
       store.watch?.((item) => news.push(item));
@@ -309,7 +309,7 @@ describe('keyValueStore', () => {
       await throttle.wait('key');
       expect(events).toEqual([{ key: 'key', error: expect.any(Error), fallback: false }]);
       expect(String(events[0]?.error)).toBe(
-        'Error: The value at key "key" is no bucket of this version; it counts as none.',
+        'Error: The value at key "key" is not a bucket of this version; it is ignored.',
       );
       await throttle.close();
       values.set('key', 'foreign again');
@@ -319,7 +319,7 @@ describe('keyValueStore', () => {
       expect(events).toHaveLength(1);
     });
 
-    it('is told with the beginning of a long key', () => {
+    it('is reported with the beginning of a long key', () => {
       const { store, values } = make();
       const key = 'k'.repeat(100_000);
       values.set(key, 'foreign');
@@ -328,7 +328,7 @@ describe('keyValueStore', () => {
       expect.assertions(1);
     });
 
-    it.each([[undefined], [null]])('is not told if it is %s, for that is no value', (value) => {
+    it.each([[undefined], [null]])('is not reported if it is %s, which is not a value', (value) => {
       const { store, values } = make();
       const news: StoreNews[] = [];
       store.watch?.((item) => news.push(item));

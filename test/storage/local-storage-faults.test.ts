@@ -21,7 +21,7 @@ async function openTwo() {
 }
 
 describe('a record', () => {
-  it('that was cleared is waited for once, for a quarter of a second, by those who did not write it', async () => {
+  it('that was cleared is waited for once, for 250 ms, by tabs that did not write it', async () => {
     const { clock, slots, mine, theirs } = await openTwo();
     theirs.tab.storage.removeItem(item);
     await clock.advance(20);
@@ -71,7 +71,7 @@ describe('a record', () => {
     ['no JSON', 'sluice1 0000000000000007 {"v":1,'],
     ['no bucket', 'sluice1 0000000000000007 {"v":1}'],
     ['damaged', undefined],
-  ])('that is %s counts as none and is told', async (_, text) => {
+  ])('an item that is %s is ignored and reported', async (_, text) => {
     const { clock, slots, mine, theirs } = await openTwo();
     const news: StoreNews[] = [];
     mine.store.watch?.((one) => news.push(one));
@@ -82,7 +82,7 @@ describe('a record', () => {
     await clock.advance(1_000);
     expect(taken.state).toBe('fulfilled');
     expect(news.length).toBe(1);
-    expect(news[0]).toMatchObject({ key: 'key', trouble: { message: expect.stringContaining('counts as none') } });
+    expect(news[0]).toMatchObject({ key: 'key', trouble: { message: expect.stringContaining('it is ignored') } });
     expect(conflictsIn(slots)).toBe(0);
     theirs.take();
     await clock.advance(1_000);

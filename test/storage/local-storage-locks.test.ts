@@ -20,7 +20,7 @@ async function withHolder(count: number, seed?: number) {
 }
 
 describe.each([1, 2, 3, 4])('a tab that is frozen while it holds the lock (seed %s)', (seed) => {
-  it('is robbed by the next after two seconds', async () => {
+  it('loses it to the next tab after two seconds', async () => {
     const { clock, browser, holder, others, slots } = await withHolder(2, seed);
     holder.tab.freeze();
     const taken = others[0]?.take();
@@ -32,7 +32,7 @@ describe.each([1, 2, 3, 4])('a tab that is frozen while it holds the lock (seed 
     expect(conflictsIn(slots)).toBe(0);
   });
 
-  it('is robbed once, however many wait', async () => {
+  it('loses it once, however many wait', async () => {
     const { clock, browser, holder, others, slots } = await withHolder(6, seed);
     holder.tab.freeze();
     const taken = others.map(({ take }) => take());
@@ -60,7 +60,7 @@ describe.each([1, 2, 3, 4])('a tab that is frozen while it holds the lock (seed 
     expect(conflictsIn(slots)).toBe(0);
   });
 
-  it('lets go at once if its page tells it', async () => {
+  it('releases it at once when its page leaves', async () => {
     const { clock, browser, holder, others, first } = await withHolder(2, seed);
     const { query } = browser.asked;
     while (browser.asked.query === query) await clock.advance(0.01);
@@ -88,7 +88,7 @@ describe.each([1, 2, 3, 4])('a page that freezes in the very moment in which it 
     return { ...opened, tab };
   }
 
-  it('is robbed by the next after a tenth of a second, once, however many wait', async () => {
+  it('loses it to the next tab after 100 ms, once, however many wait', async () => {
     const { clock, browser, tab, others, slots } = await withFrozen(6);
     const taken = others.map(({ take }) => take());
     await clock.advance(90);
@@ -100,7 +100,7 @@ describe.each([1, 2, 3, 4])('a page that freezes in the very moment in which it 
     expect(conflictsIn(slots)).toBe(0);
   });
 
-  it('decides nothing of what it was robbed of when it resumes, and gets a slot of its own', async () => {
+  it('decides nothing under the stolen lock when it resumes, and gets its own slot', async () => {
     const { clock, browser, tab, others, first, slots } = await withFrozen(3);
     for (let call = 0; call < 5; call++) for (const { take } of others) take();
     await clock.advance(500);
@@ -114,7 +114,7 @@ describe.each([1, 2, 3, 4])('a page that freezes in the very moment in which it 
     expect(browser.asked.steal).toBe(1);
   });
 
-  it('is robbed by those who have waited for long already too', async () => {
+  it('loses it to tabs that have already waited for long', async () => {
     const { clock, browser, holder, others } = await withHolder(2, seed);
     holder.tab.freeze();
     const taken = others[0]?.take();
@@ -125,7 +125,7 @@ describe.each([1, 2, 3, 4])('a page that freezes in the very moment in which it 
     expect(browser.asked.steal).toBe(1);
   });
 
-  it('is robbed by the next even if another froze while it robbed it', async () => {
+  it('loses it to the next tab even if another froze while stealing it', async () => {
     const { clock, browser, others, slots } = await withFrozen(4);
     const [robber, ...rest] = others as [(typeof others)[0], ...typeof others];
     const unlucky = robber.take();
@@ -142,7 +142,7 @@ describe.each([1, 2, 3, 4])('a page that freezes in the very moment in which it 
     expect(conflictsIn(slots)).toBe(0);
   });
 
-  it('holds nothing that it could be robbed of while it still looks frozen to others', async () => {
+  it('holds no lock that could be stolen while it still looks frozen to others', async () => {
     const { clock, browser, callers } = openTabs(1, seed);
     const [{ tab, take }] = callers as [(typeof callers)[0]];
     take();
@@ -206,7 +206,7 @@ describe('a line behind a cached page', () => {
 });
 
 describe('a lock', () => {
-  it('that cannot be held within 4 seconds fails those who wait for it', async () => {
+  it('fails its waiting operations if it cannot be held within 4 seconds', async () => {
     const { clock, browser, callers } = openTabs(1);
     browser.enqueue = () => {};
     const taken = callers[0]?.take();

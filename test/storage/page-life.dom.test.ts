@@ -40,7 +40,7 @@ describe('a page', () => {
     stop();
   });
 
-  it('is told of by nobody who has stopped', () => {
+  it('is reported to no listener that was removed', () => {
     const { told, stop } = follow();
     stop();
     for (const type of ['pagehide', 'pageshow']) onWindow(type);

@@ -248,7 +248,7 @@ describe('recordIn', () => {
     expect(recordIn({ ...whole, past: holed(whole.past as unknown[]) })).toEqual(whole);
   });
 
-  it('takes fields in any order and leaves out what is none of ours', () => {
+  it('takes fields in any order and drops foreign ones', () => {
     const reversed = Object.fromEntries(Object.entries({ ...whole, more: 1 }).reverse());
     expect(JSON.stringify(recordIn(reversed))).toBe(JSON.stringify(whole));
   });

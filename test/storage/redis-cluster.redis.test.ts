@@ -93,7 +93,7 @@ describe.each(Object.entries(clusterClients))('a cluster of three nodes with %s'
     expect(await connections()).toBe(admins.length);
   });
 
-  test('lets a pause on one node reach those who wait, wherever they listen', async () => {
+  test('delivers a pause on one node to waiting calls, whichever node they listen to', async () => {
     const [one, other] = [await open((nodes[0] as RedisServer).port), await open((nodes[2] as RedisServer).port)];
     const [pauses, waits] = [one, other].map(({ client }) =>
       createThrottle({ limits: { rate: 1, interval: 700 }, store: redisStore(client, { prefix: `pause ${name}:` }) }),

@@ -153,13 +153,13 @@ test.each([
   ['text', (redis: Redis) => redis.set('sluice:default', '{"tat":12}')],
   ['a record that is damaged', (redis: Redis) => redis.set('sluice:default', 'sluice:1\u0093')],
   ['a short record that is damaged', (redis: Redis) => redis.set('sluice:default', `sluice:2${'x'.repeat(60)}`)],
-])('%s where a bucket should be counts as none, and is told', async (_, put) => {
+])('%s where a bucket should be is ignored and reported', async (_, put) => {
   const server = await start();
   const redis = connect(server.port);
   await put(redis);
   const { throttle, errors } = throttleOn(redis, { rate: 1, interval: hour, burst: 2 });
   expect(await throttle.allow()).toMatchObject({ allowed: true, limits: [{ remaining: 1 }] });
-  expect(errors.map(String)).toEqual([expect.stringContaining('no bucket of this version')]);
+  expect(errors.map(String)).toEqual([expect.stringContaining('not a bucket of this version')]);
   expect(await throttle.allow()).toMatchObject({ allowed: true, limits: [{ remaining: 0 }] });
   expect(errors).toHaveLength(1);
 });

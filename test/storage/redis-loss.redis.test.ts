@@ -77,7 +77,7 @@ describe.each(kinds)('a %s is no emptier than its users know', (_, limits) => {
     expect(await left(throttle)).toBe(7);
   });
 
-  test('after the server was killed and came back with its data, for those who did not know either', async () => {
+  test('after the server was killed and came back with its data, for processes that did not know of the calls either', async () => {
     const server = await start('--appendonly', 'yes', '--appendfsync', 'always');
     const throttle = throttleOn(connect(server.port), limits);
     for (const remaining of [9, 8]) expect(await left(throttle)).toBe(remaining);
@@ -87,7 +87,7 @@ describe.each(kinds)('a %s is no emptier than its users know', (_, limits) => {
     expect(await left(throttle)).toBe(6);
   });
 
-  test('after the server came back as it was before, and those who did not know called first', async () => {
+  test('after the server came back with old data, and processes without knowledge called first', async () => {
     const server = await start();
     const redis = connect(server.port);
     const [one, other] = [throttleOn(redis, limits), throttleOn(connect(server.port), limits)];

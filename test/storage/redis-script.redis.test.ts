@@ -123,7 +123,7 @@ describe.each(programs)('with %s', (name, program) => {
       expect(await refusedAgain('learned')).toBe(learned);
     });
 
-    test('loses nothing: each call counts once, whoever comes', async () => {
+    test('loses nothing: each call counts once, from any process', async () => {
       let now = 1.8e12;
       const stores = [storeAt(() => now), storeAt(() => now)];
       const request = { plan: planOf(slidingWindow({ limit: 4, interval: 1000 }), 0), costs: [1], ahead: 0 };
@@ -297,7 +297,7 @@ describe.each(programs)('with %s', (name, program) => {
     expect(asked).toEqual(['take', 'take']);
   });
 
-  test('a bucket that another began anew does not hide what is known', async () => {
+  test('a bucket that another process created again does not hide what is known', async () => {
     const now = 1.8e12;
     const plan = planOf({ rate: 1, interval: 1000, burst: 3 }, 0);
     const [store, other] = [storeAt(() => now), storeAt(() => now + 1)];

@@ -5,7 +5,7 @@ import { fakePage } from './fake-page.ts';
 let names = 0;
 
 describe('TabNews', () => {
-  it('reaches all others of the same name within milliseconds, and nobody else', async () => {
+  it('reaches all others of the same name within milliseconds, and no others', async () => {
     const name = newName();
     const [mine, theirs, others] = [new TabNews(name), new TabNews(name), new TabNews(newName())];
     const [toMe, toThem, toOthers] = [listen(mine), listen(theirs), listen(others)];
@@ -15,7 +15,7 @@ describe('TabNews', () => {
     expect([toMe, toOthers]).toEqual([[], []]);
   });
 
-  it('is sent by those who do not listen themselves', async () => {
+  it('is sent by stores that do not listen themselves', async () => {
     const name = newName();
     const heard = listen(new TabNews(name));
     new TabNews(name).announce('key');

@@ -45,7 +45,7 @@ describe('faultyStore', () => {
     expect(inner.peek('key', plan)).toEqual(before);
   });
 
-  it('throws whatever it is told to, undefined too', () => {
+  it('throws any value that it is given, undefined too', () => {
     const store = faultyStore(memoryStore(), () => ({ error: undefined }));
     let thrown: unknown = 'nothing';
     try {
@@ -83,7 +83,7 @@ describe('faultyStore', () => {
     expect(inner.peek('key', plan)).toMatchObject({ limits: [{ remaining: 2 }] });
   });
 
-  it('has the faults that it is told of each time', () => {
+  it('has the faults that its function returns each time', () => {
     const faults: Fault[] = [{ error: 1 }, undefined, { error: 3 }];
     const store = faultyStore(memoryStore(), () => faults.shift());
     expect(() => store.take('key', call)).toThrow();

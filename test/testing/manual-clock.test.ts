@@ -28,7 +28,7 @@ describe('a manual clock', () => {
     expect(log).toEqual([['near', 5]]);
   });
 
-  test('stands still until it is told to go', async () => {
+  test('stands still until it is moved', async () => {
     const clock = new ManualClock({ now: 5000 });
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect([clock.now(), clock.monotonic()]).toEqual([5000, 0]);
@@ -206,7 +206,7 @@ describe('a manual clock', () => {
     expect(clock.now()).toBe(before);
   });
 
-  test('does not start at an instant that is none', () => {
+  test('refuses a start that is not an instant', () => {
     expect(() => new ManualClock({ now: Number.NaN })).toThrow('Expected `now` to be a finite number, got `NaN`.');
     expect(() => new ManualClock({ now: '0' as unknown as number })).toThrow(TypeError);
   });

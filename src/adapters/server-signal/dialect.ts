@@ -1,7 +1,7 @@
-/** How a number in a field that names a time is to be read: seconds or milliseconds from now. */
+/** How to read a number in a field that names a time: seconds or milliseconds from now. */
 export type TimeHint = 'delta' | 'delta-ms';
 
-/** What a header field with a name of its own says about a quota. */
+/** What a header field with a special name tells about a quota. */
 export interface FieldMeaning {
   /**
    * - `limit`, `remaining`, `used`: a number of units
@@ -23,50 +23,53 @@ export interface FieldMeaning {
   readonly unit?: string;
 }
 
-/** A sign that an answer refuses a call for its quota, whatever its status. All that is given must hold. */
+/** A rule for answers that refuse a call for its quota. All given members must match. */
 export interface RefusalMark {
   /** One of these statuses. */
   readonly status?: readonly number[];
-  /** A header field, by its lower-case name, whose text contains this, in any case. */
+  /** A header field, by its lower-case name, whose text contains this, ignoring case. */
   readonly header?: readonly [name: string, text: string];
   /** A place in the body, such as `errors.*.code`, whose text contains this, in any case. `*` is any member of a list. */
   readonly body?: readonly [path: string, text: string];
 }
 
-/** Where a body tells about a quota: paths such as `extensions.cost.throttleStatus`. */
+/** Where to find a quota in a body: paths such as `extensions.cost.throttleStatus`. */
 export interface BodyQuota {
   readonly limit?: string;
   readonly remaining?: string;
-  /** When more will be there: a time as in header fields. */
+  /** When more will be available: a time as in header fields. */
   readonly resetAt?: string;
-  /** Units that come back per second. With `requested` it tells how long a refused call has to wait. */
+  /** Units that come back per second. Together with `requested` it gives the wait of a refused call. */
   readonly restoreRate?: string;
-  /** Units that the call asked for. */
+  /** Units that the call requested. */
   readonly requested?: string;
   /** What is counted. */
   readonly unit?: string;
 }
 
-/** What is peculiar to one API, as data: `sluice/presets` has those of well-known ones. */
+/** What is special about one API, as data: `sluice/presets` has the dialects of well-known APIs. */
 export interface Dialect {
-  /** How numbers are to be read, by the lower-case name of the field. */
+  /** How to read numbers, by the lower-case name of the field. */
   readonly hints?: Readonly<Record<string, TimeHint>>;
-  /** What fields with names of their own mean, by their lower-case name. */
+  /** The meaning of fields with special names, by their lower-case name. */
   readonly fields?: Readonly<Record<string, FieldMeaning>>;
-  /** An answer with one of these marks is a refusal. Adapters want `completeDialect` of `sluice/presets` for marks in the body. */
+  /**
+   * An answer that matches one of these rules is a refusal. For rules with a body, adapters require `completeDialect`
+   * of `sluice/presets`.
+   */
   readonly refusals?: readonly RefusalMark[];
-  /** What the body tells. Adapters want `completeDialect` of `sluice/presets` for it. */
+  /** What the body tells. Adapters require `completeDialect` of `sluice/presets` for it. */
   readonly body?: BodyQuota;
   /**
-   * Whether resets tell when all of a quota will be back that comes back evenly, as in a token bucket. `buckets` then has besides
-   * a quota that names no window a policy whose window is the time in which all of it comes back, as worked out from its reset. A
-   * number says in how many ms all of it comes back at most: resets in whole seconds cannot tell that.
+   * Whether the quota is a token bucket, and its reset tells when the bucket will be full. Beside a quota without a
+   * window, `buckets` then has a policy whose window is the time to refill all of it, computed from its reset. A number
+   * is the longest time to refill, in ms: resets in whole seconds make the computed one too long.
    * @default false
    */
   readonly refills?: boolean | number;
   /**
-   * How long to pause at least after a refusal that does not say when to come back, in ms; above 0. For those who act on the
-   * signal; the signal itself stays without `retryAt`.
+   * The shortest pause after a refusal without a time, in ms; above 0. The throttle uses it; the signal itself stays
+   * without `retryAt`.
    * @default 1,000
    */
   readonly leastPause?: number;

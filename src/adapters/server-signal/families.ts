@@ -5,10 +5,10 @@ import type { QuotaDraft, Quotas } from './quotas.ts';
 import type { Reading } from './reading.ts';
 import { readDuration, units } from './retry-time.ts';
 
-/** What a field tells of a quota. Numbers are resets, by rank: the lowest that can be read counts. */
+/** The meaning of a field. Numbers are resets, by rank: the lowest readable one counts. */
 type Part = FieldMeaning['field'] | number;
 
-/** The word in a field's name that says what it tells. The other words name the dimension, such as `requests`. */
+/** The word in a field's name that gives its meaning. The other words name the dimension, such as `requests`. */
 const parts: Readonly<Record<string, Part>> = {
   limit: 'limit',
   remaining: 'remaining',
@@ -99,7 +99,7 @@ function readPart(draft: QuotaDraft, field: string, text: string, part: Part, qu
       .map(({ head }) => wholeNumber((nameIn(head) ?? head).replace(/\.\d+$/, '')))
       .filter((count) => count >= 0);
     told = counts[0];
-    // Of several that several proxies sent the one that leaves least counts; of a list with policies the first is the limit.
+    // Several proxies may send several values: the lowest counts. In a list with policies, the first is the limit.
     const isFirst = part === 'limit' && policies.length > 0;
     draft[part] = isFirst || told === undefined ? told : Math[part === 'used' ? 'max' : 'min'](...counts);
     if (part === 'limit') quotas.policies.push(...policies);
@@ -108,7 +108,10 @@ function readPart(draft: QuotaDraft, field: string, text: string, part: Part, qu
   if (told === undefined) quotas.ignored.add(field);
 }
 
-/** Reads `RateLimit` and `RateLimit-Policy` in the syntax of draft 07 and later ones. What breaks a rule is dropped, the rest stays. */
+/**
+ * Reads `RateLimit` and `RateLimit-Policy` in the syntax of draft 07 and later. Invalid members are dropped, the rest
+ * stays.
+ */
 function readMembers(field: string, begin: string, text: string, quotas: Quotas): void {
   const members = membersOf(text);
   if (members.length === 0) quotas.ignored.add(field);
@@ -124,8 +127,8 @@ function readMembers(field: string, begin: string, text: string, quotas: Quotas)
 }
 
 /**
- * Reads one member of a list: a policy such as `"burst";q=100;w=60`, or `100;w=60` in older drafts, or what is left of one such as
- * `"burst";r=50;t=30`. `a` is what an unmerged revision calls `r`. Undefined if it breaks a rule.
+ * Reads one member of a list: a policy such as `"burst";q=100;w=60`, or `100;w=60` in older drafts, or a statement such
+ * as `"burst";r=50;t=30`. `a` is what an unmerged revision calls `r`. Undefined if it breaks a rule.
  */
 function draftOf({ head, parameters }: Member, field: string): QuotaDraft | undefined {
   const { q, r, a, w, t, window = r === undefined ? w : undefined, qu, name, pk } = parameters;

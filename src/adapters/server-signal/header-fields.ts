@@ -13,12 +13,12 @@ const mostRepeats = 32;
 const mostKept = 64;
 
 /**
- * Takes the fields that tell about quotas out of whatever holds headers. No generator: every answer is read here, and a generator
- * costs more than all the rest of it.
- * @param names what to ask for where names cannot be listed
+ * Reads the fields about quotas from any kind of headers. It is not a generator: every answer is read here, and a
+ * generator costs more than all the rest.
+ * @param names what to ask for if names cannot be listed
  * @param isWanted picks fields by their lower-case names
  * @param ignored takes the names of fields of more than 1,024 characters: they are skipped
- * @returns texts by lower-case names. Those sent twice are joined by a comma.
+ * @returns texts by lower-case names. Fields sent twice are joined by a comma.
  */
 export function fieldsIn(
   headers: HeaderSource,
@@ -37,7 +37,7 @@ export function fieldsIn(
     const before = texts.get(lowerCase);
     if (text === undefined || (before === undefined && texts.size >= mostKept)) continue;
     const joined = before === undefined ? text : `${before}, ${text}`;
-    // One that has grown too long stays too long.
+    // A field that has become too long stays too long.
     texts.set(lowerCase, joined.slice(0, longestField + 1));
     if (joined.length > longestField) ignored.add(lowerCase);
   }

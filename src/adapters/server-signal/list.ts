@@ -34,12 +34,12 @@ export function membersOf(text: string): readonly Member[] {
   return members;
 }
 
-/** Reads a number of units or seconds of up to 15 digits; NaN if it is none, or no whole one. */
+/** Reads a whole number of units or seconds of up to 15 digits; NaN if it is not one. */
 export function wholeNumber(text: string): number {
   return /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/** Reads a name in quotes, or without as in the examples of the drafts; undefined if it is none. */
+/** Reads a name in quotes, or without quotes as in the examples of the drafts; undefined if it is not a name. */
 export function nameIn(text = ''): string | undefined {
   return /^["a-z*]/i.test(text) ? text.replace(/^"|"$|\\(.)/g, '$1') : undefined;
 }

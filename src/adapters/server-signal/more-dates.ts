@@ -1,6 +1,6 @@
 import { parsedDate } from '../../core/time/clock.ts';
 
-/** With a zone in numbers, and what `String(new Date())` gives. The platform reads both. */
+/** With a numeric zone, and the form of `String(new Date())`. The platform reads both. */
 const inWords =
   /^(?:[A-Z][a-z]{2}, \d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:[0-5]\d |[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:[0-5]\d GMT)[+-]\d{4}(?: \(.*\))?$/;
 

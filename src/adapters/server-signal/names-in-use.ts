@@ -6,7 +6,7 @@ const parts =
 const others =
   'date age ratelimit retry-after retry-after-ms x-ms-retry-after-ms x-amz-retry-after x-retry-after x-ratelimit-retry-after x-ratelimit-retryafter x-rate-limit';
 
-/** The names of fields that are worth asking for where names cannot be listed. */
+/** The names of fields to ask for if names cannot be listed. */
 export function namesInUse(): readonly string[] {
   const names = [...others.split(' '), usageField, ...Object.keys(vendorFields)];
   for (const family of families) for (const part of parts.split(' ')) names.push(`${family}-${part}`);

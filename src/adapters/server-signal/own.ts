@@ -1,4 +1,4 @@
-/** What a table has under a name; undefined for names that only objects in general know, such as `constructor`. */
+/** The entry of a table; undefined for names that all objects have, such as `constructor`. */
 export function own<Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }

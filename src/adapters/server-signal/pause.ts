@@ -2,12 +2,12 @@ import type { Quota } from './quotas.ts';
 import { never, type Pause } from './retry-time.ts';
 import type { ServerSignal } from './signal.ts';
 
-/** The longest that a server may stop us, in ms: a quota by the hour, and five minutes for clocks that differ. */
+/** The longest pause that a server may cause, in ms: an hourly quota, and five minutes for clocks that differ. */
 const defaultMaxPause = 65 * 60_000;
 
 /**
- * Until when a quota that is used up stays so, as far as is known. If it may have refused a call and does not say what is left, its
- * reset counts too. One that has something left is not what refused the call.
+ * Until when a used-up quota stays used up, if known. If it may have refused a call and does not state what is left,
+ * its reset counts too. A quota with something left did not refuse the call.
  */
 export function pauseOf(quota: Quota | undefined, now: number, isRefused: boolean): Pause | undefined {
   if (quota === undefined) return undefined;
@@ -17,7 +17,7 @@ export function pauseOf(quota: Quota | undefined, now: number, isRefused: boolea
   return remaining === 0 && window !== undefined ? { until: now + window, field: quota.field } : undefined;
 }
 
-/** Cuts a pause to the longest that it may be, in ms. */
+/** Cuts a pause to the longest allowed, in ms. */
 export function clamp(
   { until, field }: Pause,
   now: number,

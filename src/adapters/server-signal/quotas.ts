@@ -2,9 +2,9 @@ import type { Dialect } from './dialect.ts';
 import { type Arrival, type RetryTime, readTime } from './retry-time.ts';
 import type { SignalBucket } from './signal.ts';
 
-/** One quota while fields are read: each tells a part of it. */
+/** One quota while fields are read: each adds a part of it. */
 export interface QuotaDraft {
-  /** The field that told of it first. */
+  /** The first field about it. */
   readonly field: string;
   policyName?: string | undefined;
   unit?: string | undefined;
@@ -18,7 +18,7 @@ export interface QuotaDraft {
   readonly binds?: boolean;
   /** Whether a statement was made about this policy. */
   isJoined?: true;
-  /** What tells when more will be there, by its rank: the first that can be read counts. */
+  /** The fields for its reset, by rank: the first readable one counts. */
   readonly resets: ({ readonly field: string; readonly text: string } | undefined)[];
   /** A number of -1: the server does not know. */
   isUnknown?: boolean;
@@ -40,21 +40,21 @@ export class Quotas {
   /** Names of fields that could not be used. */
   readonly ignored: Set<string>;
   readonly #drafts = new Map<string, QuotaDraft>();
-  /** What policies say, whether or not a statement is made about them. */
+  /** All policies, with or without a statement about them. */
   readonly policies: QuotaDraft[] = [];
 
   constructor(ignored: Set<string>) {
     this.ignored = ignored;
   }
 
-  /** The draft that goes by a key, a new one if there is none. */
+  /** The draft of a key, a new one if there is none. */
   draft(key: string, begin: Omit<QuotaDraft, 'resets'>): QuotaDraft {
     const draft = this.#drafts.get(key) ?? { resets: [], ...begin };
     this.#drafts.set(key, draft);
     return draft;
   }
 
-  /** What was read, without the quotas of which nothing is known. */
+  /** The quotas read, without those about which nothing is known. */
   read(arrival: Arrival, refills: Dialect['refills']): readonly Quota[] {
     const drafts = [...this.#drafts.values()];
     for (const draft of drafts) this.#join(draft);
@@ -64,7 +64,7 @@ export class Quotas {
     });
   }
 
-  /** Finds the policy of a quota: that of its name and partition, that of its limit, or for one without either the only one. */
+  /** Finds the policy of a quota: by its name and partition, by its limit, or, without both, the only one. */
   #join(draft: QuotaDraft): void {
     const { policies } = this;
     const { policyName, partition, limit, unit } = draft;
@@ -110,8 +110,8 @@ export class Quotas {
 }
 
 /**
- * The policy of a quota that comes back evenly: the window is the time in which all of it does. It stands beside the quota, since the
- * server did not name it: from a reset in whole seconds it comes out too long.
+ * The policy of a token bucket: its window is the time to refill all of it. It stands beside the quota, because the
+ * server did not send it: from a reset in whole seconds it comes out too long.
  * @param longest the longest that it can be, in ms; 1 if that is not known
  */
 function refillOf({ bucket, field }: Quota, { now }: Arrival, longest: number): Quota[] {
@@ -122,14 +122,14 @@ function refillOf({ bucket, field }: Quota, { now }: Arrival, longest: number): 
   return [{ bucket: known(policy), reset: undefined, binds: undefined, field }];
 }
 
-/** Leaves out what the server did not say. */
+/** Leaves out what the server did not send. */
 function known(bucket: { readonly [Name in keyof SignalBucket]: SignalBucket[Name] | undefined }): SignalBucket {
   return Object.fromEntries(Object.entries(bucket).filter(([, value]) => value !== undefined && value !== ''));
 }
 
 /**
- * Picks the quota that binds: of those that are used up the one that takes longest, else the one with the least left of its
- * limit, requests before other units, and of equals the one that says when more will be there.
+ * Picks the quota that binds. If some are used up, it is the one that takes longest. Otherwise it is the one with the
+ * smallest share left; requests come before other units and, among equals, the one with a reset wins.
  */
 export function bindingOf(quotas: readonly Quota[]): Quota | undefined {
   const rankOf = ({ bucket, reset, binds }: Quota): number => {

@@ -9,16 +9,16 @@ import { type Arrival, skewOf } from './retry-time.ts';
 import type { ServerAnswer, ServerSignal } from './signal.ts';
 import { presetFor } from './vendors.ts';
 
-/** Statuses that some servers refuse with, and that mean something else unless the answer says when to come back. */
+/** Statuses that some servers use for refusals. They mean something else unless the answer names a time. */
 const maybeRefused: readonly number[] = [403, 418, 420, 430, 503, 509, 529];
 
 const mostIgnored = 32;
 const mostQuotas = 32;
 
 /**
- * Reads what every adapter reads: Retry-After, the IETF RateLimit fields, the X-RateLimit families, and what the dialect says and
- * brings along. Never throws.
- * @param reading what else to read, whatever the dialect
+ * Reads what every adapter reads: Retry-After, the IETF RateLimit fields, the X-RateLimit families, and what the
+ * dialect defines. Never throws.
+ * @param reading what else to read, with any dialect
  * @param names the fields to ask for where names cannot be listed
  */
 export function readSignal(
@@ -31,7 +31,7 @@ export function readSignal(
     ({ status } = answer);
     if (status !== 0 && Number.isFinite(answer.now)) return read(answer, names, reading ?? readingOf(answer.dialect));
   } catch {
-    // Headers, bodies and dialects are objects of others.
+    // Headers, bodies and dialects are foreign objects, which may throw.
   }
   return { ...nothing, throttled: status === 429 };
 }
@@ -46,7 +46,7 @@ function read(
   const ignored = new Set<string>();
   const isWanted = (name: string): boolean => {
     if (name === 'date' || name === 'age' || ofDialect.includes(name)) return true;
-    // Of all other names the many without these words are told at once.
+    // Most other names lack these words, so one test is enough for them.
     if (!name.includes('limit') && !name.includes('after')) return false;
     if (isRetryAfterField(name) || familyName.test(name) || reading?.meaningsOf(name, '') !== undefined) return true;
     if (presetFor(name)) ignored.add(name);
@@ -62,7 +62,7 @@ function read(
   const quotas = new Quotas(ignored);
   const inBody = dialect.body && reading?.quotaIn(body, dialect.body, now);
   if (inBody) quotas.draft('body', inBody.quota);
-  // What comes from a cache was true for somebody else.
+  // A cached answer describes another caller's quota.
   if (mayRefuse || !/^\s*0*[1-9]/.test(texts.get('age') ?? '')) readFamilies(texts, quotas, dialect, reading);
   const all = quotas.read(arrival, dialect.refills).slice(0, mostQuotas);
   const binding = bindingOf(all);
@@ -81,7 +81,7 @@ function read(
 
 const nothing: ServerSignal = { throttled: false, buckets: [], ignored: [] };
 
-/** Whether an answer has a mark of a refusal. One that says nothing holds for no answer. */
+/** Whether an answer matches a rule for refusals. A rule without members matches no answer. */
 function holds(
   { status: statuses, header, body: place }: RefusalMark,
   status: number,

@@ -9,7 +9,10 @@ export function isRetryAfterField(field: string): boolean {
   return name.test(field);
 }
 
-/** Reads until when Retry-After and its relatives want no call: milliseconds where they agree with seconds, else the later. */
+/**
+ * Reads the end of the pause from Retry-After and its relatives: milliseconds if they agree with seconds, otherwise the
+ * later.
+ */
 export function readRetryAfter(fields: ReadonlyMap<string, string>, arrival: Arrival): Pause | undefined {
   const times = [...fields]
     .filter(([field]) => isRetryAfterField(field))

@@ -11,33 +11,33 @@ export interface Arrival {
   readonly skew: number;
   /** Reads further forms of dates. */
   readonly reading: Reading | undefined;
-  /** How numbers are to be read, by field. */
+  /** How to read numbers, by field. */
   readonly hints: Readonly<Record<string, TimeHint>>;
-  /** Takes the names of fields that name no time to come. */
+  /** Collects the names of fields without a future time. */
   readonly ignored: Set<string>;
 }
 
-/** Until when a server wants no calls. */
+/** The end of a pause that a server asked for. */
 export interface Pause {
   /** In ms since the epoch by the client's clock; Infinity for more than 400 days ahead. */
   readonly until: number;
-  /** Which field said so. */
+  /** The field it is from. */
   readonly field: string;
 }
 
-/** A time that a server named and that lies ahead. */
+/** A future time from a server. */
 export interface RetryTime extends Pause {
   /** In ms since the epoch by the client's clock; Infinity for more than 400 days ahead. Before `until` by the server's rounding. */
   readonly at: number;
 }
 
-/** Further ahead than this nobody means it: 400 days. */
+/** A time further ahead than this is not plausible: 400 days. */
 export const never = 34_560_000_000;
 
-/** Clocks that differ by less show the seconds that dates are rounded to, nothing else. */
+/** A smaller difference between clocks is only the rounding of dates to seconds. */
 const rounding = 2_000;
 
-/** An instant that the server named is past by its own clock's rounding only a second later. */
+/** Because of rounding, an instant from the server is over a second later. */
 const roundingOfInstants = 1_000;
 
 /**
@@ -49,18 +49,18 @@ export function skewOf(date: string | undefined, now: number, reading: Reading |
   return Math.abs(skew) <= rounding ? 0 : skew;
 }
 
-/** The comma in a date with a day's name is no end. */
+/** The comma in a date with a day's name does not end it. */
 const oneOfSeveral = /(?:[ \t]{0,4}"?[A-Z][a-z]{2,8}, )?[^,]+/g;
 
 /** Longer lists are not worth reading. */
 const mostTimes = 32;
 
 /**
- * Reads when a server says that calls may come back: seconds, an instant in any unit, a duration such as `6m0s`, a date. Of
- * several, since fields that were sent twice arrive joined by a comma, the latest counts.
- * @param usualHint how to read numbers if no hint says otherwise
+ * Reads the time from which calls may come back: seconds, an instant in any unit, a duration such as `6m0s`, a date.
+ * Fields that were sent twice arrive joined by a comma; then the latest time counts.
+ * @param usualHint how to read numbers without a hint
  * @param window of the quota that the field belongs to, in ms: it may show that milliseconds are meant
- * @returns undefined if it does not say, or if the time is past
+ * @returns undefined if there is no time, or it is past
  * @see RFC 9110 section 10.2.3 for Retry-After
  */
 export function readTime(
@@ -97,7 +97,7 @@ function readOne(
   const span = isNumber ? text + (isInMs ? 'ms' : 's') : text;
   const ms = instant === undefined ? (readDuration(span) ?? 0) : instant - (now + skew);
   if (ms <= 0) return undefined;
-  // Whole milliseconds that are enough, or of an instant; what lies below a nanosecond came from the arithmetic.
+  // Milliseconds rounded up, or those of an instant; a rest below a nanosecond comes from the arithmetic.
   const wait = instant === undefined ? Math.ceil(ms - 1e-7) : Math.floor(ms + 1e-3);
   const at = ms > never ? Infinity : now + wait;
   return { at, until: instant === undefined ? at : at + roundingOfInstants, field };
@@ -136,7 +136,7 @@ export const units: Readonly<Record<string, number>> = {
 };
 const duration = /^(?:\d+(?:\.\d+)?(?:[nm]?s|[mhd]|(?:u|Â?µ|μ)s))+$/;
 
-/** Reads a duration such as `1s`, `6m0s` or `120ms`, in ms; undefined if it is none. */
+/** Reads a duration such as `1s`, `6m0s` or `120ms`, in ms; undefined if it is not one. */
 export function readDuration(text: string): number | undefined {
   if (!duration.test(text)) return undefined;
   let ms = 0;

@@ -1,7 +1,7 @@
 import type { FieldMeaning } from './dialect.ts';
 import { own } from './own.ts';
 
-/** Fields with names of their own that nothing else can be meant by. */
+/** Fields with names that only one vendor uses. */
 export const vendorFields: Readonly<Record<string, FieldMeaning>> = {
   // HubSpot
   'x-hubspot-ratelimit-max': { field: 'limit' },
@@ -29,7 +29,7 @@ const zendeskParts: readonly (readonly [word: string, FieldMeaning['field']])[] 
   ['resets', 'reset'],
 ];
 
-/** What a field of a vendor means, with the text that means it; undefined for any other field. */
+/** The meaning of a vendor's field, with its text; undefined for any other field. */
 export function meaningsOf(field: string, text: string): readonly (readonly [FieldMeaning, string])[] | undefined {
   const meaning = own(vendorFields, field);
   if (meaning !== undefined) return [[meaning, text]];

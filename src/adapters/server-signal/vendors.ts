@@ -1,13 +1,13 @@
 /** The vendors whose fields only a preset reads. */
 const vendor = /^(?:x-)?(hubspot|ms|sforce|shopify|zendesk)-.*limit/;
 
-/** Those whose presets have other names. */
+/** Vendors whose presets have other names. */
 const presets: Readonly<Record<string, string>> = {
   ms: 'azureResourceManager',
   sforce: 'salesforce',
 };
 
-/** The preset that reads a field of a vendor; undefined if it is none. */
+/** The preset that reads a vendor's field; undefined for any other field. */
 export function presetFor(field: string): string | undefined {
   const name = vendor.exec(field)?.[1];
   return name && (presets[name] ?? name);

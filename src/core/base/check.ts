@@ -1,4 +1,4 @@
-/** Says what was wrong with an option: its name, the rule it broke and the value that was given. */
+/** Describes what is wrong with an option: its name, the rule it broke and the given value. */
 function expected(name: string, rule: string, value: unknown): string {
   return `Expected \`${name}\` to be ${rule}, got \`${describe(value)}\`.`;
 }
@@ -32,7 +32,7 @@ export interface Range {
 
 /**
  * Checks a numeric option and returns it.
- * @throws TypeError if it is no number, RangeError if it is NaN, infinite or out of range.
+ * @throws TypeError if it is not a number, RangeError if it is NaN, infinite or out of range.
  */
 export function checkNumber(name: string, value: unknown, range: Range): number {
   if (typeof value !== 'number') wrongType(name, rule(range), value);
@@ -50,17 +50,17 @@ function rule({ above, from, to, whole, infinite }: Range): string {
     from === undefined ? undefined : `of at least ${from}`,
     to === undefined ? undefined : `of at most ${to}`,
   ].filter((bound) => bound !== undefined);
-  // A rule without a bound has nothing else to say of Infinity.
+  // A rule without a bound needs an extra word for Infinity.
   const kind = whole ? 'a whole number' : bounds.length > 0 ? 'a number' : 'a finite number';
   return `${[kind, bounds.join(' and ')].filter(Boolean).join(' ')}${infinite ? ' (Infinity is allowed)' : ''}`;
 }
 
-/** @throws RangeError if `value` is none of `choices`. */
+/** @throws RangeError if `value` is not one of `choices`. */
 export function checkOneOf(name: string, value: string, choices: readonly string[]): void {
   if (!choices.includes(value)) outOfRange(name, `one of ${choices.join(', ')}`, value);
 }
 
-/** @throws TypeError if `value` is no function. */
+/** @throws TypeError if `value` is not a function. */
 export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') wrongType(name, 'a function', value);
 }

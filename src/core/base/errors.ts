@@ -1,6 +1,8 @@
 const brand = Symbol.for('sluice.error');
 
-/** Base class of every error that sluice makes itself. Errors of the task, the request or the signal pass untouched. */
+/**
+ * Base class of every error that sluice creates. Errors of the task, the request or the signal pass through untouched.
+ */
 export class ThrottleError extends Error {
   override readonly name: string = 'ThrottleError';
 }
@@ -34,7 +36,7 @@ export class WaitTooLongError extends ThrottleError {
   constructor(
     /** Key of the bucket. */
     readonly key: string,
-    /** How long the call would have had to wait from its start, in ms, as far as could be told. */
+    /** How long the call would have had to wait from its start, in ms; the best estimate at that moment. */
     readonly wait: number,
     /** When the call could have gone, in ms since the epoch. */
     readonly at: number,
@@ -47,7 +49,7 @@ export class WaitTooLongError extends ThrottleError {
   }
 }
 
-/** As many calls wait on this key as `maxQueue` allows, and this one was the one too many: see `whenFull`. */
+/** `maxQueue` calls already wait on this key, and `whenFull` chose this call to be rejected. */
 export class QueueFullError extends ThrottleError {
   override readonly name = 'QueueFullError' as const;
   constructor(
@@ -75,7 +77,7 @@ export class StoreError extends ThrottleError {
   }
 }
 
-/** The throttle was closed before the call could go, or before anything else was asked of it. */
+/** The throttle was closed before the call could go, or before this operation. */
 export class ClosedError extends ThrottleError {
   override readonly name = 'ClosedError' as const;
   constructor() {
@@ -90,7 +92,7 @@ export function isThrottleError(error: unknown): error is ThrottleError {
 
 const longestShown = 80;
 
-/** A key as messages show it: between quotes, and not at any length. */
+/** A key as messages show it: between quotes, and shortened. */
 export function shown(key: string): string {
   return `"${key.length > longestShown ? `${key.slice(0, longestShown)}… (${key.length} characters)` : key}"`;
 }

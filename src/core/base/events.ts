@@ -9,15 +9,16 @@ import type { ServerSignal } from './server-signal.ts';
  */
 export type CallOutcome = 'ok' | 'refused' | 'aborted' | 'error';
 
-/** What a throttle tells its listeners. Instants are ms since the epoch, durations ms. */
+/** The events of a throttle. Instants are ms since the epoch, durations ms. */
 export interface ThrottleEvents {
   /** A call has to wait. `waiting` counts it too. */
   queued: { readonly key: string; readonly cost: Cost; readonly priority: number; readonly waiting: number };
   /** A call may go. `wait` is how long it waited. */
   granted: { readonly key: string; readonly cost: Cost; readonly wait: number };
   /**
-   * A call of `run` or of an adapter that was granted is over. `wait` is how long it waited for its slot, `duration` the time from
-   * there to its end, both in ms; `cost` is the one it was granted with. Calls of `wait` and of `kyHooks` have no end that is seen.
+   * A call of `run` or of an adapter that was granted is over. `wait` is how long it waited for its slot, `duration`
+   * the time from there to its end, both in ms; `cost` is the one it was granted with. Calls of `wait` and of `kyHooks`
+   * have no such event, because their end is not visible.
    */
   ended: {
     readonly key: string;
@@ -28,15 +29,18 @@ export interface ThrottleEvents {
   };
   /** A call was not sent, and will not be: `error` is what its caller got, an abort's reason included. `wait` is how long it waited. */
   rejected: { readonly key: string; readonly cost: Cost; readonly wait: number; readonly error: unknown };
-  /** The server said stop. */
+  /** The key is paused, by a server or by `pause`. */
   paused: { readonly key: string; readonly until: number };
   /** The first call after a pause is about to go. */
   resumed: { readonly key: string };
   /** An adapter has read an answer of the server. */
   signal: { readonly key: string; readonly signal: ServerSignal };
-  /** The store failed; `fallback` tells whether a local bucket took over. */
+  /** The store failed; `fallback` is true if a local bucket took over. */
   'store-error': { readonly key: string; readonly error: unknown; readonly fallback: boolean };
-  /** Something is not used as it could be, such as an answer that only a preset can read. Each is told once per throttle. */
+  /**
+   * Something cannot be used in full, such as an answer that only a preset can read. Each is reported once per
+   * throttle.
+   */
   warning: { readonly key: string; readonly message: string };
   /** The wall clock was set by `by` ms, forward or back. */
   'clock-jump': { readonly by: number };
@@ -62,14 +66,14 @@ const names: readonly ThrottleEvent[] = [
 
 /** The listeners of one throttle. */
 export class Events {
-  // Empty sets are taken out, so that asking whether anybody listens is one look.
+  // Empty sets are removed, so that a look into the map shows whether there are listeners.
   readonly #listeners = new Map<ThrottleEvent, ReadonlySet<(event: never) => void>>();
 
-  /** Adds a listener. Returns how to take it off again. */
+  /** Adds a listener. Returns a function that removes it. */
   on<Name extends ThrottleEvent>(name: Name, listener: ThrottleListener<Name>): () => void {
     checkOneOf('event', name, names);
     if (typeof listener !== 'function') wrongType('listener', 'a function', listener);
-    // A function of its own for each subscription, so that one listener may be added twice and taken off once.
+    // Each subscription wraps the listener, so that one listener can be added twice and removed once.
     const own = (event: ThrottleEvents[Name]) => listener(event);
     this.#listeners.set(name, new Set([...(this.#listeners.get(name) ?? []), own]));
     return () => {
@@ -79,12 +83,12 @@ export class Events {
     };
   }
 
-  /** Whether anybody listens to `name`: then it is worth making an event. */
+  /** Whether `name` has listeners: only then is an event worth creating. */
   wants(name: ThrottleEvent): boolean {
     return this.#listeners.size > 0 && this.#listeners.has(name);
   }
 
-  /** Tells the listeners. One that throws disturbs neither the others nor the throttle. */
+  /** Calls the listeners. A listener that throws affects neither the others nor the throttle. */
   emit<Name extends ThrottleEvent>(name: Name, event: ThrottleEvents[Name]): void {
     for (const listener of this.#listeners.get(name) ?? []) {
       try {
@@ -100,7 +104,7 @@ export class Events {
   }
 }
 
-/** Shows an error that nobody can catch: as an uncaught error where the platform has a way to say so, in the log elsewhere. */
+/** Reports an error that no caller can catch: by the platform's `reportError`, or in the console if there is none. */
 export function report(error: unknown): void {
   if (typeof reportError === 'function') reportError(error);
   else console.error('A function that was given to a sluice throttle threw:', error);

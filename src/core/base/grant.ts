@@ -7,11 +7,11 @@ import type { Receipt } from './store.ts';
 export interface Grant {
   /** Key of the bucket it was taken from. */
   readonly key: string;
-  /** The instant at which the call may go, in ms since the epoch, on the wall clock as it is set when this is read. */
+  /** The instant at which the call may go, in ms since the epoch, by the wall clock as it is set when this is read. */
   readonly at: number;
 }
 
-/** Who grants, and by which clock. */
+/** The throttle that grants, and its clock. */
 export interface Granter {
   readonly clock: Clock;
 }
@@ -65,14 +65,14 @@ export class CallGrant implements Grant {
   }
 }
 
-// A promise asks what it is resolved with for its `then`: the sooner it learns that there is none, the better.
+// A promise looks for a `then` on the value that it is resolved with. This property ends that look early.
 Object.defineProperty(CallGrant.prototype, 'then', { value: undefined });
 
-/** The grant of a call whose end is seen. */
+/** The grant of a call with a visible end. */
 export class HeldGrant extends CallGrant {
   /** When the call came, on the monotonic clock; undefined if it went at once. */
   since: number | undefined;
-  /** When the call left, on the monotonic clock, if an adapter said so. */
+  /** When the call left, on the monotonic clock, if an adapter reported it. */
   departedAt: number | undefined;
   /** Whether it left over a connection that was likely closed. */
   isCold: boolean;

@@ -1,4 +1,4 @@
-/** Puts a value into a map as its latest, which keeps the latest `most`: the one that was put first goes first. */
+/** Puts a value into a map as the latest. The map keeps the latest `most` values and drops the oldest. */
 export function putLatest<Key, Value>(map: Map<Key, Value>, key: Key, value: Value, most: number): void {
   map.delete(key);
   map.set(key, value);

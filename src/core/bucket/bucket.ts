@@ -8,51 +8,54 @@ import { sum } from '../limits/rounding.ts';
 import { change, grantInPast, type Past, pastAllowsAt } from './change.ts';
 import { grantInPools, type Pool, poolsAllowAt } from './pool.ts';
 
-// Where one key stands, and what a call asks of it. Nothing is written before it is decided that the call goes.
+// The state of one key, and the step of one call. Nothing is written before it is decided that the call goes.
 
-/** All that was reserved for later than `after` became `ms` later. */
+/** Everything that was reserved for later than `after` moved by `ms`. */
 export interface SlotMove {
   readonly after: number;
   readonly ms: number;
 }
 
-/** Where one key stands. All instants are in ms on the clock of its store. */
+/** The state of one key. All instants are in ms on the clock of its store. */
 export interface Bucket {
   /** The limits that `states` belong to, in order. */
   plan: Plan;
-  /** Where each limit stands. */
+  /** The state of each limit. */
   states: LimitState[];
   extras: Extras;
 }
 
-/** What most keys never need. It is never changed: `note` puts another in its place. */
+/** What most keys never need. It is never changed: `note` replaces it. */
 export interface Extras {
-  /** Limits that were put on this key alone; undefined if it keeps those it is asked with. */
+  /** Limits of this key alone; undefined if it keeps those of the request. */
   readonly own?: Plan | undefined;
-  /** Before this instant nothing may go, because the server said so. */
+  /** No call may go before this instant, because the server paused the key. */
   readonly gate: number;
   /** Per limit the calls from before and since it changed, as long as they matter to the limits before. Undefined if none changed. */
   readonly past?: readonly (Past | undefined)[] | undefined;
-  /** What the server says is left, in the order in which it ends; undefined if it said nothing that still holds. */
+  /** The server's statements of what is left, in the order in which they end; undefined if none holds. */
   readonly pools?: readonly Pool[] | undefined;
-  /** The rate that was learned from refusals; undefined if there was none of late. */
+  /** The rate that was learned from refusals; undefined if there were no recent refusals. */
   readonly pace?: Pace | undefined;
-  /** What is done with it; whoever puts a pace here puts this beside it. */
+  /** The operations on `pace`; code that sets a pace sets this too. */
   readonly pacing?: Pacing | undefined;
   /** The latest instant that was reserved ahead of its time. */
   readonly latest: number;
-  /** The latest slot that was reserved by a caller who goes then, whatever becomes later; long ago if there is none. */
+  /** The latest slot of a caller that goes at its slot even if others move; long ago if there is none. */
   readonly fixed: number;
   /**
-   * Per limit how much its tat went down, in ms, all refunds together; undefined if it never did. A receipt that has seen less
-   * is older than the refund. What ends the worth of all receipts raises this past them.
+   * Per limit how much its tat was lowered, in ms, all refunds together; undefined if it never was. A receipt with a
+   * lower number is older than the refund. To void all receipts, this is raised past them.
    */
   readonly refunds?: readonly number[] | undefined;
-  /** How much later reserved slots have become, in ms, all moves together. A receipt that has seen less is of a slot before them. */
+  /**
+   * How far reserved slots have been moved, in ms, all moves together. A receipt with a lower number is of a slot
+   * before the last move.
+   */
   readonly moved: number;
-  /** The latest of those moves, the oldest first; undefined if there was none of late. */
+  /** The latest of those moves, the oldest first; undefined if there were no recent moves. */
   readonly moves?: readonly SlotMove[] | undefined;
-  /** Finds a reservation where it is by now, undefined if nobody knows; whoever moves slots puts it here. */
+  /** Finds where a reservation is now, undefined if that is lost; code that moves slots sets it. */
   readonly follow?: ((receipt: Receipt, extras: Extras) => Receipt | undefined) | undefined;
 }
 
@@ -69,7 +72,7 @@ export function newBucket(plan: Plan): Bucket {
   return { plan, states: copiesOf(plan.atRest, plan.leaky), extras: noExtras };
 }
 
-/** A bucket that can be worked on without changing the other. */
+/** A copy that can be changed without changing the original. */
 export function copyOf({ plan, states, extras }: Bucket): Bucket {
   return { plan, states: copiesOf(states, plan.leaky), extras };
 }
@@ -78,11 +81,11 @@ function copiesOf(states: readonly LimitState[], areNumbers: boolean): LimitStat
   return areNumbers ? states.slice() : states.map(copyOfState);
 }
 
-/** A state that can be worked on without changing the other. */
+/** A copy that can be changed without changing the original. */
 export const copyOfState = (state: LimitState): LimitState => (typeof state === 'number' ? state : state.slice());
 
 /**
- * Says when a call conforms to every limit and the gate: an instant not before `from`; Infinity for never, when the cost is
+ * Returns when a call conforms to every limit and the gate: an instant not before `from`, or Infinity if the cost is
  * above a burst. Changes nothing.
  * @param now the instant by which the gate is judged
  */
@@ -102,7 +105,7 @@ export function conformsAt({ plan, states, extras }: Bucket, cost: Cost, from: n
   return extras.pools === undefined ? at : poolsAllowAt(extras.pools, cost, at);
 }
 
-/** Notes a call that goes at `at`, an instant that `conformsAt` gave, in every limit. */
+/** Counts a call that goes at `at`, an instant from `conformsAt`, in every limit. */
 export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): void {
   const { states, extras } = bucket;
   const { rules } = bucket.plan;
@@ -122,8 +125,8 @@ export function grantAt(bucket: Bucket, cost: Cost, at: number, now: number): vo
 }
 
 /**
- * Grants a call of cost 1 if it may go at `now`, and tells whether it did. The same as `conformsAt` and `grantAt`, with the
- * case of most throttles, one leaky bucket, written out.
+ * Grants a call of cost 1 if it may go at `now`, and returns whether it did. It does the same as `conformsAt` and
+ * `grantAt`; the case of most throttles, one leaky bucket, is written out.
  */
 export function grantNow(bucket: Bucket, now: number): boolean {
   const { states, extras } = bucket;
@@ -134,7 +137,7 @@ export function grantNow(bucket: Bucket, now: number): boolean {
     return true;
   }
   const tat = states[0] as number;
-  // In this sense, so that a clock without a number grants nothing.
+  // Compared in this direction, so that a clock that returns NaN grants nothing.
   if (!(extras.gate <= now && sum(tat, -only.tolerance) <= now)) return false;
   states[0] = sum(tat > now ? tat : now, only.emissionInterval);
   return true;
@@ -153,12 +156,12 @@ export function tatOrTatsOf(bucket: Bucket): number | readonly number[] {
   return plan.rules.length > 1 ? tatsOf(bucket) : (plan.rules[0] as Rule).kind.tatOf(states[0] as LimitState);
 }
 
-/** Whether the bucket is as good as new, so that it may be forgotten. */
+/** Whether the bucket is unused again, so that it may be forgotten. */
 export function atRest(bucket: Bucket, now: number): boolean {
   return restsAt(bucket) <= now;
 }
 
-/** When the bucket will be as good as new if nothing more happens: an instant, long ago if it was never used. */
+/** When the bucket will be unused again if nothing more happens: an instant, long ago if it was never used. */
 export function restsAt({ plan, states, extras: { gate, pools, past, pace } }: Bucket): number {
   let at = Math.max(gate, pace === undefined ? longAgo : pace.tat + pace.span, pools?.at(-1)?.until ?? longAgo);
   for (const [index, rule] of plan.rules.entries())
@@ -167,7 +170,7 @@ export function restsAt({ plan, states, extras: { gate, pools, past, pace } }: B
 }
 
 /**
- * Makes a bucket ready for the limits it is asked with, unless it has limits of its own.
+ * Brings a bucket to the limits of the request, unless it has limits of its own.
  * @param since when the limits changed, if that was before `now`
  */
 export function adapt(bucket: Bucket, plan: Plan, now: number, since: number = now): void {

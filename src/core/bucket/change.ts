@@ -6,33 +6,34 @@ import { tick } from '../time/clock.ts';
 import { type Bucket, copyOfState, note, tatsOf } from './bucket.ts';
 
 /**
- * What one limit remembers while limits from before it still matter, or while a server tells what it counts: the calls that went, and
- * the limits that were in force. No window of any of those limits sees more calls than the largest of them allows. It is never changed.
+ * What one limit remembers while earlier limits still matter, or while a server reports its count: the calls that went,
+ * and the limits that were in force. No window of any of those limits holds more calls than the largest of them allows.
+ * It is never changed.
  */
 export interface Past {
-  /** The calls before the change and since, compacted: each mark is as late as the latest of its calls. */
+  /** The calls before and since the change, compacted: each mark is as late as the latest of its calls. */
   readonly marks: Marks;
-  /** The limits that were in force, the present one last; none if it is only counted what went. */
+  /** The limits that were in force, the present one last; empty if it only counts calls. */
   readonly limits: readonly Allowance[];
-  /** From this instant on neither the limits from before nor the count matter any more. */
+  /** From this instant on neither the earlier limits nor the count matter. */
   readonly until: number;
   /** The most of our own calls in an interval, until when: what a server leaves beside others. */
   readonly most?: Most | undefined;
 }
 
-/** So many calls at most, until an instant. */
+/** The most calls until an instant. */
 export interface Most {
   readonly calls: number;
   readonly until: number;
 }
 
-/** The most limits that are remembered for one limit, besides the present one; of more the shortest is forgotten. */
+/** The most earlier limits that are remembered for one limit. If there are more, the shortest is forgotten. */
 const mostLimits = 8;
 
 /**
- * Moves a bucket over to other limits at `now`. What was used stays used, counted in calls. Limits belong together by name, else by
- * place; one that is added counts what the last one counted. Receipts from before are worth nothing any more: their calls can be
- * settled up, but neither down nor given back.
+ * Moves a bucket to other limits at `now`. Used calls stay used, counted in calls. Limits are matched by name, or else
+ * by place; an added limit counts what the last one counted. Earlier receipts become void: their calls can be settled
+ * up, but neither settled down nor given back.
  */
 export function change(bucket: Bucket, next: Plan, now: number): void {
   const places = placesBefore(bucket.plan.rules, next.rules);
@@ -47,14 +48,19 @@ export function change(bucket: Bucket, next: Plan, now: number): void {
   bucket.states = shares.map(([state]) => state);
 }
 
-/** Refunds that make all receipts so far worth nothing, for a bucket of `count` limits: what they could take back is no longer there. */
+/**
+ * Refunds that void all receipts so far, for a bucket of `count` limits: what they could take back is no longer there.
+ */
 export function voidedRefunds(bucket: Bucket, now: number, count: number): number[] {
   const { refunds } = bucket.extras;
   const worth = tatsOf(bucket).map((tat, index) => (refunds?.[index] ?? 0) + Math.max(0, tat - now));
   return new Array<number>(count).fill(Math.max(...worth) + tick);
 }
 
-/** Where each limit stood before: by its name, else in the order of those without one in the other list, the last for all more. */
+/**
+ * The old place of each limit: by its name, or else in the order of the old limits without a name, the last one for all
+ * further limits.
+ */
 function placesBefore(rules: readonly Rule[], next: readonly Rule[]): (number | undefined)[] {
   const placeIn = (others: readonly Rule[], { name }: Rule) =>
     name === undefined ? -1 : others.findIndex((other) => other.name === name);
@@ -66,7 +72,7 @@ function placesBefore(rules: readonly Rule[], next: readonly Rule[]): (number | 
   });
 }
 
-/** What a limit of a bucket becomes under another rule. `place` is where the limit stood before, if anywhere. */
+/** The state of a limit under another rule. `place` is its old place, if it had one. */
 function shareOf(
   { plan, states, extras }: Bucket,
   rule: Rule,
@@ -87,7 +93,7 @@ function shareOf(
       : younger(known.marks, now - longestOf([...known.limits, old]));
   if (marks.length === 1) return rest;
   const limits = withLimit(withLimit(known?.limits ?? [], old), rule);
-  // What is reserved goes under the limits from before yet.
+  // Reserved calls still go under the earlier limits.
   const until = Math.max(now, latestOf(marks)) + longestOf(limits);
   return [rule.kind.carryOver(rule, marks, { rule: old, state, latest }, now), { marks, limits, until }];
 }
@@ -107,11 +113,11 @@ function withLimit(limits: readonly Allowance[], { burst, even, interval, span }
   return [...others, added];
 }
 
-/** Whether two limits let the same through, their margins aside. */
+/** Whether two limits let the same calls through, apart from their margins. */
 const isSame = (one: Allowance, other: Allowance): boolean =>
   one.burst === other.burst && one.even === other.even && one.interval === other.interval;
 
-/** The most calls that the largest of some limits lets through in any `length` ms. */
+/** The most calls that the largest of the limits lets through in any `length` ms. */
 export const mostIn = (limits: readonly Allowance[], length: number): number =>
   Math.max(
     ...limits.map(({ burst, even, interval }) =>
@@ -119,7 +125,7 @@ export const mostIn = (limits: readonly Allowance[], length: number): number =>
     ),
   );
 
-/** How many calls of cost 1 what went before leaves of a limit at `now`. */
+/** How many calls of cost 1 are left of a limit at `now`, by the calls that went before. */
 export function pastLeaves({ marks, limits, most }: Past, { span }: Rule, now: number): number {
   return Math.min(
     most !== undefined && most.until > now ? most.calls - callsAfter(marks, now - span) : Infinity,
@@ -130,7 +136,7 @@ export function pastLeaves({ marks, limits, most }: Past, { span }: Rule, now: n
   );
 }
 
-/** When a call that conforms to its limits at `at` conforms to what was before them too. */
+/** When a call that conforms to its limits at `at` also conforms to the earlier ones. */
 export function pastAllowsAt(
   past: readonly (Past | undefined)[],
   rules: readonly Rule[],
@@ -152,7 +158,7 @@ export function pastAllowsAt(
   return allowAt;
 }
 
-/** The past of the limits after a call; undefined once none matters any more. */
+/** The past of the limits after a call; undefined once it no longer matters. */
 export function grantInPast(
   past: readonly (Past | undefined)[],
   rules: readonly Rule[],
@@ -168,7 +174,7 @@ export function grantInPast(
   return left.some((one) => one !== undefined) ? left : undefined;
 }
 
-/** The past of a limit with calls of one instant more. */
+/** The past of a limit with the calls of one more instant. */
 export function notedIn(past: Past, rule: Rule, calls: number, at: number, now: number): Past {
   if (calls === 0) return past;
   const { limits } = past;
@@ -179,7 +185,7 @@ export function notedIn(past: Past, rule: Rule, calls: number, at: number, now: 
 }
 
 /**
- * Makes one mark of two: of those that are the closest to each other for their age.
+ * Merges two marks: those that are closest to each other in relation to their age.
  * @param shortest a window in which marks of all ages count the same
  */
 function mergeClosest(marks: Marks, shortest: number, now: number): void {

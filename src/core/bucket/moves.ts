@@ -9,12 +9,12 @@ import { wholeTicks } from '../time/clock.ts';
 import { type Bucket, grantAt, note, type SlotMove } from './bucket.ts';
 import { callIn, correctPast, giveBack, take } from './operations.ts';
 
-// Slots that become later: what sharers and adapters need besides the operations. All that was built on a slot moves with it, and
-// a receipt tells by `moved` which moves it has seen.
+// Slots that move to a later time, which sharers and adapters need besides the operations. Everything that was built on
+// a slot moves with it. The `moved` of a receipt shows which moves it has seen.
 
 /** How slots move in leaky buckets. */
 const leakyMoves: SlotMoves<number> = {
-  // One that was not at rest counts the call the same, wherever it goes.
+  // A bucket that was not at rest counts the call the same, whenever it goes.
   lateness: ({ emissionInterval }, { slot, calls, after }, ms) =>
     Math.max(0, ms - Math.max(0, after - charge(emissionInterval, calls) - slot)),
   spacing: ({ tolerance }, slot, after) => after - tolerance - slot,
@@ -28,11 +28,11 @@ const leakyMoves: SlotMoves<number> = {
 
 const movesOf = ({ kind }: Rule): SlotMoves => kind.moves ?? leakyMoves;
 
-/** Moves of slots that are remembered: the latest few, and those of the last so many ms. A slot that is older is lost. */
+/** How many moves of slots are remembered, and for how many ms. An older slot is lost. */
 const mostMoves = 32;
 const movesMatter = 5_000;
 
-/** The same as `take`, for a request that may bring a reservation along whose slot has come. */
+/** The same as `take`, for a request that may carry a reservation that is due. */
 export function takeOnSlot(bucket: Bucket, request: TakeRequest, now: number): TakeAnswer {
   const { costs, instead, late = 0 } = request;
   const kept = instead && keptSlot(bucket, instead, costs[0], now, late > 0 ? wholeTicks(now - late) : now);
@@ -49,7 +49,10 @@ export function takeOnSlot(bucket: Bucket, request: TakeRequest, now: number): T
     : { ...answer, reserved: kept, wait: kept.slot - now };
 }
 
-/** The reservation on which the first call goes, by now or later; undefined if that has to ask anew, and the slot was given back. */
+/**
+ * The reservation on which the first call goes, now or later; undefined if the slot was given back and the call has to
+ * ask again.
+ */
 function keptSlot(
   bucket: Bucket,
   instead: Receipt,
@@ -65,21 +68,21 @@ function keptSlot(
   return kept.slot < from ? missed(bucket, kept, now) : kept;
 }
 
-/** The reservation as it stands by now, if a call of `cost` may still go on it. */
+/** The reservation in its present state, if a call of `cost` may still go on it. */
 function slotOf(bucket: Bucket, receipt: Receipt, cost: Cost | undefined, now: number): Receipt | undefined {
   const { gate, pools, pace, latest } = bucket.extras;
   const { pools: taken = [] } = receipt;
   if (cost === undefined || gate > now || receipt.before === undefined || !sameCost(receipt.cost, cost))
     return undefined;
-  // All slots from before a refusal would come at once when the pause is over.
+  // All slots from before a refusal would be due at once when the pause ends.
   if (pace !== undefined && receipt.slot < pace.since) return undefined;
   if (pools?.some(({ until }) => until > now && !taken.includes(until))) return undefined;
   const slot = samePlan(bucket.plan, receipt.plan) ? asMoved(receipt, bucket.extras) : undefined;
-  // A bucket that was reset knows of no slot. One whose limits were changed, and changed back, knows them all.
+  // A bucket that was reset knows no slot. A bucket whose limits were changed and changed back knows them all.
   return slot !== undefined && slot.slot <= latest ? slot : undefined;
 }
 
-/** A reservation with its slot as late as it has become; undefined if nobody knows any more. */
+/** A reservation with its slot moved to its present time; undefined if that is no longer known. */
 export function asMoved(
   receipt: Receipt,
   { moved = 0, moves = [] }: Pick<Standing, 'moved' | 'moves'>,
@@ -93,7 +96,7 @@ export function asMoved(
   return by === 0 ? receipt : movedBy(receipt, by, moved);
 }
 
-/** A reservation whose slot has become so many ms later. */
+/** A reservation with its slot `by` ms later. */
 export function movedBy(receipt: Receipt, by: number, moved: number): Receipt {
   const { slot, before = [], after, latest = longAgo } = receipt;
   const later = (instant: number) => (instant === longAgo ? longAgo : instant + by);
@@ -108,8 +111,8 @@ export function movedBy(receipt: Receipt, by: number, moved: number): Receipt {
 }
 
 /**
- * How long after the slot of a reservation the next one comes at the earliest, in ms, if a leaky bucket spaces them. Of windows, how
- * long its call counts: until then it may go later without more calls in any window.
+ * The shortest time from the slot of a reservation to the next slot, in ms, if a leaky bucket spaces them. For windows,
+ * how long its call counts: until then it may go later without more calls in any window.
  */
 export function spacingOf({ slot, cost, plan, after }: Receipt): number {
   let spacing = 0;
@@ -122,7 +125,7 @@ export function spacingOf({ slot, cost, plan, after }: Receipt): number {
   return spacing > 0 ? spacing : slack;
 }
 
-/** How much later, per limit, slots up to `latest` have to be if a call goes `ms` after its own. */
+/** How far, per limit, slots up to `latest` have to move if a call goes `ms` after its own slot. */
 function latenessOf({ rules }: Plan, { slot, cost, after }: Receipt, ms: number, latest: number): number[] {
   return rules.map((rule, index) => {
     const call = { slot, calls: costIn(rule, cost), after: after[index] as number };
@@ -130,12 +133,14 @@ function latenessOf({ rules }: Plan, { slot, cost, after }: Receipt, ms: number,
   });
 }
 
-/** The receipt as it would say what came back since: a bucket that is at rest by now counts a call from where it goes. */
+/**
+ * The receipt with later refunds included: a bucket that is at rest now counts a call from the instant when it goes.
+ */
 function refundedBy(bucket: Bucket, receipt: Receipt): Receipt {
   return { ...receipt, after: receipt.after.map((tat, index) => tat - callIn(bucket, index, receipt).refunded) };
 }
 
-/** Lets the call of a slot that was missed go now, and moves all later slots as far as they were built on it. */
+/** Lets the call of a missed slot go now, and moves all later slots that were built on it. */
 function missed(bucket: Bucket, receipt: Receipt, now: number): Receipt {
   const { slot } = receipt;
   const { latest } = bucket.extras;
@@ -146,7 +151,7 @@ function missed(bucket: Bucket, receipt: Receipt, now: number): Receipt {
   return goneLater({ ...receipt, moved: bucket.extras.moved }, now - slot);
 }
 
-/** The receipt of a call that went so many ms after its slot. */
+/** The receipt of a call that went `ms` after its slot. */
 export function goneLater(receipt: Receipt, ms: number): Receipt {
   const late = latenessOf(receipt.plan, receipt, ms, Infinity);
   return {
@@ -156,7 +161,7 @@ export function goneLater(receipt: Receipt, ms: number): Receipt {
   };
 }
 
-/** Moves the marks of a call to a later instant, in windows and among what the limits from before count. */
+/** Moves the marks of a call to a later instant, in windows and in the counts of earlier limits. */
 function moveCall(bucket: Bucket, receipt: Receipt, to: number, now: number): void {
   const { plan, states } = bucket;
   for (const [index, rule] of plan.rules.entries()) {
@@ -169,8 +174,8 @@ function moveCall(bucket: Bucket, receipt: Receipt, to: number, now: number): vo
 }
 
 /**
- * Makes all slots after an instant so many ms later.
- * @param builtOn the slot of the call that they were built on: a leaky bucket knows no others
+ * Moves all slots after an instant by `ms`.
+ * @param builtOn the slot of the call that they were built on; the only one that a leaky bucket knows
  */
 function moveSlots(bucket: Bucket, after: number, builtOn: number, now: number, ms: number): void {
   if (ms <= 0) return;
@@ -202,10 +207,10 @@ export function postpone(bucket: Bucket, receipt: Receipt, ms: number, now: numb
   if (later <= 0 || !samePlan(bucket.plan, receipt.plan)) return;
   const { plan, states } = bucket;
   const { latest, moved, fixed } = bucket.extras;
-  // What came after the call was built on its slot, and becomes as late; calls that were late together count once.
+  // Later calls were built on this slot, and move by as much; calls that were late together count once.
   const refunded = refundedBy(bucket, receipt);
   const late = Math.max(...latenessOf(plan, refunded, later, latest)) - (moved - (receipt.moved ?? 0));
-  // Who goes at a slot whatever happens cannot make room for those before it.
+  // A caller that goes at its slot in any case cannot make room for calls before it.
   if (fixed <= now) moveSlots(bucket, now, receipt.slot, now, late);
   const calls = plan.rules.map((_, index) => callIn(bucket, index, receipt));
   const isVoid = plan.rules.some((rule, index) => movesOf(rule).isVoid(calls[index] as TakenCall));
@@ -218,12 +223,12 @@ export function postpone(bucket: Bucket, receipt: Receipt, ms: number, now: numb
 }
 
 /**
- * Notes a call that was granted elsewhere, in a bucket that is to stand in for that one.
+ * Counts a call that was granted elsewhere in the bucket that stands in for that one.
  * @param after per limit the tat afterwards, there
  */
 export function noteGranted(bucket: Bucket, cost: Cost, slot: number, after: readonly number[], now: number): void {
   const { plan, states } = bucket;
-  // Slots that were given back there are still remembered here.
+  // This bucket still remembers slots that were given back there.
   const from = plan.rules.map((rule, index) => movesOf(rule).noteFrom(states[index] as LimitState));
   grantAt(bucket, cost, Math.max(slot, ...from), now);
   for (const [index, rule] of plan.rules.entries())

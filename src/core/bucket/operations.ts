@@ -13,7 +13,7 @@ import { type Ceiling, type Pool, poolsAfter, returnToPools } from './pool.ts';
 
 // The operations of the store contract, as functions of a bucket and the instant. No clock, no await, no throw.
 
-/** See `StoreOperations.take`. It knows of no reservation that came along: `takeOnSlot` does. */
+/** See `StoreOperations.take`. It ignores the reservation in a request; `takeOnSlot` handles that. */
 export function take(bucket: Bucket, request: TakeRequest, now: number): TakeAnswer {
   const { costs, ahead, late = 0 } = request;
   const from = late > 0 ? wholeTicks(now - late) : now;
@@ -24,7 +24,7 @@ export function take(bucket: Bucket, request: TakeRequest, now: number): TakeAns
   for (const cost of costs) {
     const at = conformsAt(bucket, cost, from, now);
     if (at <= now) {
-      // Who had to wait until `at` goes on that slot; who came after it, or missed it, goes now.
+      // A call that had to wait until `at` goes on that slot; a call that came later, or missed it, goes now.
       const slot = at > from ? at : now;
       grantAt(bucket, cost, slot, now);
       granted.push(receiptOf(bucket, cost, slot));
@@ -50,7 +50,10 @@ export function take(bucket: Bucket, request: TakeRequest, now: number): TakeAns
   };
 }
 
-/** The same as `take` for a call that does not wait, but that it refuses what would delay a call of `head` that waits for its limits. */
+/**
+ * The same as `take` for a call that does not wait, except that it refuses a call that would delay `head`, a call that
+ * waits for its limits.
+ */
 export function takeBeside(bucket: Bucket, request: TakeRequest, head: Cost, now: number): TakeAnswer {
   const headGoesAt = conformsAt(bucket, head, now);
   const after = copyOf(bucket);
@@ -77,7 +80,7 @@ function reserveAt(bucket: Bucket, cost: Cost, at: number, now: number): Receipt
 export function receiptOf(bucket: Bucket, cost: Cost, slot: number): Receipt {
   const { plan, extras } = bucket;
   const { refunds, moved } = extras;
-  // The tat of a limit that the call passed by is none of its own: it may go down again without telling.
+  // A limit that the call skips has a tat of other calls, which may be lowered again without notice.
   const after = tatsOf(bucket).map((tat, index) => (costIn(plan.rules[index] as Rule, cost) > 0 ? tat : longAgo));
   return { slot, cost, plan, after, refunds, moved };
 }
@@ -88,7 +91,7 @@ export function exceededBy(bucket: Bucket, cost: Cost): NonNullable<TakeAnswer['
   return { cost: costIn(rule, cost), burst, ...(name === undefined ? undefined : { limitName: name }) };
 }
 
-/** What a receipt says of one limit. */
+/** The part of a receipt for one limit. */
 export function callIn({ plan, extras }: Bucket, index: number, receipt: Receipt): TakenCall {
   return {
     slot: receipt.slot,
@@ -99,7 +102,7 @@ export function callIn({ plan, extras }: Bucket, index: number, receipt: Receipt
   };
 }
 
-/** Corrects what a call of `slot` counts as among those that the limits from before count. */
+/** Corrects the cost of the call of `slot` in the counts of earlier limits. */
 export function correctPast(bucket: Bucket, index: number, slot: number, more: number, now: number): void {
   const one = bucket.extras.past?.[index];
   if (one === undefined || more === 0) return;
@@ -113,13 +116,13 @@ export function correctPast(bucket: Bucket, index: number, slot: number, more: n
 export function giveBack(bucket: Bucket, reservation: Receipt): void {
   const { plan, states, extras } = bucket;
   const receipt = extras.follow === undefined ? reservation : extras.follow(reservation, extras);
-  // A bucket that was forgotten at rest, or reset, knows of no slot.
+  // A bucket that was forgotten at rest, or reset, knows no slot.
   if (receipt === undefined || !samePlan(plan, receipt.plan) || receipt.slot > extras.latest) return;
   const { slot, cost, pools, latest = slot } = receipt;
   let wasLatest = extras.latest === slot;
   for (const [index, rule] of plan.rules.entries()) {
     const call = callIn(bucket, index, receipt);
-    // Only a reservation can be given back, and of the limits that it passed by it knows nothing.
+    // Only a reservation can be given back, and it knows nothing of the limits that it skipped.
     const isReserved = call.before !== undefined && call.calls > 0;
     const state = isReserved ? rule.kind.giveBack(rule, states[index] as LimitState, call) : undefined;
     if (state === undefined) wasLatest = false;
@@ -135,7 +138,7 @@ export function giveBack(bucket: Bucket, reservation: Receipt): void {
   for (const [index, rule] of plan.rules.entries()) correctPast(bucket, index, slot, -costIn(rule, cost), slot);
 }
 
-/** A pace without a call that gave its slot back. */
+/** The pace without the call that gave its slot back. */
 const paceWithout = (pace: Pace, slot: number, cost: Cost): Pace => ({
   ...pace,
   tat: Math.min(pace.tat, slot),
@@ -145,7 +148,7 @@ const paceWithout = (pace: Pace, slot: number, cost: Cost): Pace => ({
 /** See `StoreOperations.settle`. */
 export function settle(bucket: Bucket, receipt: Receipt, cost: Cost, now: number): void {
   const { plan, states } = bucket;
-  // After the limits have changed nobody can tell what is left of the call.
+  // After the limits have changed, the rest of the call is unknown.
   const comesBack = samePlan(plan, receipt.plan);
   for (const [index, rule] of plan.rules.entries()) {
     const call = callIn(bucket, index, receipt);
@@ -175,7 +178,7 @@ export function reset(bucket: Bucket, now: number): void {
   Object.assign(bucket, newBucket(plan), { extras: { ...noExtras, own: extras.own, refunds } });
 }
 
-/** The bucket that a call left behind, for one that was forgotten at rest since then: a debt counts from there on. */
+/** The bucket as the call left it, for a bucket that was forgotten at rest since then: a debt counts from there on. */
 export function bucketLeftBy({ plan, after }: Receipt): Bucket {
   const bucket = newBucket(plan);
   for (const [index, state] of bucket.states.entries())
@@ -188,11 +191,11 @@ export function pause(bucket: Bucket, ms: number, now: number): void {
   note(bucket, { gate: Math.max(bucket.extras.gate, wholeTicksUp(now + ms)) });
 }
 
-/** See `StoreOperations.sync`. It takes the server at its word: `hear` does not. */
+/** See `StoreOperations.sync`. It believes the server; `hear` compares the statement with our own calls. */
 export function sync(bucket: Bucket, said: Ceiling, now: number): number {
   const pools = poolsAfter(bucket.extras.pools, said, now);
   note(bucket, { pools });
-  // Of two ends that are the same the earlier one counts.
+  // If two ends count as the same, the earlier one is used.
   return Math.min(
     said.ms,
     ...(pools ?? []).filter((pool) => pool.left === said.remaining).map(({ until }) => until - now),
@@ -214,7 +217,7 @@ export function peek(bucket: Bucket, now: number): Standing {
   };
 }
 
-/** Of what the server says is left, what leaves the least: it binds first. */
+/** The lowest of the server's statements binds first. */
 const poolOf = ({ extras }: Bucket, now: number): Pool | undefined => extras.pools?.find(({ until }) => until > now);
 
 function limitsOf(bucket: Bucket, now: number): LimitStatus[] {
@@ -231,7 +234,7 @@ function limitsOf(bucket: Bucket, now: number): LimitStatus[] {
     );
     return {
       ...(name === undefined ? undefined : { name }),
-      // A whole number of calls that division left a hair below itself is that number.
+      // Rounding may leave a whole number of calls just below itself.
       remaining: Math.max(0, Math.floor(calls + 1e-9)),
       resetAfter: Math.max(0, kind.resetsAt(rule, state) - now),
     };

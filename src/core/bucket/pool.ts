@@ -3,57 +3,66 @@ import { type Cost, costInCalls } from '../limits/cost.ts';
 import { wholeTicksUp } from '../limits/rounding.ts';
 
 /**
- * What the server says is left until an instant: a ceiling on top of the limits, never a raise. When the instant has come the
- * limits alone hold again, just as they stand.
+ * A server's statement of what is left until an instant: a ceiling on top of the limits, which never raises them. After
+ * that instant the limits alone hold again, unchanged.
  */
 export interface Pool {
-  /** Calls that may go yet. At least 0. */
+  /** Calls that may still go. At least 0. */
   readonly left: number;
   /** The instant at which the server has more, in ms on the clock of the store. */
   readonly until: number;
 }
 
-/** What a server said of a quota in one answer: what the calls of all sharers explain is no news. */
+/** A server's statement about a quota in one answer. If the calls of all sharers explain it, it changes nothing. */
 export interface Told {
-  /** The most that the server allows in a window, or at once; undefined if it did not say. */
+  /** The most that the server allows in a window, or at once; undefined if it is not stated. */
   readonly limit?: number | undefined;
-  /** What is left of it, as the server said it. */
+  /** What is left of it, as stated by the server. */
   readonly remaining: number;
-  /** The window, in ms; undefined if it did not say. */
+  /** The window, in ms; undefined if it is not stated. */
   readonly window?: number | undefined;
-  /** What is counted where it is not calls. */
+  /** What is counted, if not calls. */
   readonly unit?: string | undefined;
-  /** How long the call that was answered was on its way, in ms. */
+  /** The round trip of the answered call, in ms. */
   readonly roundTrip: number;
-  /** 0 if our own calls may explain it; else the server is taken at its word, and so many calls are kept back for others. */
+  /**
+   * 0 if our own calls may explain it. Otherwise the server is believed, and this number of calls is kept back for
+   * others.
+   */
   readonly keptBack: number;
 }
 
-/** What a sharer says is left. */
+/** A sharer's statement of what is left. */
 export interface Ceiling {
-  /** Calls that may go yet, those in flight taken off. At least 0. */
+  /** Calls that may still go, without those in flight. At least 0. */
   readonly remaining: number;
   /** For how long from now on, in ms. */
   readonly ms: number;
-  /** Whether this is newer than what was said before of the same instant, so that it counts even if it leaves more. */
+  /** Whether this is newer than an earlier statement about the same instant, so that it counts even if it is higher. */
   readonly isNewest: boolean;
-  /** For how long what it says was meant, in ms, if the server lets calls go sooner: statements that end then are over. */
+  /**
+   * The time for which the server meant it, in ms, if calls may go sooner. Statements that end at that time are
+   * dropped.
+   */
   readonly meantFor?: number;
-  /** The words of the server; without, this is a ceiling whatever explains it. */
+  /** The server's own statement; without it, this is a ceiling even if our own calls explain it. */
   readonly told?: Told;
 }
 
-/** The most statements that a bucket keeps side by side. */
+/** The most statements that a bucket keeps at the same time. */
 export const mostPools = 8;
 
-/** When a call that conforms to all else at `at` conforms to all pools too. The pools come in the order of their ends. */
+/**
+ * When a call that conforms to everything else at `at` also conforms to all pools. The pools are in the order of their
+ * ends.
+ */
 export function poolsAllowAt(pools: readonly Pool[], cost: Cost, at: number): number {
   let allowAt = at;
   for (const { left, until } of pools) if (allowAt < until && costInCalls(cost) > left) allowAt = until;
   return allowAt;
 }
 
-/** The pools after a call at `at`; undefined once none holds any more. */
+/** The pools after a call at `at`; undefined once none holds. */
 export function grantInPools(pools: readonly Pool[], cost: Cost, at: number, now: number): Pool[] | undefined {
   const calls = costInCalls(cost);
   const holding = pools.filter(({ until }) => now < until);
@@ -61,12 +70,12 @@ export function grantInPools(pools: readonly Pool[], cost: Cost, at: number, now
   return holding.map((pool) => (at >= pool.until ? pool : { ...pool, left: Math.max(0, pool.left - calls) }));
 }
 
-/** The pools after a call has given its slot back. `taken` says from which it was taken, by their ends. */
+/** The pools after a call has given its slot back. `taken` lists the ends of the pools it was counted in. */
 export function returnToPools(pools: readonly Pool[], cost: Cost, taken: readonly number[]): Pool[] {
   return pools.map((pool) => (taken.includes(pool.until) ? { ...pool, left: pool.left + costInCalls(cost) } : pool));
 }
 
-/** What holds of the pools and of what a sharer says: statements about different instants hold side by side. */
+/** Merges the pools with a sharer's statement: statements about different instants hold at the same time. */
 export function poolsAfter(pools: readonly Pool[] | undefined, said: Ceiling, now: number): Pool[] | undefined {
   const { remaining, ms, meantFor = ms } = said;
   let until = wholeTicksUp(now + ms);
@@ -75,15 +84,15 @@ export function poolsAfter(pools: readonly Pool[] | undefined, said: Ceiling, no
   if (ms <= 0) return joinedPools(holding);
   const isReplaced = (pool: Pool) => said.isNewest && ends.some((end) => Math.abs(pool.until - end) <= sameInstant);
   const kept = holding.filter((pool) => !isReplaced(pool));
-  // Whole seconds are rounded up: of two ends that may be the same the earlier is closer, unless there is more by now.
+  // Servers round up to whole seconds. If two ends may be the same, the earlier one is closer, unless more is left now.
   for (const pool of holding) if (!kept.includes(pool) && pool.left >= remaining) until = Math.min(until, pool.until);
   return joinedPools([...kept, { left: remaining, until }]);
 }
 
-/** Pools in the order of their ends, without those that say nothing besides the others; undefined if there are none. */
+/** Pools in the order of their ends, without those that the others imply; undefined if there are none. */
 export function joinedPools(pools: readonly Pool[]): Pool[] | undefined {
   const inOrder = [...pools].sort((a, b) => a.until - b.until || b.left - a.left);
-  // One that leaves no less than a later one is kept by that one already.
+  // A pool that leaves no less than a later one is implied by it.
   const telling = inOrder.filter(({ left }, index) => inOrder.slice(index + 1).every((later) => left < later.left));
   while (telling.length > mostPools) {
     const [first, second] = telling.splice(0, 2) as [Pool, Pool];
@@ -92,7 +101,7 @@ export function joinedPools(pools: readonly Pool[]): Pool[] | undefined {
   return telling.length === 0 ? undefined : telling;
 }
 
-/** What was said, so many ms later. */
+/** The same statement, `late` ms later. */
 export function aged(said: Ceiling, late: number): Ceiling {
   const { ms, meantFor } = said;
   return { ...said, ms: ms - late, ...(meantFor !== undefined && { meantFor: meantFor - late }) };

@@ -2,8 +2,9 @@ import type { Receipt } from '../base/store.ts';
 import type { Cost } from '../limits/cost.ts';
 
 /**
- * Makes one receipt of those of calls that were granted in one instant, one after the other: what goes back of it goes back of all
- * of them, in one store operation. A cost by name stays alone, and so does a reservation, which has an instant of its own.
+ * Joins the receipts of calls that were granted in one instant, one after the other. What is given back of the joined
+ * receipt goes back for all of them, in one store operation. A cost by name is not joined, nor is a reservation, which
+ * has its own instant.
  */
 export function joined(receipts: readonly Receipt[]): readonly Receipt[] {
   const found: Receipt[] = [];
@@ -12,7 +13,7 @@ export function joined(receipts: readonly Receipt[]): readonly Receipt[] {
     const receipt = receipts[index] as Receipt;
     const { slot, cost } = receipt;
     const next = receipts[index + 1];
-    // Where the last of them left the bucket is where all of them did.
+    // The state after the last of them is the state after all of them.
     if (next?.slot === slot && typeof next.cost === 'number' && typeof cost === 'number') {
       calls += cost;
       continue;
@@ -26,7 +27,7 @@ export function joined(receipts: readonly Receipt[]): readonly Receipt[] {
 /** The receipt of a call that has gone, without getters. */
 export const plainReceipt = (receipt: Receipt): Receipt => withCost(receipt, receipt.cost);
 
-/** A receipt that is as good, for another cost. */
+/** The same receipt for another cost. */
 export function withCost({ slot, plan, after, refunds, moved = 0, standIn = false }: Receipt, cost: Cost): Receipt {
   return { slot, cost, plan, after, refunds, moved, standIn };
 }

@@ -3,12 +3,12 @@ import type { Rule } from './kind.ts';
 import type { Plan } from './plan.ts';
 
 /**
- * What one call counts as: a number of calls, the same in every limit, or one number per named limit. A limit that is not
- * named counts 1; 0 passes a limit by.
+ * What one call counts as: a number of calls, the same in every limit, or one number per named limit. A limit that is
+ * not named counts 1; a cost of 0 skips a limit.
  */
 export type Cost = number | Readonly<Record<string, number>>;
 
-/** Checks a cost, whatever limits it is for, and returns a copy. */
+/** Checks a cost without its names, and returns a copy. */
 export function checkCost(cost: Cost): Cost {
   if (typeof cost === 'number') return checkNumber('cost', cost, { from: 0 });
   if (typeof cost !== 'object' || cost === null) wrongType('cost', 'a number, or one number per named limit', cost);
@@ -46,5 +46,5 @@ export function sameCost(a: Cost, b: Cost): boolean {
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
-/** What a call costs where calls are counted, whatever the limits are called: one with a number per named limit is one call. */
+/** The cost of a call in a count of calls, independent of names: a cost by name is one call. */
 export const costInCalls = (cost: Cost): number => (typeof cost === 'number' ? cost : 1);

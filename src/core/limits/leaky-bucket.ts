@@ -42,7 +42,8 @@ export const leakyBucket: Kind<number> = {
   atRest: longAgo,
   burstOf,
   mostKept: (limit) => toleranceOf(limit) + wholeSteps(evenOf(limit) * mostStretched),
-  // However often the margin changes: calls are charged at least as much, and borne with at most as long, as without one.
+  // With any number of margin changes, calls cost at least as much, and the tolerance is at most as large, as without a
+  // margin.
   numbersOf(limit, kept) {
     const even = evenOf(limit);
     const full = toleranceOf(limit);
@@ -56,7 +57,7 @@ export const leakyBucket: Kind<number> = {
     sum(tat, charge(emissionInterval, calls) - emissionInterval - tolerance),
   grant: ({ emissionInterval }, tat, calls, at) => sum(tat > at ? tat : at, charge(emissionInterval, calls)),
   tatOf: (tat) => tat,
-  // A cost near the burst needs a bucket that has rested for its margin too.
+  // A cost near the burst needs a bucket that has also rested for its margin.
   restsAt: ({ burst, emissionInterval, tolerance }, tat) => sum(tat, (burst - 1) * emissionInterval - tolerance),
   resetsAt: (_, tat) => tat,
   remaining: ({ emissionInterval, tolerance }, tat, now) =>
@@ -69,8 +70,8 @@ export const leakyBucket: Kind<number> = {
     tat + refunded === after ? (before as number) - refunded : undefined,
   charge: (_, tat, { slot }, more, emissionInterval) => tatCharged(tat, slot, more, emissionInterval),
   tatCharged,
-  // No more can come back than is left of the level that the call found, earlier refunds taken off: the rest has leaked, and
-  // others may have gone in its place. Nor can what will leak before a call that is reserved.
+  // At most what has not leaked of the call's level can come back, less earlier refunds: other calls may have used the
+  // rest. What leaks before a reserved call does not come back either.
   refund: (_, _tat, { after, refunded }, fewer, emissionInterval, latest, now) =>
     Math.min(wholeTicks(fewer * emissionInterval), after - refunded - Math.max(now, latest)),
 
@@ -91,7 +92,7 @@ export const leakyBucket: Kind<number> = {
   level,
 };
 
-/** A leaky bucket that is filled by as many calls as the one before. What does not fit any more is not kept, but for a debt. */
+/** A leaky bucket filled by as many calls as the earlier one. What does not fit is dropped, except for a debt. */
 function levelled({ burst, emissionInterval }: Rule, old: Rule, tat: number, latest: number, now: number): number {
   // What is reserved has not leaked before the latest of the slots.
   const from = Math.max(now, Math.min(latest, tat));

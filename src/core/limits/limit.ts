@@ -1,7 +1,7 @@
 import { checkNumber, outOfRange, wrongType } from '../base/check.ts';
 import type { Kind } from './kind.ts';
 
-// What a user writes. A limit that was checked is safe to make a rule of.
+// The limits that users write. A rule may be made of any limit that was checked.
 
 /**
  * One rule that a key must keep. Written by hand it is a leaky bucket: `rate` calls per `interval` in the long run, `burst` at
@@ -13,7 +13,7 @@ export interface Limit {
    * - `'leaky-bucket'`: the virtual scheduling form of the generic cell rate algorithm.
    * - `'quota'`: the same bucket, with its margin added to the window that it was made for.
    * - `'sliding-window'`: at most `rate` calls in any window of `interval`. Only `slidingWindow()` makes one: a literal is refused.
-   * - `'learned'`: what a key keeps whose limits are left to the server, until that tells them. Nobody writes one.
+   * - `'learned'`: for keys whose server defines the limits, until it sends them. It is not for user code.
    * @default 'leaky-bucket'
    */
   readonly kind?: LimitKind;
@@ -27,21 +27,21 @@ export interface Limit {
    */
   readonly burst?: number;
   /**
-   * Milliseconds kept in hand for calls that the network bunches up; at least 0. `'auto'` and nothing at all mean the
-   * throttle's own margin.
+   * Milliseconds kept in reserve for calls that arrive closer together than they left; at least 0. `'auto'` or
+   * undefined: the throttle's own margin.
    */
   readonly margin?: number | 'auto';
-  /** Names the limit in costs, decisions and errors. Needed only where one key has several limits with costs of their own. */
+  /** Names the limit in costs, decisions and errors. Needed only if one key has several limits with different costs. */
   readonly name?: string;
 }
 
 /** How a limit counts calls. */
 export type LimitKind = 'leaky-bucket' | 'quota' | 'sliding-window' | 'learned';
 
-/** The longest span that a bucket reckons with, in ms: 2^40, some 34 years. Longer ones would cost precision. */
+/** The longest span in the arithmetic of a bucket, in ms: 2^40, about 34 years. Longer ones would cost precision. */
 export const longest: number = 2 ** 40;
 
-/** An instant so long ago that any bucket is at rest; a number that JSON and Lua know too. */
+/** An instant so long ago that any bucket is at rest; a number that JSON and Lua can hold too. */
 export const longAgo: number = -longest;
 
 /**
@@ -68,7 +68,7 @@ export function checkMargin(name: string, margin: number | 'auto'): number | 'au
   return checkNumber(name, margin, { from: 0, to: longest });
 }
 
-/** Adds the options that all kinds share, where they are given. */
+/** Adds the options that all kinds share, if they are given. */
 export function withCommon(limit: Limit, { margin, name }: Pick<Limit, 'margin' | 'name'>): Limit {
   return {
     ...limit,

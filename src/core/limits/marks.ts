@@ -1,12 +1,13 @@
 import { longAgo } from './limit.ts';
 
 /**
- * Calls that went, compacted to marks. First stands until when the latest of the marks that were dropped counted: nothing may go
- * before. Then an instant and a number of calls for each mark; the instants rise, each as late as the latest of its calls.
+ * Calls that went, compacted to marks. The first number is the instant until which the latest dropped mark counted: no
+ * call may go before it. Then each mark has an instant and a number of calls. The instants rise, and each is as late as
+ * the latest of its calls.
  */
 export type Marks = number[];
 
-/** The most marks that are kept, whatever the limit. */
+/** The most marks that are kept, for any limit. */
 export const mostMarks = 32;
 
 /** Whether there are more marks than are kept. */
@@ -15,7 +16,7 @@ export const areTooMany = (marks: Marks): boolean => marks.length > 2 * mostMark
 /** The instant of the latest mark; long ago if there is none. */
 export const latestOf = (marks: Marks): number => (marks.length > 1 ? (marks[marks.length - 2] as number) : longAgo);
 
-/** Where the first mark stands that is later than an instant. */
+/** The position of the first mark that is later than an instant. */
 export function placeAfter(marks: Marks, instant: number): number {
   let place = 1;
   while ((marks[place] as number) <= instant) place += 2;
@@ -23,8 +24,8 @@ export function placeAfter(marks: Marks, instant: number): number {
 }
 
 /**
- * Says when a call of `cost` conforms: the first instant, not before the latest mark, at which the calls of the last `length`
- * ms and this one are at most `limit`.
+ * Returns when a call of `cost` conforms: the first instant, not before the latest mark, at which the calls of the last
+ * `length` ms and this one are at most `limit`.
  */
 export function marksAllowAt(marks: Marks, length: number, limit: number, cost: number): number {
   const at = Math.max(latestOf(marks), marks[0] as number);
@@ -49,14 +50,17 @@ export const younger = (marks: Marks, end: number): Marks => [
   ...marks.slice(placeAfter(marks, end)),
 ];
 
-/** Adds calls of one instant, at their place; with the mark of that very instant they become one. */
+/** Adds calls of one instant at their position, to the mark of that exact instant if there is one. */
 export function addMark(marks: Marks, at: number, calls: number): void {
   const place = placeBefore(marks, at);
   if (marks[place] === at) marks[place + 1] = (marks[place + 1] as number) + calls;
   else marks.splice(place, 0, at, calls);
 }
 
-/** Takes calls off the first mark that is not before an instant; with `isExact` only off the mark of that very instant. */
+/**
+ * Subtracts calls from the first mark that is not before an instant; with `isExact` only from the mark of that exact
+ * instant.
+ */
 export function takeOff(marks: Marks, at: number, calls: number, isExact: boolean): void {
   const place = placeBefore(marks, at);
   if (place >= marks.length || (isExact && marks[place] !== at)) return;
@@ -65,13 +69,13 @@ export function takeOff(marks: Marks, at: number, calls: number, isExact: boolea
   else marks.splice(place, 2);
 }
 
-/** Where the first mark stands that is not before an instant, or would stand. */
+/** The position of the first mark that is not before an instant, or where it would be. */
 export function placeBefore(marks: Marks, at: number): number {
   let place = marks.length;
   while (place > 1 && (marks[place - 2] as number) >= at) place -= 2;
   return place;
 }
 
-/** The marks, those after an instant so many ms later. */
+/** The marks, with those after an instant moved by `ms`. */
 export const laterMarks = (marks: Marks, after: number, ms: number): Marks =>
   marks.map((value, place) => (place % 2 === 1 && value > after ? value + ms : value));

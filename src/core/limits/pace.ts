@@ -2,15 +2,15 @@ import { type Cost, costInCalls } from './cost.ts';
 import type { Plan } from './plan.ts';
 import { wholeTicksUp } from './rounding.ts';
 
-// A rate that is learned from refusals: a refusal takes a part of it, time gives it back, as TCP's CUBIC does with its window.
+// A rate that is learned from refusals: a refusal lowers it, time raises it again, as TCP's CUBIC does with its window.
 
-/** The rate that a key keeps besides its limits, learned from refusals. It is never changed. */
+/** The rate that a key keeps besides its limits, learned from refusals. The object is never changed. */
 export interface Pace {
   /** About the rate at which the server refused, in calls per ms. */
   readonly most: number;
-  /** How long the rate takes to come back to it, in ms; 0 while it grows with each call, until the first refusal. */
+  /** How long the rate takes to return to it, in ms; 0 while it grows with each call, until the first refusal. */
   readonly span: number;
-  /** From when on it comes back: when the pause after the refusal ends. */
+  /** When it starts to return: at the end of the pause after the refusal. */
   readonly since: number;
   /** Calls that went since the refusal, and when that was. */
   readonly calls: number;
@@ -19,31 +19,34 @@ export interface Pace {
   readonly tat: number;
 }
 
-/** What a refusal takes of the rate, and how fast the rate grows beyond where it was. */
+/** The part of the rate that a refusal takes, and how fast the rate grows beyond its old value. */
 const cut = 0.15;
 const growth = 4;
 
-/** A little below the rate that was refused is what the server allows; well below, if it was refused soon after the one before. */
+/** The server allows a little less than the refused rate, and much less if two refusals came soon after each other. */
 const justBelow = 0.97;
 const wellBelow = 0.9;
 
-/** So many intervals of the shortest limit the rate takes to come back; an interval counts as a second at least, a minute at most. */
+/**
+ * How many intervals of the shortest limit the rate takes to return. An interval counts as a second at least and a
+ * minute at most.
+ */
 const intervals = 15;
 
 /** One call an hour, in calls per ms: the lowest rate. */
 const lowest = 1 / 3_600_000;
 
-/** While it grows, each call adds one a second: the rate doubles every second. */
+/** While the rate grows, each call adds one call a second: it doubles every second. */
 const addedPerCall = 1 / 1_000;
 
-/** What is done with a pace. It comes with the pace, so that only those carry it who have one. */
+/** The operations on a pace. They come with the pace, so that only bundles with a pace carry them. */
 export interface Pacing {
   begin(plan: Plan, now: number): Pace;
   after(pace: Pace, plan: Plan, cost: Cost, at: number): Pace | undefined;
   rateAt(pace: Pace, at: number): number;
 }
 
-/** The pace of a key: what was learned, or where limits that are left to the server begin. */
+/** The pace of a key: the learned one, or the first one of limits that the server defines. */
 export function paceOf(plan: Plan, learned: Pace | undefined, now: number): Pace | undefined {
   return learned ?? (plan.begins === undefined ? undefined : begin(plan, now));
 }
@@ -64,7 +67,7 @@ export function rateAt({ most, span, since }: Pace, at: number): number {
   return most * (1 + (x < 0 ? cut : growth) * x * x * x);
 }
 
-/** The pace after a call; undefined once it is no lower than the limits. */
+/** The pace after a call; undefined once it is not below the limits. */
 export function paceAfter(pace: Pace, plan: Plan, cost: Cost, at: number): Pace | undefined {
   const calls = costInCalls(cost);
   const rate = rateAt(pace, at);
@@ -74,17 +77,17 @@ export function paceAfter(pace: Pace, plan: Plan, cost: Cost, at: number): Pace 
 }
 
 /**
- * The pace after a refusal that stops the key for `ms`. Of calls that were on their way together one counts.
- * @param left when the call left that was refused
+ * The pace after a refusal that pauses the key for `ms`. Calls that were in flight together count once.
+ * @param left when the refused call left
  */
 export function slower(pace: Pace | undefined, plan: Plan, left: number, ms: number, now: number): Pace {
   if (pace !== undefined && left < pace.since && pace.span > 0) return pace;
   const until = now + ms;
   const rate = pace === undefined ? rateOf(plan) : rateAt(pace, now);
   const interval = Math.min(...plan.rules.map((rule) => rule.interval));
-  // What goes in an interval was too much: about so much went when it began.
+  // The calls of the last interval were too many; this is about how many went when it began.
   let most = pace === undefined ? rate : Math.min(rate * justBelow, rateAt(pace, now - interval));
-  // Refused soon: the rate is between what went, pauses included, and what was tried.
+  // Refused soon: the right rate is between the rate that went, pauses included, and the rate tried.
   const isSoon = pace !== undefined && (pace.span === 0 || now - pace.since < pace.span / 4);
   if (isSoon) most = Math.min(rate * wellBelow, Math.sqrt(rate * (pace.calls / Math.max(1, until - pace.from))));
   return {

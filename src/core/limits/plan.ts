@@ -6,34 +6,40 @@ import type { Pacing } from './pace.ts';
 import { quotaKind } from './quota.ts';
 import { wholeTicksUp } from './rounding.ts';
 
-// Limits made ready. A plan is never changed: whoever has other limits, or another margin, has another plan.
+// The limits of a key, ready for the arithmetic. A plan is never changed: other limits or another margin make another
+// plan.
 
-/** What limits without a margin of their own keep in hand: a number of ms, or `'calls'` for what calls without an adapter keep. */
+/**
+ * The margin of limits without one of their own: a number of ms, or `'calls'` for the margin of calls without an
+ * adapter.
+ */
 export type Margin = number | 'calls';
 
 /** The margin of `'calls'`, in ms. */
 export const callsMargin = 20;
 
-/** The limits of one key, made ready. */
+/** The limits of one key, ready for the arithmetic. */
 export interface Plan {
   readonly rules: readonly Rule[];
-  /** What they were made of, with their kinds. */
+  /** The limits it was made of, with their kinds. */
   readonly limits: readonly Limit[];
-  /** What limits without a margin of their own keep in hand. */
+  /** The margin of limits without one of their own. */
   readonly margin: Margin;
-  /** How late a call may leave after its slot, in ms: half of the least margin. The other half is the network's. */
+  /**
+   * How late a call may leave after its slot, in ms: half of the smallest margin. The other half is for the network.
+   */
   readonly lateness: number;
-  /** When the throttle took these limits in place of others, on its monotonic clock; undefined if it was made with them. */
+  /** When the throttle changed to these limits, on its monotonic clock; undefined if it was created with them. */
   readonly since?: number;
-  /** Where the limits of a bucket at rest stand. */
+  /** The states of the limits of a bucket at rest. */
   readonly atRest: readonly LimitState[];
-  /** The rule of a plan that is one leaky bucket. */
+  /** The rule, if the plan is one leaky bucket. */
   readonly only: Rule | undefined;
   /** Whether every rule is a leaky bucket. */
   readonly leaky: boolean;
-  /** The rate at which calls begin that nobody knows the limits of, in calls per ms. */
+  /** The first rate of calls whose limits are not known, in calls per ms. */
   readonly begins: number | undefined;
-  /** What is done with their pace; there with `begins`. */
+  /** The operations on their pace; present together with `begins`. */
   readonly pacing: Pacing | undefined;
   /** No more calls of cost 1 than this can ever go at one instant. */
   readonly mostAtOnce: number;
@@ -41,10 +47,10 @@ export interface Plan {
 
 /**
  * Checks limits and makes them ready.
- * @param margin what limits without a margin of their own keep in hand
+ * @param margin the margin of limits without one of their own
  */
 export function planOf(limits: Limit | readonly Limit[], margin: Margin): Plan {
-  // A copy has no holes, which `map` and `every` would pass over.
+  // A copy has no holes, which `map` and `every` would skip.
   const list = Array.isArray(limits) ? [...(limits as readonly Limit[])] : [limits as Limit];
   if (list.length === 0) outOfRange('limits', 'at least one limit', list);
   const rules = list.map((limit, index) =>
@@ -96,7 +102,7 @@ function ruleOf(given: Limit, byDefault: Margin, path: string): Rule {
 
 const fields = ['kind', 'rate', 'interval', 'burst', 'margin', 'name'] as const;
 
-/** Only what we know of a limit: the user's object may hold what cannot be stored, and may change. */
+/** Only the known fields of a limit: the user's object may hold values that cannot be stored, and may change. */
 function copyOf(limit: Limit): Limit {
   const copy: Record<PropertyKey, unknown> = {};
   for (const field of [...fields, carriedKind] as readonly (keyof Limit)[])
@@ -104,7 +110,7 @@ function copyOf(limit: Limit): Limit {
   return copy as unknown as Limit;
 }
 
-/** Whether two plans are made of the same limits, margins aside. */
+/** Whether two plans are made of the same limits, apart from the throttle's margin. */
 export function samePlan(a: Plan, b: Plan): boolean {
   if (a === b) return true;
   return a.rules.length === b.rules.length && a.rules.every((rule, index) => sameRule(rule, b.rules[index] as Rule));
@@ -121,10 +127,10 @@ function sameRule(a: Rule, b: Rule): boolean {
   );
 }
 
-/** Whether limits say the very same as those that a plan was made of, so that nothing is wrong with them. */
+/** Whether limits equal those that a plan was made of, so that they need no check. */
 export function isMadeOf({ limits }: Plan, others: readonly Limit[]): boolean {
   if (limits.length !== others.length) return false;
-  // Loops, as each step of a browser store comes by here, often in a tab whose code is cold.
+  // Loops, because each step of a browser store runs this, often in a tab with cold code.
   for (let index = 0; index < limits.length; index++)
     for (const field of fields) if (limits[index]?.[field] !== others[index]?.[field]) return false;
   return true;

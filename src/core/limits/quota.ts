@@ -4,7 +4,7 @@ import { leakyBucket } from './leaky-bucket.ts';
 import { checkLimit, type Limit, withCommon } from './limit.ts';
 import { wholeSteps, wholeTicksUp } from './rounding.ts';
 
-// A leaky bucket that is safe for "N per interval": its margin makes the window longer that its rate was worked out for.
+// A leaky bucket that is safe for "N per interval". Its margin lengthens the window that its rate is computed for.
 
 /** The arithmetic of quotas. */
 export const quotaKind: Kind<number> = /* @__PURE__ */ Object.assign({}, leakyBucket, {
@@ -19,7 +19,7 @@ export const quotaKind: Kind<number> = /* @__PURE__ */ Object.assign({}, leakyBu
   },
 } satisfies Partial<Kind<number>>);
 
-/** What `quota` takes. */
+/** Options of `quota`. */
 export interface QuotaOptions {
   /** Calls per `interval` that the server allows. A whole number, at least 1. */
   readonly limit: number;
@@ -37,14 +37,16 @@ export interface QuotaOptions {
 }
 
 /**
- * Makes a leaky bucket that lets at most `limit` calls through in any window of `interval` ms, wherever the window begins.
+ * Makes a leaky bucket that lets at most `limit` calls through in any window of `interval` ms, wherever the window
+ * begins.
  *
- * The bucket leaks `limit - burst + 1` calls per `interval + margin`: a larger burst answers sooner from rest and leaves less
- * for the long run. It holds for costs in whole calls.
+ * The bucket leaks `limit - burst + 1` calls per `interval + margin`: a larger burst answers sooner from rest and
+ * leaves less for the long run. The bound holds for costs in whole calls.
  * @throws TypeError, RangeError if an option is missing or out of range.
  * @see docs/algorithm.md for the bound.
  * @example
  * quota({ limit: 100, interval: 60_000 }).rate //=> 96
+ *
  */
 export function quota(options: QuotaOptions): Limit {
   checkOptions('options', options);
@@ -55,7 +57,7 @@ export function quota(options: QuotaOptions): Limit {
   return checkLimit(withCommon({ kind: 'quota', rate: limit - burst + 1, interval, burst }, options), quotaKind);
 }
 
-/** What `perSecond`, `perMinute`, `perHour` and `perDay` take besides the number. */
+/** Options of `perSecond`, `perMinute`, `perHour` and `perDay`. */
 export type PerOptions = Omit<QuotaOptions, 'limit' | 'interval'>;
 
 /** Makes a `quota` of `limit` calls per second. */

@@ -17,18 +17,19 @@ import {
 import type { QuotaOptions } from './quota.ts';
 import { wholeTicksUp } from './rounding.ts';
 
-// At most N calls in any window. The state is marks; merging them makes calls later, never earlier. Only `slidingWindow` and what
-// reads stored limits bring this in.
+// At most N calls in any window. The state is a list of marks; merging marks makes calls later, never earlier. Only
+// `slidingWindow` and the reader of stored limits import this.
 
-/** What `slidingWindow` takes. */
+/** Options of `slidingWindow`. */
 export type SlidingWindowOptions = Omit<QuotaOptions, 'burst'>;
 
 /**
- * Makes a limit of at most `limit` calls in any window of `interval` ms, all of them at once if they come at once, then more
- * as they grow older than the window.
+ * Makes a limit of at most `limit` calls in any window of `interval` ms. All of them may go at once; further calls go
+ * as earlier ones become older than the window.
  * @throws TypeError, RangeError if an option is missing or out of range.
  * @example
  * slidingWindow({ limit: 100, interval: 60_000 }).burst //=> 100
+ *
  */
 export function slidingWindow(options: SlidingWindowOptions): Limit {
   checkOptions('options', options);
@@ -56,9 +57,9 @@ export const slidingWindowKind: Kind<Marks> = {
   allowAt: ({ span, burst }, marks, calls) => marksAllowAt(marks, span, burst, calls),
   grant({ span, burst }, marks, calls, at, now) {
     drop(marks, placeAfter(marks, now - span), span);
-    // Of exact length, as most keys have one mark.
+    // Of exact length, because most keys have one mark.
     if (marks.length === 1) return [marks[0] as number, at, calls];
-    // A call in the future gets a mark of its own as long as there is room, so that it can be given back.
+    // A call in the future gets a mark of its own while there is room, so that it can be given back.
     insert(marks, at > now ? 0 : burst, span, calls, at);
     return marks;
   },
@@ -75,8 +76,8 @@ export const slidingWindowKind: Kind<Marks> = {
     return latestOf(marks) < slot ? marks : undefined;
   },
   charge({ interval, burst, span }, marks, { slot }, more, _, now) {
-    // A call that has left the window counts no more, whatever it cost and whatever the margin is meanwhile. Nor does a mark that
-    // was dropped; another than the call's own may be much later: it cost nothing before, say.
+    // A call that has left the window no longer counts, with any cost and margin. The same goes for a call whose mark
+    // was dropped: the mark found may be another, much later one, for instance if the call cost nothing before.
     if (slot > now - interval && slot > (marks[0] as number) - interval) insert(marks, burst, span, more, slot);
     return marks;
   },
@@ -90,7 +91,7 @@ export const slidingWindowKind: Kind<Marks> = {
   carryOver: ({ span }, marks, _, now) => younger(marks, now - span),
 
   moves: {
-    // A slot was built on the call only if it comes when that leaves.
+    // A slot was built on the call only if it comes when the call leaves the window.
     lateness: ({ span }, { slot }, ms, latest) => (latest >= slot + span ? ms : 0),
     spacing: () => 0,
     slack: ({ span }) => span,
@@ -108,16 +109,17 @@ export const slidingWindowKind: Kind<Marks> = {
 };
 
 /**
- * Takes calls off the mark that the call of `slot` is in, unless that was dropped.
- * @param interval the length of the window without its margin: no mark was dropped before that age, whatever the margin was
- * @param isExact whether only a mark of that very instant is the call's: others were reckoned, not noted
+ * Subtracts calls from the mark that holds the call of `slot`, unless that mark was dropped.
+ * @param interval the length of the window without its margin: no mark was dropped before that age, whatever the margin
+ * was
+ * @param isExact whether only a mark of that exact instant belongs to the call; other marks were computed, not counted
  */
 function takeBack(marks: Marks, interval: number, slot: number, calls: number, isExact: boolean): void {
   if (slot > (marks[0] as number) - interval) takeOff(marks, slot, calls, isExact);
 }
 
 /**
- * Notes a call that went at `to`, among those that are noted already.
+ * Adds a call that went at `to` to the marks.
  * @param limit the most calls in a window: with few of them, no two instants share a mark
  */
 function insert(marks: Marks, limit: number, length: number, calls: number, to: number): void {
@@ -136,14 +138,14 @@ function insert(marks: Marks, limit: number, length: number, calls: number, to: 
 /** Calls whose instants fall into one cell of this grid share a mark; a window touches at most 32 cells. */
 const cell = (at: number, length: number): number => Math.floor((at * (mostMarks - 1)) / length);
 
-/** Whether calls of two instants share a mark: where each call can have one of its own they do not. */
+/** Whether calls of two instants share a mark. They do not if each call can have its own. */
 const areMerged = (one: number, other: number, limit: number, length: number): boolean =>
   limit > mostMarks && cell(one, length) === cell(other, length);
 
-/** Makes no more marks of them than are kept. */
+/** Merges marks until there are no more than are kept. */
 function compact(marks: Marks, length: number): void {
   if (!areTooMany(marks)) return;
-  // What is older than a window before the latest mark cannot hold back a later call, unless the latest is given back.
+  // A mark more than a window before the latest one cannot hold back a later call, unless the latest is given back.
   drop(marks, placeAfter(marks, latestOf(marks) - length), length);
   if (!areTooMany(marks)) return;
   let kept = 1;
@@ -160,7 +162,7 @@ function compact(marks: Marks, length: number): void {
   marks.length = kept + 2;
 }
 
-/** Drops the marks before a place, and notes until when the latest of them counted. */
+/** Drops the marks before a position, and keeps the instant until which the latest of them counted. */
 function drop(marks: Marks, place: number, length: number): void {
   if (place === 1) return;
   marks[0] = Math.max(marks[0] as number, (marks[place - 2] as number) + length);

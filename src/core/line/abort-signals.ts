@@ -1,4 +1,4 @@
-/** Those who wait for one signal, and the one listener that they share on it. */
+/** The callbacks for one signal, and the one listener that they share. */
 interface SharedListener {
   readonly callbacks: Set<() => void>;
   readonly listener: () => void;
@@ -7,8 +7,9 @@ interface SharedListener {
 const listeners = new WeakMap<AbortSignal, SharedListener>();
 
 /**
- * Calls `callback` when `signal` aborts, until `ignoreAbort` takes it off. However many wait for a signal, it has one listener of
- * ours: platforms walk through all the listeners for each one that comes or goes, and Node warns from the eleventh on.
+ * Calls `callback` when `signal` aborts, until `ignoreAbort` removes it. A signal has one listener of ours for any
+ * number of callbacks: platforms walk through all listeners for each one added or removed, and Node warns from the
+ * eleventh on.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): void {
   let shared = listeners.get(signal);
@@ -25,7 +26,7 @@ export function onAbort(signal: AbortSignal, callback: () => void): void {
   shared.callbacks.add(callback);
 }
 
-/** Takes a callback off its signal, and with the last one the listener. */
+/** Removes a callback from its signal, and with the last one the listener. */
 export function ignoreAbort(signal: AbortSignal, callback: () => void): void {
   const shared = listeners.get(signal);
   if (shared === undefined) return;
@@ -35,7 +36,7 @@ export function ignoreAbort(signal: AbortSignal, callback: () => void): void {
   signal.removeEventListener('abort', shared.listener);
 }
 
-/** Why a signal aborted. Old ones do not say: then as new ones say it where nobody gave a reason. */
+/** The reason of an abort. Old platforms have none; then it is the default reason of new ones. */
 export function reasonOf({ reason }: AbortSignal): unknown {
   return reason === undefined ? new DOMException('This operation was aborted', 'AbortError') : reason;
 }

@@ -1,6 +1,6 @@
 import { checkNumber, checkOneOf } from '../base/check.ts';
 
-/** Who gives way when as many calls wait on a key as may. */
+/** Which call is rejected if one more than `maxQueue` waits on a key. */
 export type WhenFull = 'reject' | 'drop-oldest' | 'drop-lowest';
 
 const kinds: readonly WhenFull[] = ['reject', 'drop-oldest', 'drop-lowest'];
@@ -16,7 +16,7 @@ export interface Bounds {
   readonly whenFull: WhenFull;
 }
 
-/** Checks bounds. What is undefined has none. */
+/** Checks bounds. Undefined means no bound. */
 export function checkBounds(options: { readonly [Name in keyof Bounds]?: Bounds[Name] | undefined }): Bounds {
   const { concurrency = Infinity, maxInFlight = Infinity, maxQueue = Infinity, whenFull = 'reject' } = options;
   const fromOne = { from: 1, whole: true, infinite: true };

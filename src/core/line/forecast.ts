@@ -1,7 +1,7 @@
 import type { Plan } from '../limits/plan.ts';
 
 /**
- * When the last of a line goes if nobody else comes: exact for a leaky bucket, at the earliest otherwise.
+ * When the last call of a line goes if no other call comes: exact for a leaky bucket, the earliest instant for others.
  * @param tats per limit the tat before the first of the line
  * @param first when the first of the line goes
  * @param calls per limit what the whole line counts as

@@ -9,10 +9,10 @@ export interface GateHost {
 }
 
 /**
- * What besides limits and the line says when calls of one key go. The line asks when and how many, and says which calls went. This
- * plain gate knows pauses alone; others extend it.
+ * What may hold calls of one key back, besides limits and the line. The line asks when and how many calls may go, and
+ * reports those that went. This plain gate knows only pauses; others extend it.
  *
- * Invariant: asking changes nothing that others see. A pause ends with `resume`, just before the first call goes.
+ * Invariant: a question changes nothing that others see. A pause ends with `resume`, just before the first call goes.
  */
 export class Gate {
   readonly key: string;
@@ -27,36 +27,39 @@ export class Gate {
     if (before !== undefined) this.pausedUntil = before.pausedUntil;
   }
 
-  /** When the next call may go with so many in flight, on the monotonic clock: `now` or earlier if it may go now. */
+  /**
+   * When the next call may go with `inFlight` calls in flight, on the monotonic clock: `now` or earlier if it may go
+   * now.
+   */
   opensAt(_now: number, _inFlight: number): number {
     return this.pausedUntil;
   }
 
-  /** How many calls may go together with so many in flight. */
+  /** How many calls may go together with `inFlight` calls in flight. */
   most(_now: number, _inFlight: number): number {
     return Infinity;
   }
 
-  /** Whether calls may go now without a word to the gate: it has nothing to say of any of them. */
+  /** Whether calls may go now without asking the gate, because it holds none of them back. */
   isClear(now: number, inFlight: number): boolean {
     return this.opensAt(now, inFlight) === -Infinity && this.most(now, inFlight) === Infinity;
   }
 
   /**
-   * Notes that a call goes.
-   * @param isSeen whether `end` will be told when it has ended
+   * Counts a call that goes.
+   * @param isSeen whether `end` will be called when it has ended
    */
   pass(_grant: CallGrant, _isSeen: boolean, _now: number): void {}
 
-  /** Notes that a call has ended. */
+  /** Counts a call that has ended. */
   end(_grant: CallGrant): void {}
 
-  /** Whether nothing is lost if the gate is made anew. */
+  /** Whether nothing is lost if the gate is created again. */
   isIdle(now: number): boolean {
     return this.pausedUntil <= now;
   }
 
-  /** Stops the key for `ms`. It can lengthen a pause that is on, never shorten it. */
+  /** Pauses the key for `ms`. It can lengthen a current pause, never shorten it. */
   pause(ms: number): void {
     const { clock, events } = this.host;
     const until = clock.monotonic() + ms;
@@ -65,7 +68,7 @@ export class Gate {
     if (events.wants('paused')) events.emit('paused', { key: this.key, until: clock.now() + ms });
   }
 
-  /** Ends the pause, if there is one that is over at `now`, and tells so: whoever hears of it may change everything. */
+  /** Ends a pause that is over at `now`, and emits an event for it: its listeners may change everything. */
   resume(now: number): boolean {
     if (this.pausedUntil === -Infinity || this.pausedUntil > now) return false;
     this.pausedUntil = -Infinity;
@@ -74,7 +77,7 @@ export class Gate {
     return true;
   }
 
-  /** Whether a call that was granted may go: the gate may have closed meanwhile. A pause that is over ends. */
+  /** Whether a granted call may go: the gate may have closed in the meantime. Ends a pause that is over. */
   open(now: number, inFlight: number): boolean {
     this.resume(now);
     return this.opensAt(now, inFlight) <= now;
@@ -89,10 +92,10 @@ export class Gate {
 /** Any kind of gate. */
 export type GateClass = new (key: string, host: GateHost, before?: Gate) => Gate;
 
-/** So many gates are kept before those that matter no more are dropped. */
+/** The number of gates from which on those that no longer matter are dropped. */
 const gatesKept = 1_000;
 
-/** The gates of those keys that have something to say. */
+/** The gates of the keys that need one. */
 export class Gates {
   readonly #gates = new Map<string, Gate>();
   readonly #host: GateHost;
@@ -103,7 +106,7 @@ export class Gates {
     this.#host = host;
   }
 
-  /** Makes gates that know more from now on, and those there are anew. */
+  /** Makes gates that know more from now on, and replaces the existing ones. */
   upgrade(kind: GateClass): void {
     this.#kind = kind;
     for (const [key, gate] of this.#gates) this.#gates.set(key, new kind(key, this.#host, gate));
@@ -126,12 +129,12 @@ export class Gates {
     return gate;
   }
 
-  /** Until when a key is paused as far as this process knows, on the monotonic clock; -Infinity if it is not. */
+  /** Until when a key is paused, as known in this process, on the monotonic clock; -Infinity if it is not. */
   pausedUntil(key: string): number {
     return this.find(key)?.pausedUntil ?? -Infinity;
   }
 
-  /** Stops a key. Of keys whose pause is over, and that nobody called since, it is told that they go on. */
+  /** Pauses a key. For keys whose pause is over and that had no call since, it emits that they go on. */
   pause(key: string, ms: number): void {
     const now = this.#host.clock.monotonic();
     for (const gate of this.#gates.values()) gate.resume(now);

@@ -5,9 +5,10 @@ import { Gate } from './gate.ts';
 const patience = 10_000;
 
 /**
- * A gate that lets one call go alone after a pause and the others when that has been answered: they would all be refused together.
+ * A gate that lets one call go alone after a pause, and the others after its answer: otherwise all might be refused
+ * together.
  *
- * Invariant: at most one call is out alone, and nobody waits for it longer than its patience.
+ * Invariant: at most one call is out alone, and other calls wait for it at most for its patience.
  */
 export class GoAloneGate extends Gate {
   /** Whether the next call goes alone; then that call, until its answer. */
@@ -30,7 +31,7 @@ export class GoAloneGate extends Gate {
 
   override pass(grant: CallGrant, isSeen: boolean, now: number): void {
     if (this.#alone !== 'next') return;
-    // Nobody sees the end of a call that holds no place.
+    // The end of a call that holds no place is not visible.
     this.#alone = isSeen ? grant : undefined;
     this.#aloneUntil = now + this.#patience;
   }
@@ -48,7 +49,7 @@ export class GoAloneGate extends Gate {
     super.reset();
   }
 
-  /** Whether a call is to go alone, or is out alone. */
+  /** Whether a call will go alone, or is out alone. */
   get goesAlone(): boolean {
     return this.#alone !== undefined;
   }

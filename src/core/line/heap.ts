@@ -31,7 +31,7 @@ export class Heap<Entry extends object> {
     this.#rise(entry, this.entries.length - 1);
   }
 
-  /** Takes `entry` out, wherever it stands. */
+  /** Takes `entry` out from any position. */
   remove(entry: Entry): void {
     const place = entry[this.#position] as number;
     const last = this.entries.pop() as Entry;

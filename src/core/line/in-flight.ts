@@ -1,30 +1,30 @@
 import type { HeldGrant } from '../base/grant.ts';
 import type { Bounds } from './bounds.ts';
 
-/** So many keys are remembered before those without a call in flight are dropped. */
+/** The number of keys from which on those without a call in flight are dropped. */
 const keysKept = 1_000;
 
-/** A line that goes on as far as there are places. */
+/** A line that moves on while there are places. */
 interface Blocked {
   advance(): void;
 }
 
 /**
- * Counts the calls in flight, those of each key and all together, and knows how many more may be.
+ * Counts the calls in flight, of each key and all together, and knows how many more may start.
  *
- * Invariant: a grant that is held carries the count of its key, so that to leave it takes no look for the key. Lines that wait for a
- * place which other keys hold take turns.
+ * Invariant: a held grant carries the count of its key, so its end needs no lookup. Lines that wait for a place held by
+ * other keys take turns.
  */
 export class InFlight {
   bounds: Bounds;
   /** Calls of all keys. */
   total = 0;
-  /** Calls that a store is asked for at the moment, and that will hold a place. */
+  /** Calls that a store is being asked for, and that will hold a place. */
   asked = 0;
-  /** Some of the keys have none any more: most keys are called again at once. */
+  /** Some of the keys have none now: most keys are called again soon. */
   readonly counts: Map<string, { calls: number }> = new Map();
   #mostKeys = keysKept;
-  /** Lines that found all places taken, in the order in which they did. */
+  /** Lines that found all places taken, in that order. */
   readonly #blocked = new Set<Blocked>();
 
   constructor(bounds: Bounds) {
@@ -36,7 +36,7 @@ export class InFlight {
     return this.counts.get(key)?.calls ?? 0;
   }
 
-  /** How many more calls of a key may be. */
+  /** How many more calls of a key may be in flight. */
   free(key: string): number {
     const { concurrency, maxInFlight } = this.bounds;
     // Each call asks, and most throttles have neither bound.
@@ -44,7 +44,7 @@ export class InFlight {
     return Math.min(this.#left, concurrency - this.of(key));
   }
 
-  /** How many more calls of all keys may be. */
+  /** How many more calls of all keys may be in flight. */
   get #left(): number {
     return this.bounds.maxInFlight - this.total - this.asked;
   }
@@ -70,17 +70,17 @@ export class InFlight {
     this.total--;
   }
 
-  /** Notes whether calls wait in a line: if there is no place now, it goes on when there is one. */
+  /** Notes whether calls wait in a line. If there is no place now, the line moves on when there is one. */
   note(line: Blocked, isWaiting: boolean): void {
     if (isWaiting && this.#left <= 0) this.#blocked.add(line);
     else this.#blocked.delete(line);
   }
 
-  /** Lets the lines go on that wait for a place, each in its turn, as long as there is one. */
+  /** Moves on the lines that wait for a place, in turn, as long as there is one. */
   serve(): void {
     for (const line of this.#blocked) {
       if (this.#left <= 0) return;
-      // One that takes the last place and has more calls comes again at the end.
+      // A line that takes the last place and has more calls goes to the end.
       this.#blocked.delete(line);
       line.advance();
     }

@@ -13,25 +13,25 @@ import { type NextCall, type RoomHost, type Waiter, WaitingRoom, type WaitReques
 export interface LaneHost extends RoomHost {
   readonly store: StoreOperations;
   readonly gates: Gates;
-  /** The limits of a key. Whatever the user's function throws passes through. */
+  /** The limits of a key. Errors of the user's function pass through. */
   plan(key: string): Plan;
   /** How many calls of a key are in flight. */
   inFlight(key: string): number;
-  /** Knows how many more may be. */
+  /** Knows how many more may be in flight. */
   readonly places: InFlight;
-  /** Looks at the clocks, so that a jump of the wall clock is told. */
+  /** Compares the clocks, so that a jump of the wall clock is reported. */
   noteTime(): void;
-  /** Says that the lane is empty and may be forgotten. */
+  /** Reports that the lane is empty and may be forgotten. */
   retire(lane: Lane): void;
 }
 
-/** How long a wake may take before it counts against a call's maxWait, in ms. */
+/** How late a timer may be before it counts against a call's maxWait, in ms. */
 export const grace = 100;
 
 /**
- * The waiting line of one key inside one process: what local and shared lanes have in common.
+ * The waiting line of one key in one process: the common part of local and shared lanes.
  *
- * Invariant: one timer while calls wait and may go by themselves some time, none otherwise. `advance` may be called at any time.
+ * Invariant: one timer while time alone can let a waiting call go, otherwise none. `advance` may be called at any time.
  */
 export abstract class Lane {
   readonly key: string;
@@ -46,28 +46,31 @@ export abstract class Lane {
     this.room = new WaitingRoom(key, host, () => this.advance());
   }
 
-  /** One step: undefined if there may be more to do, otherwise when to look again; Infinity for when something happens. */
+  /**
+   * One step. Returns undefined if there may be more to do, otherwise when to look again; Infinity means after the next
+   * event.
+   */
   protected abstract step(now: number): number | undefined;
 
-  /** What is known of the next call; undefined if nothing is yet. */
+  /** What is known about the next call; undefined if nothing is known yet. */
   protected abstract next(now: number): NextCall | undefined;
 
-  /** The limits that the key is known to keep. Whatever the user's function throws passes through. */
+  /** The limits that the key is known to keep. Errors of the user's function pass through. */
   protected abstract knownPlan(now: number): Plan | undefined;
 
-  /** When the next of the line goes, on the monotonic clock; undefined if nobody waits or it is not known yet. */
+  /** When the next call of the line goes, on the monotonic clock; undefined if no call waits or it is not known yet. */
   abstract get nextDue(): number | undefined;
 
-  /** Does what moves the bucket, so that the line asks anew afterwards; not before, if `isFirst`. */
+  /** Runs a change of the bucket; the line asks again afterwards, and not before it, if `isFirst`. */
   abstract renew(move: () => Answer<void>, isFirst?: boolean): Promise<void>;
 
-  /** Takes calls that do not wait, past those that do as long as that delays nobody. */
+  /** Takes calls that do not wait. They pass waiting calls only if that delays none of them. */
   abstract take(request: TakeRequest): Answer<TakeAnswer>;
 
-  /** Looks where its bucket stands by now: others have moved it. */
+  /** Reads the bucket again, because others have changed it. */
   abstract look(): void;
 
-  /** Forgets what it knew of its bucket, which was made as good as new. */
+  /** Forgets what it knew about its bucket, which was reset. */
   abstract restart(): void;
 
   /** The reservation that the line holds; undefined if it holds none. */
@@ -89,7 +92,7 @@ export abstract class Lane {
     return this.host.inFlight(this.key);
   }
 
-  /** How many more may be. */
+  /** How many more may be in flight. */
   protected get free(): number {
     return this.host.places.free(this.key);
   }
@@ -98,7 +101,7 @@ export abstract class Lane {
     return this.host.gates.find(this.key);
   }
 
-  /** Whether a call that comes now may be let go at once, past nobody. */
+  /** Whether a new call may go at once without passing a waiting one. */
   get open(): boolean {
     return this.room.size === 0 && !this.isAsking && !this.#advancing && this.free > 0;
   }
@@ -108,12 +111,12 @@ export abstract class Lane {
     return this.room.size === 0 && !this.isAsking && this.reservation === undefined;
   }
 
-  /** The cost of the call whose turn comes first, if it waits for its limits; undefined otherwise. */
+  /** The cost of the first call in line, if it waits for its limits; undefined otherwise. */
   get headCost(): Cost | undefined {
     return this.nextDue === undefined ? undefined : this.room.first?.cost;
   }
 
-  /** Puts a call into the line. The promise settles when it may go or leaves. */
+  /** Puts a call into the line. The promise settles when the call may go or leaves. */
   wait(request: WaitRequest): Promise<CallGrant> {
     const since = this.host.clock.monotonic();
     const refusal = this.#refuse(request, since);
@@ -134,7 +137,7 @@ export abstract class Lane {
     return waiting;
   }
 
-  /** Why a call that comes now cannot even wait. */
+  /** Why a new call cannot wait; undefined if it can. */
   #refuse(request: WaitRequest, now: number): unknown {
     const { cost, maxWait } = request;
     const { gates, places } = this.host;
@@ -151,7 +154,8 @@ export abstract class Lane {
     if (exceeded !== undefined)
       return new CostExceedsBurstError(this.key, costIn(exceeded, cost), exceeded.burst, exceeded.name);
     const paused = gates.pausedUntil(this.key);
-    // As long as nobody knows whether a call has to wait, it asks; who must wait after all is counted then.
+    // While it is not known whether a call has to wait, the store is asked; calls that have to wait are counted
+    // afterwards.
     const mustWait = paused > now || this.nextDue !== undefined || this.free <= 0;
     if (mustWait && this.room.size >= maxQueue && whenFull === 'reject') return new QueueFullError(this.key, maxQueue);
     if (maxWait === Infinity) return undefined;
@@ -175,14 +179,14 @@ export abstract class Lane {
       events.emit('granted', { key: this.key, cost, wait: Math.max(0, clock.monotonic() - since) });
   }
 
-  /** Rejects every waiter. Resolves when the store has what the line held. */
+  /** Rejects every waiter. Resolves when the store has got back what the line held. */
   async rejectAll(error: unknown): Promise<void> {
     this.room.rejectAll(error);
     this.advance();
   }
 
   /**
-   * When the last of the line will go, as far as can be told now, on the monotonic clock; undefined if nobody waits.
+   * When the last call of the line will go, as known now, on the monotonic clock; undefined if no call waits.
    * @param first when the next one goes
    * @param standing of the bucket without the slot
    */
@@ -192,7 +196,7 @@ export abstract class Lane {
     return lineEndsAt(plan, tats, first, this.room.loadUnder(plan));
   }
 
-  /** Moves the line on as far as it goes now, and sets the timer for the rest. Safe to call at any time. */
+  /** Moves the line on as far as possible now, and sets the timer for the rest. Safe to call at any time. */
   advance(): void {
     if (this.#advancing) return;
     this.#advancing = true;
@@ -213,19 +217,19 @@ export abstract class Lane {
   /** Rests while a store operation that began at `askedAt` is in flight. */
   protected restForAnswer(askedAt: number, now: number): number {
     if (this.room.deadline === Infinity) return Infinity;
-    // Nobody knows yet who has to wait: a maxWait of 0 is worth an answer.
+    // It is not known yet which calls have to wait, so a maxWait of 0 waits for the answer.
     const inTime = askedAt + grace;
     if (inTime <= now) this.rejectOverdue(now, now);
     return Math.max(inTime, this.room.deadline);
   }
 
-  /** Rejects those who should have gone by `instant`. Tells whether there were any. */
+  /** Rejects the calls with a deadline up to `instant`. Returns whether there were any. */
   protected rejectOverdue(instant: number, now: number): boolean {
     if (this.room.deadline > instant) return false;
     return this.room.rejectOverdue(instant, Math.max(this.nextDue ?? now, this.host.gates.pausedUntil(this.key)));
   }
 
-  /** Ends, or rests until there is a call again, if nothing is left to do. */
+  /** Ends the lane, or lets it rest until the next call, if nothing is left to do. */
   #retire(): void {
     if (this.idle) this.host.retire(this);
   }
@@ -233,7 +237,7 @@ export abstract class Lane {
   #wakeAt(at: number): void {
     const { clock } = this.host;
     if (this.#timer !== undefined) {
-      // One that ends too early only looks too early.
+      // A timer that fires early only causes an extra look.
       if (this.#timer.at <= at && at !== Infinity) return;
       clock.clearTimeout(this.#timer.handle);
       this.#timer = undefined;

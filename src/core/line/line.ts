@@ -1,6 +1,6 @@
 import { Heap } from './heap.ts';
 
-/** Those of one priority, in the order in which they came. */
+/** The entries of one priority, in the order in which they came. */
 export interface Rank<Entry> {
   readonly priority: number;
   first: Entry | undefined;
@@ -8,17 +8,17 @@ export interface Rank<Entry> {
   place: number;
 }
 
-/** What an entry carries of its place in the line. */
+/** The position of an entry in the line. */
 export interface InLine<Entry> {
-  /** Those of its priority; undefined outside the line. */
+  /** The entries of its priority; undefined outside the line. */
   rank: Rank<Entry> | undefined;
   previous: Entry | undefined;
   next: Entry | undefined;
 }
 
 /**
- * A line from which any entry can leave: higher priorities come first, and within one whoever came first. Adding and removing is O(1)
- * within a priority, and O(log p) where a priority of p comes or goes.
+ * A line from which any entry can leave: higher priorities come first, then first come, first served. Adding and
+ * removing is O(1) within a priority, and O(log p) if one of p priorities is added or removed.
  */
 export class Line<Entry extends InLine<Entry>> {
   readonly #byPriority = new Map<number, Rank<Entry>>();
@@ -62,7 +62,7 @@ export class Line<Entry extends InLine<Entry>> {
     return rank;
   }
 
-  /** Takes `entry` out, wherever it stands. */
+  /** Takes `entry` out from any position. */
   remove(entry: Entry): void {
     const { previous, next } = entry;
     const rank = entry.rank as Rank<Entry>;

@@ -8,19 +8,19 @@ import type { NextCall, Waiter } from './waiting-room.ts';
 
 /** What a local lane needs of its throttle. */
 export interface LocalLaneHost extends LaneHost {
-  /** The bucket of a key, made ready for its limits. Whatever the user's function throws passes through. */
+  /** The bucket of a key, brought to its limits. Errors of the user's function pass through. */
   bucketOf(key: string, now: number): Bucket;
 }
 
 /**
- * The line of a store whose buckets live in this process: it looks at the bucket when it wakes.
+ * The line of a store with its buckets in this process: it reads the bucket when it wakes.
  *
- * Invariant: it holds nothing of the bucket between two steps, and answers come on the spot. What it knows of the next call is a guess
- * that costs a wake at most.
+ * Invariant: it holds nothing of the bucket between two steps, and answers are synchronous. Its knowledge of the next
+ * call is a guess that costs one extra wake at most.
  */
 export class LocalLane extends Lane {
   declare protected readonly host: LocalLaneHost;
-  /** When the waiter that was looked at last may go; undefined if that is not known. */
+  /** When the waiter that was checked last may go; undefined if that is not known. */
   #due: { readonly at: number; readonly waiter: Waiter } | undefined;
 
   override get nextDue(): number | undefined {
@@ -76,7 +76,7 @@ export class LocalLane extends Lane {
     }
   }
 
-  /** Lets the head of the line go if it may. */
+  /** Lets the first call of the line go if it may. */
   #serve(head: Waiter, now: number): number | undefined {
     const { gate } = this;
     const opensAt = gate?.opensAt(now, this.inFlight) ?? now;
@@ -84,7 +84,7 @@ export class LocalLane extends Lane {
     if (this.#due?.waiter === head && this.#due.at > now) return this.rest(now, this.#due.at);
     const bucket = this.host.bucketOf(this.key, now);
     const nowInTicks = wholeTicks(now);
-    // A call that had to wait for its slot, and wakes late, goes on the slot: a late timer loses nothing.
+    // A call that waited for its slot and wakes late still counts on the slot: a late timer loses no quota.
     const late = Math.min(bucket.plan.lateness, now - head.since);
     const from = late > 0 ? wholeTicks(now - late) : nowInTicks;
     const at = conformsAt(bucket, head.cost, from, nowInTicks);

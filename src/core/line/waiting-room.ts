@@ -12,7 +12,7 @@ import { lineEndsAt } from './forecast.ts';
 import { Heap } from './heap.ts';
 import { type InLine, Line, type Rank } from './line.ts';
 
-/** What a caller asks of a lane. */
+/** The request of a caller to a lane. */
 export interface WaitRequest {
   readonly cost: Cost;
   readonly priority: number;
@@ -22,7 +22,7 @@ export interface WaitRequest {
   readonly holdsPlace: boolean;
 }
 
-/** One call that waits. It has few fields, as there may be a million. */
+/** One call that waits. It has few fields, because there may be a million. */
 export interface Waiter extends InLine<Waiter> {
   readonly cost: Cost;
   readonly holdsPlace: boolean;
@@ -30,14 +30,14 @@ export interface Waiter extends InLine<Waiter> {
   /** When it came, on the monotonic clock. */
   readonly since: number;
   resolve: (grant: CallGrant | PromiseLike<never>) => void;
-  /** What may end its wait before its turn; undefined if nothing may. */
+  /** What may end its wait before its turn; undefined if nothing can. */
   readonly ends: Ends | undefined;
 }
 
 /** What may end the wait of a call. */
 interface Ends {
   waiter: Waiter | undefined;
-  /** When it must have gone, on the monotonic clock; Infinity for whenever. */
+  /** When it must have gone, on the monotonic clock; Infinity for no deadline. */
   readonly deadline: number;
   readonly signal: AbortSignal | undefined;
   onAbort: (() => void) | undefined;
@@ -52,7 +52,7 @@ export interface RoomHost {
   readonly places: { readonly bounds: Bounds };
 }
 
-/** What the next call is, when it goes, and where the bucket stands before it. */
+/** The next call, when it goes, and the state of the bucket before it. */
 export interface NextCall {
   readonly cost: Cost | undefined;
   /** On the monotonic clock. */
@@ -65,28 +65,28 @@ export interface NextCall {
 /** Why a call can never go. */
 type Exceeded = NonNullable<TakeAnswer['exceeded']>;
 
-/** What a waiter's promise has not replaced yet. */
+/** Stands in until a waiter's promise replaces it. */
 const unset = () => {};
 
 /**
- * Where the calls of one key wait: their order, their deadlines, their signals, and what they count as together.
+ * The waiting calls of one key: their order, their deadlines, their signals, and their total cost.
  *
- * Invariant: a waiter stands in all of these or in none, and holds nothing that anybody else could use.
+ * Invariant: a waiter is in all of these or in none, and holds nothing that others could use.
  */
 export class WaitingRoom {
   readonly #key: string;
   readonly #host: RoomHost;
   readonly #line = new Line<Waiter>();
-  /** Those who have a deadline; made for the first of them. */
+  /** The waiters with a deadline; created for the first of them. */
   #deadlines: Heap<Ends> | undefined;
   #arrivals = 0;
   #lowestPriority = Infinity;
-  /** Per limit what all waiters together count as; undefined while nobody asked. */
+  /** Per limit the cost of all waiters together; undefined until it is needed. */
   #load: { readonly plan: Plan; readonly calls: number[] } | undefined;
-  /** Goes on when a waiter has left by its own will. */
+  /** Called when a waiter has left through its signal. */
   readonly #onLeft: () => void;
 
-  /** @param onLeft called when a waiter's signal took it out of the line */
+  /** @param onLeft called when a waiter's signal has taken it out of the line */
   constructor(key: string, host: RoomHost, onLeft: () => void) {
     this.#key = key;
     this.#host = host;
@@ -97,12 +97,12 @@ export class WaitingRoom {
     return this.#line.size;
   }
 
-  /** The waiter whose turn comes first; undefined if there is none. */
+  /** The first waiter; undefined if there is none. */
   get first(): Waiter | undefined {
     return this.#line.first;
   }
 
-  /** Those who wait, in their order. */
+  /** The waiters, in their order. */
   get line(): Line<Waiter> {
     return this.#line;
   }
@@ -158,7 +158,7 @@ export class WaitingRoom {
     onAbort(signal, ends.onAbort);
   }
 
-  /** Takes a waiter out of the line, with everything that hung on it. */
+  /** Takes a waiter out of the line, with its deadline and its signal. */
   part(waiter: Waiter): void {
     this.#line.remove(waiter);
     this.#count(waiter, -1);
@@ -180,7 +180,7 @@ export class WaitingRoom {
     for (const waiter of [...this.#line]) this.reject(waiter, error);
   }
 
-  /** Rejects those who give way if more wait than may. Tells whether there were any. */
+  /** Rejects calls if more than `maxQueue` wait. Returns whether there were any. */
   trim(): boolean {
     const { maxQueue } = this.#host.places.bounds;
     if (this.size <= maxQueue) return false;
@@ -188,7 +188,7 @@ export class WaitingRoom {
     return true;
   }
 
-  /** Who gives way if more wait than may: the newest, the oldest, or the one whose turn comes last. */
+  /** The call to reject if more than `maxQueue` wait: the newest, the oldest, or the last in line. */
   get #surplus(): Waiter {
     const { whenFull } = this.#host.places.bounds;
     const isOldest = whenFull === 'drop-oldest';
@@ -201,7 +201,7 @@ export class WaitingRoom {
   }
 
   /**
-   * Rejects those who should have gone by `instant`. Tells whether there were any.
+   * Rejects the calls with a deadline up to `instant`. Returns whether there were any.
    * @param due when the next call goes
    */
   rejectOverdue(instant: number, due: number): boolean {
@@ -214,7 +214,7 @@ export class WaitingRoom {
     return some;
   }
 
-  /** Rejects a waiter that would go after its deadline. Tells whether it did. */
+  /** Rejects a waiter that would go after its deadline. Returns whether it did. */
   rejectIfLate(waiter: Waiter, due: number): boolean {
     const isLate = (waiter.ends?.deadline ?? Infinity) < due;
     if (isLate) this.rejectTooLate(waiter, due);
@@ -232,9 +232,9 @@ export class WaitingRoom {
     this.reject(waiter, this.tooLong(due, deadline - waiter.since, waiter.since));
   }
 
-  /** The error of a call that came at `since` and could go at `due` at the earliest. */
+  /** The error of a call that came at `since` and could not go before `due`. */
   tooLong(due: number, maxWait: number, since: number): WaitTooLongError {
-    // Takes the rounding errors of sums with the clock off again.
+    // Removes rounding errors of sums with the clock.
     const exact = (ms: number) => Math.round(ms * 1e6) / 1e6;
     const { clock } = this.#host;
     const now = clock.monotonic();
@@ -255,17 +255,17 @@ export class WaitingRoom {
   }
 
   /**
-   * When a further call could go at the earliest, as far as can be foreseen; on the monotonic clock.
+   * The earliest instant at which a further call could go, as known now; on the monotonic clock.
    * @param next undefined if it is not known when the next call goes
    * @param paused until when the key is paused
    */
   earliest(next: NextCall | undefined, { cost, priority }: WaitRequest, paused: number): number {
     if (next === undefined) return paused;
     const from = Math.max(paused, next.due);
-    // One that passes others may be the next, but not before the slot, unless it is smaller.
+    // A call that passes others may be the next, but not before the slot, unless it costs less.
     if (priority > this.#lowestPriority) return next.cost !== undefined && sameCost(cost, next.cost) ? from : paused;
     const { plan, tats } = next;
-    // Who gives way to the call counts no more.
+    // A call that the new one replaces does not count.
     const gone = this.size < this.#host.places.bounds.maxQueue ? 0 : this.#surplus.cost;
     const calls = this.loadUnder(plan).map((waiting, index) => {
       const rule = plan.rules[index] as Rule;
@@ -274,7 +274,7 @@ export class WaitingRoom {
     return lineEndsAt(plan, tats, from, calls);
   }
 
-  /** Per limit what all waiters together count as. */
+  /** Per limit the cost of all waiters together. */
   loadUnder(plan: Plan): readonly number[] {
     if (this.#load === undefined || !samePlan(this.#load.plan, plan)) {
       const calls = plan.rules.map((rule) => [...this.#line].reduce((sum, { cost }) => sum + costIn(rule, cost), 0));

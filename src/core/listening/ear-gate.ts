@@ -3,13 +3,13 @@ import { GoAloneGate } from '../line/go-alone-gate.ts';
 import { Refusals } from './refusals.ts';
 import { Remaining } from './remaining.ts';
 
-/** How long others wait for the answer to a call that has to find out what is left, in ms. */
+/** How long others wait for the answer to a call that goes first to learn what is left, in ms. */
 const learningPatience = 1_000;
 
 /**
- * The gate of a key whose server is heard: it knows refusals and what is left.
+ * The gate of a key with an adapter: it knows refusals and what is left.
  *
- * Invariant: it can close or narrow the way, never let more go than limits do.
+ * Invariant: it can hold calls back, never let more go than the limits do.
  */
 export class EarGate extends GoAloneGate {
   #refusals = new Refusals();
@@ -55,7 +55,7 @@ export class EarGate extends GoAloneGate {
     return this.#refusals.pause(least);
   }
 
-  /** Notes that the server took a call that left at `left`. */
+  /** Notes that the server accepted a call that left at `left`. */
   noteAnswer(left: number): void {
     this.#refusals.noteAnswer(left);
     this.#remaining.noteAnswer();

@@ -23,18 +23,18 @@ export interface EarLanes {
   readonly gates: Gates;
   readonly store: StoreOperations;
   readonly plans: {
-    /** Whether the limits are left to servers. */
+    /** Whether servers define the limits. */
     readonly areLearned: boolean;
-    /** Takes what limits without one keep in hand from now on, unless the user said how much. */
+    /** Sets the margin of limits without their own from now on, unless the user set one. */
     follow(margin: number): void;
-    /** Takes who knows the limits of keys that were left to their servers. */
+    /** Sets the source of limits that servers define. */
     learnFrom(limitsOf: (key: string) => readonly Limit[] | undefined): void;
   };
-  /** Calls of this process that are on their way. */
+  /** Calls of this process that are in flight. */
   inFlight(key: string): number;
   /** The bucket of a key, if the store hands its buckets out. */
   bucketIn(key: string, now: number): Bucket | undefined;
-  /** Does what moves a bucket, so that the calls that wait for it ask anew. */
+  /** Runs a change of a bucket; the calls that wait for it ask again afterwards. */
   move(key: string, move: () => undefined): Promise<void>;
   find(key: string): { advance(): void; look(): void } | undefined;
 }
@@ -44,23 +44,25 @@ export interface EarHost {
   readonly lanes: EarLanes;
   readonly reservations: {
     receiptOf(grant: Grant): Receipt | undefined;
-    /** Notes that a grant counts otherwise by now than when it was granted. */
+    /** Notes that a grant now counts differently than when it was granted. */
     correct(grant: Grant, receipt: Receipt): void;
   };
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
-  /** A closed throttle hears nothing. */
+  /** A closed throttle ignores answers. */
   isClosed(): boolean;
-  /** Stops a key for everyone. `sentAgo`: how long ago a call left for whose refusal calls are to go slower. */
+  /** Pauses a key for all sharers. `sentAgo`: how long ago the refused call left, if calls should go slower. */
   pause(key: string, ms: number, sentAgo?: number): Promise<void>;
-  /** Lets no more go than the server says is left, if that is news; answers whether it is. */
+  /**
+   * Lets no more go than the server reports as left, if our own calls do not explain it; returns whether that is so.
+   */
   sync(key: string, said: Ceiling): Promise<number>;
 }
 
 /** Connections that were idle for longer than this are likely closed, in ms: Node's fetch keeps them for 4 seconds. */
 const connectionsLast = 3_000;
 
-/** A new connection takes no longer than this, in ms: what an answer takes beyond it is the server's work. */
+/** A new connection takes no longer than this, in ms; the rest of a slow answer is the server's work. */
 const longestOpening = 300;
 
 /** How long others wait for the answer to a call that went alone, in ms: after a refusal, and to find out what is left. */
@@ -68,10 +70,10 @@ const refusedPatience = 10_000;
 const learningPatience = 1_000;
 
 /**
- * What hearing a server adds to a throttle. Adapters bring it.
+ * Acts on the answers of servers. Adapters add it to a throttle.
  *
- * Invariant: a refusal stops the key for everyone, what is left becomes a ceiling, and nothing that a server says lets more go than the
- * limits do.
+ * Invariant: a refusal pauses the key for all sharers, what is left becomes a ceiling, and no answer lets more go than
+ * the limits do.
  */
 export class ServerEar {
   protected readonly host: EarHost;
@@ -93,8 +95,8 @@ export class ServerEar {
   }
 
   /**
-   * Acts on what an answer said about the quota, before the place of its call is free again.
-   * @param leastPause how long to pause at least where the server refused and named no time, in ms
+   * Acts on what an answer tells about the quota, before the place of its call is free again.
+   * @param leastPause the shortest pause after a refusal without a time, in ms
    */
   listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void {
     if (this.host.isClosed()) return;
@@ -108,7 +110,7 @@ export class ServerEar {
     const wait = retryAt === undefined ? undefined : retryAt - clock.now();
     if (throttled) gate?.noteRefusal(left, now, (grant as CallGrant).plan);
     else gate?.noteAnswer(left);
-    // Who is told what is left knows better than to go slower.
+    // If the server also reports what is left, the rate need not fall.
     const sentAgo = gate?.remaining.explains(signal) ? undefined : now - left;
     if (gate !== undefined && throttled) this.#stop(gate, wait ?? gate.backOff(leastPause), refusedPatience, sentAgo);
     this.#learn(key, signal);
@@ -119,7 +121,7 @@ export class ServerEar {
     this.#lanes.find(key)?.advance();
   }
 
-  /** Stops a key for everyone. One call goes first afterwards, for whose answer the others wait `patience` ms. */
+  /** Pauses a key for all sharers. One call goes first afterwards; the others wait `patience` ms for its answer. */
   #stop(gate: EarGate, ms: number, patience: number, sentAgo?: number): void {
     const pause = Math.min(ms, this.host.maxPause);
     if (pause <= 0) return;
@@ -132,10 +134,10 @@ export class ServerEar {
     });
   }
 
-  /** Takes the limits that a server tells of for those of the key, if they were left to it. */
+  /** Takes the limits in an answer as those of the key, if the server defines them. */
   #learn(key: string, signal: ServerSignal): void {
     const { plans } = this.#lanes;
-    // What was used stays used. A line that waits asks by the new limits.
+    // Used calls stay used. A waiting line asks again under the new limits.
     if (plans.areLearned && this.#learned.learn(key, signal))
       void quietly(() => this.#lanes.move(key, () => undefined));
   }
@@ -149,11 +151,14 @@ export class ServerEar {
     if (statements.length > 0) void quietly(() => this.#tell(gate, statements, now, plan));
   }
 
-  /** Lets the store judge what one answer said at `now`: only what the calls of all sharers do not explain slows anybody down. */
+  /**
+   * Lets the store judge the statements of one answer at `now`: only what the calls of all sharers do not explain slows
+   * calls down.
+   */
   async #tell(gate: EarGate, statements: readonly Ceiling[], now: number, plan: Plan): Promise<void> {
     const { key, remaining } = gate;
     const bucket = this.#lanes.bucketIn(key, now);
-    /** The statement that leaves least of those that are news, and for how long it holds, in ms. */
+    /** The lowest statement that our calls do not explain, and for how long it holds, in ms. */
     let news: readonly [said: Ceiling, ms: number] | undefined;
     let isCounted = false;
     for (const said of statements) {
@@ -177,31 +182,34 @@ export class ServerEar {
   noteDeparture(grant: Grant, tellsOfNetwork: boolean = true): void {
     if (!(grant instanceof HeldGrant)) return;
     const left = this.#lanes.clock.monotonic();
-    // Of calls that were on their way together one refusal counts.
+    // Refusals of calls that were in flight together count once.
     grant.departedAt = left;
     if (!tellsOfNetwork) return;
-    // Nobody knows how long the way over a new connection takes.
+    // The time to open a new connection is not known.
     grant.isCold = left - this.#answeredAt > connectionsLast;
     const bucket = grant.isCold ? this.#lanes.bucketIn(grant.key, left) : undefined;
     if (bucket !== undefined) this.host.reservations.correct(grant, { ...grant.receipt, moved: bucket.extras.moved });
   }
 
-  /** Notes that the first of the answer to a call that was seen to leave has come. */
+  /** Notes that the head of the answer has arrived, for a call whose departure was noted. */
   noteArrival(grant: Grant): void {
     if (this.host.isClosed()) return;
     this.#answeredAt = this.#lanes.clock.monotonic();
     if (!(grant instanceof HeldGrant)) return;
-    // From its slot on: a call that left late collides with later ones as one does that was long on its way.
+    // Measured from its slot: a call that left late collides with later ones just as one with a slow connection.
     const { monotonic, departedAt = monotonic, isCold } = grant;
     if (isCold) this.#countLater(grant, wholeTicks(Math.min(this.#answeredAt - monotonic, longestOpening)));
     else {
-      // What a user's hook does before the call leaves is no business of the network's.
+      // The time that a user's hook takes before the call leaves is not the network's.
       const since = Math.max(monotonic, departedAt - grant.plan.lateness);
       this.#lanes.plans.follow(this.#spread.note(this.#answeredAt - since));
     }
   }
 
-  /** Counts a call so many ms later: it reached the server no later than that. Others whose slots were built on it are told. */
+  /**
+   * Counts a call `ms` later, the latest time at which it reached the server. Sharers with slots built on it are
+   * notified.
+   */
   #countLater(grant: Grant, ms: number): void {
     const { store, clock } = this.#lanes;
     const { key } = grant;

@@ -7,13 +7,13 @@ import { quota } from '../limits/quota.ts';
 /** Windows that differ by no more than this part are the same. */
 const rounding = 0.1;
 
-/** So many keys are remembered; the one that was learned first is forgotten first, and learned anew. */
+/** The number of keys that are remembered. The oldest is forgotten first, and learned again. */
 const keysKept = 10_000;
 
-/** What a key keeps whose server has told nothing. */
+/** The limits of a key whose server has sent none. */
 const unknown: readonly Limit[] = [learnedLimit];
 
-/** The limits of keys that were left to their servers. */
+/** The limits of keys whose servers define them. */
 export class LearnedLimits {
   readonly #learned = new Map<string, readonly Limit[]>();
 
@@ -34,7 +34,7 @@ export class LearnedLimits {
   }
 }
 
-/** Whether limits are the same but for what servers round: windows that are reckoned from a reset differ with every answer. */
+/** Whether limits are the same apart from rounding: windows that are computed from a reset differ with every answer. */
 function areClose(known: readonly Limit[] = [], told: readonly Limit[]): boolean {
   return (
     known.length === told.length &&
@@ -45,7 +45,7 @@ function areClose(known: readonly Limit[] = [], told: readonly Limit[]): boolean
   );
 }
 
-/** The limits among quotas: those of requests whose number and window are known. */
+/** The quotas that become limits: those of requests with a known number and window. */
 function toldBy(buckets: readonly SignalBucket[]): Limit[] {
   const limits: Limit[] = [];
   for (const { limit, window, unit } of buckets) {
@@ -53,7 +53,7 @@ function toldBy(buckets: readonly SignalBucket[]): Limit[] {
     try {
       limits.push(quota({ limit: Math.floor(limit), interval: window }));
     } catch {
-      // A quota of nothing, or a window of centuries, is no limit to keep.
+      // A quota of 0, or a window of centuries, cannot be a limit.
     }
   }
   return limits;

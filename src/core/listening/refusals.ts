@@ -4,18 +4,18 @@ import type { Plan } from '../limits/plan.ts';
 const firstBackOff = 1_000;
 const longestBackOff = 60_000;
 
-/** After this time, in ms, a refusal matters no more to the pause after the next one. */
+/** After this time, in ms, a refusal no longer affects the next pause. */
 const refusalsMatter = 600_000;
 
 /**
- * How long a key pauses where a server that refuses does not say.
+ * How long a key pauses after a refusal without a time.
  *
- * Invariant: of calls that were on their way together one refusal counts.
+ * Invariant: refusals of calls that were in flight together count once.
  */
 export class Refusals {
-  /** Calls that were refused one after the other. */
+  /** The number of refusals in a row. */
   #inRow = 0;
-  /** When the latest of them was refused, on the monotonic clock. */
+  /** When the latest of them arrived, on the monotonic clock. */
   #refusedAt = -Infinity;
 
   /** Notes that the server refused a call that left at `left`. */
@@ -25,17 +25,19 @@ export class Refusals {
     this.#inRow++;
   }
 
-  /** Notes that the server took a call that left at `left`. */
+  /** Notes that the server accepted a call that left at `left`. */
   noteAnswer(left: number): void {
     if (left >= this.#refusedAt) this.#inRow = 0;
   }
 
-  /** Whether the refusals matter no more. */
+  /** Whether the refusals no longer matter. */
   isOver(now: number): boolean {
     return this.#inRow === 0 || this.#refusedAt <= now - refusalsMatter;
   }
 
-  /** How long to pause, in ms: doubled with each refusal, and spread, so that not all come back at once. */
+  /**
+   * How long to pause, in ms: doubled with each refusal, with a random part, so that sharers do not come back together.
+   */
   pause(least: number = firstBackOff): number {
     const first = Math.max(firstBackOff, least);
     const doubled = first * 2 ** Math.min(this.#inRow - 1, 16);

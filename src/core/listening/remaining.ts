@@ -5,7 +5,7 @@ import type { Plan } from '../limits/plan.ts';
 import { tick } from '../time/clock.ts';
 import { spacing } from './refusals.ts';
 
-/** One answer that was heard. */
+/** One answer. */
 export interface Heard {
   readonly signal: ServerSignal;
   /** When its call left, on the monotonic clock. */
@@ -13,27 +13,27 @@ export interface Heard {
   /** Now, on the monotonic clock and on the wall clock. */
   readonly now: number;
   readonly wall: number;
-  /** Calls of this process that are on their way, this one not counted. */
+  /** Calls of this process that are in flight, without this one. */
   readonly inFlight: number;
   readonly plan: Plan;
-  /** The longest that a server may stop us, in ms. */
+  /** The longest pause that a server may cause, in ms. */
   readonly maxPause: number;
 }
 
-/** What the server said is left that our own calls do not explain. Instants are on the monotonic clock. */
+/** A statement that our own calls do not explain. Instants are on the monotonic clock. */
 interface News {
   readonly remaining: number;
   readonly toldAt: number;
-  /** A tick before it is over: the store reckons in whole ticks. */
+  /** One tick before its end, because the store counts in whole ticks. */
   readonly until: number;
-  /** Whether nothing comes back before then: the server counts from the beginning of a window. */
+  /** Whether nothing comes back before then, because the server's window has a fixed start. */
   readonly isFixed: boolean;
   readonly roundTrip: number;
-  /** The time between calls at the rate of the limits then, in ms. */
+  /** The time between calls at the rate of the limits at that time, in ms. */
   readonly spacing: number;
 }
 
-/** For so many answered calls, and so many windows at most, a server that refused a call is taken at its word. */
+/** Answers left until our own calls may explain statements again, after a refusal; and the most windows for that. */
 const strictAnswers = 1_000;
 const strictWindows = 10;
 
@@ -41,53 +41,53 @@ const strictWindows = 10;
 const judging = 1_000;
 
 /**
- * Follows what a server says is left for one key: it can only slow calls down.
+ * Follows the statements of a server for one key: they can only slow calls down.
  *
- * Invariant: answers to calls that left before others say nothing against those; what is left matters only if our own calls do not
- * explain it, or if the server has refused a call of late.
+ * Invariant: the answer to an earlier call does not overrule that to a later one; what is left matters only if our own
+ * calls do not explain it, or if the server refused a call recently.
  */
 export class Remaining {
   #news: News | undefined;
-  /** When the latest answer came that told what is left, what it told, and when the window ends that was seen to begin. */
+  /** The instant of the latest statement, its value, and the end of the window if its start was seen. */
   #toldAt = -Infinity;
   #told = Infinity;
   #windowEnd = -Infinity;
-  /** Whether our limits let more go than the server says that it does. */
+  /** Whether our limits let more go than the server states. */
   #isTooHigh = false;
-  /** Answers left until our own calls may explain what a server says again, and the latest instant when they may. */
+  /** Answers left until our own calls may explain statements again, and the latest instant for that. */
   #strictFor = 0;
   #strictUntil = -Infinity;
-  /** Refusals since the server is taken at its word, and when the latest came. */
+  /** Refusals since the server is believed, and when the latest came. */
   #refused = 0;
   #refusedAt = -Infinity;
 
   /** Notes that the server refused a call that left at `left`. */
   noteRefusal(left: number, now: number, plan: Plan): void {
     if (!this.#isStrict(now)) this.#refused = 0;
-    // Of calls that were on their way together one counts.
+    // Calls that were in flight together count once.
     if (left >= this.#refusedAt) this.#refused++;
     this.#refusedAt = now;
-    // Limits that are too high explain it, and the server says how far they go.
+    // Limits that are too high explain it, and the server states the right ones.
     if (!this.#isTooHigh) this.distrust(now, plan);
   }
 
-  /** Takes the server at its word from now on: somebody else uses the quota, or the limits are wrong. */
+  /** Believes the server from now on: others use the quota too, or the limits are wrong. */
   distrust(now: number, { rules }: Plan): void {
     this.#strictFor = strictAnswers;
     this.#strictUntil = now + strictWindows * Math.max(...rules.map(({ span }) => span));
   }
 
-  /** Notes that the server took a call. */
+  /** Notes that the server accepted a call. */
   noteAnswer(): void {
     if (this.#strictFor > 0) this.#strictFor--;
   }
 
-  /** Whether it says nothing any more. */
+  /** Whether it no longer has an effect. */
   isOver(now: number): boolean {
     return (this.#news?.until ?? -Infinity) <= now && !this.#isStrict(now);
   }
 
-  /** Whether a refusal tells that nothing is left, of limits that are right: who is told that need not go slower. */
+  /** Whether a refusal states that nothing is left, and the limits are right: then the rate need not fall. */
   explains({ remaining, unit }: ServerSignal): boolean {
     return remaining === 0 && unit === undefined && !this.#isTooHigh;
   }
@@ -96,19 +96,19 @@ export class Remaining {
     return this.#strictFor > 0 && now < this.#strictUntil;
   }
 
-  /** Until when the latest news holds, on the monotonic clock; Infinity if there is none. */
+  /** Until when the latest statement holds, on the monotonic clock; Infinity if there is none. */
   get until(): number {
     return this.#news?.until ?? Infinity;
   }
 
-  /** Forgets the latest news. */
+  /** Forgets the latest statement. */
   forget(): void {
     this.#news = undefined;
   }
 
   /**
-   * The most calls in flight. As many calls of what is left are kept back as somebody else may make until our next ones arrive; then
-   * they go one by one, and the last one stays where nothing comes back.
+   * The most calls in flight. As many calls are kept back as others may make until our next ones arrive. The last calls
+   * go one by one, and the very last one stays unused if nothing comes back before the end of the window.
    */
   mostInFlight(now: number): number {
     if (this.#news === undefined) return Infinity;
@@ -117,7 +117,7 @@ export class Remaining {
     return Math.max(isFixed && remaining <= 1 ? 0 : 1, remaining - 1 - Math.ceil(stale / spacing));
   }
 
-  /** Reads an answer: what it says is left of each quota, for the store to judge. */
+  /** Reads the statements of an answer, for the store to judge. */
   statements({ signal, left: callLeft, now, wall, inFlight, plan, maxPause }: Heard): Ceiling[] {
     const isNewest = callLeft >= this.#toldAt;
     const roundTrip = now - callLeft;
@@ -130,7 +130,7 @@ export class Remaining {
       const end = Math.min(resetAt ?? Infinity, remaining === 0 ? (signal.retryAt ?? Infinity) : Infinity);
       const ms = end === Infinity ? 0 : Math.max(0, Math.min(end - wall, maxPause));
       const left = Math.max(0, remaining - inFlight);
-      // Far from the end of it the limits are what counts.
+      // Far from the end of the quota, only the limits count.
       if (unit === undefined && ms > 0 && this.isOver(now) && left >= mostUntil(plan, ms)) continue;
       const meant =
         resetAt !== undefined && end < resetAt ? { meantFor: Math.min(resetAt - wall, maxPause) } : undefined;
@@ -141,7 +141,7 @@ export class Remaining {
     return said;
   }
 
-  /** Notes what is left of the quota that binds. Where that is much more than before, a window has begun. */
+  /** Notes what is left of the quota that binds. If that is much more than before, a window has begun. */
   #noteBinding(signal: ServerSignal, roundTrip: number, isNewest: boolean, now: number, plan: Plan): void {
     const { remaining, limit = 0, window, unit } = signal;
     if (remaining === undefined || unit !== undefined) return;
@@ -151,15 +151,18 @@ export class Remaining {
       this.#told = remaining;
       this.#isTooHigh = plan.begins !== undefined || (limit > 0 && isTooHigh(plan, limit));
     }
-    // Until the store has judged it, it counts as news.
+    // Until the store has judged it, it counts as unexplained.
     if ((this.#news ?? this.#isStrict(now)) && (isNewest || remaining < (this.#news?.remaining ?? Infinity)))
       this.#note(remaining, this.#news?.until ?? now + judging, roundTrip, now, plan);
   }
 
-  /** Notes that the store holds calls back for `ms`, for what was said at `now`: the calls of all sharers do not explain it. */
+  /**
+   * Notes that the store holds calls back for `ms`, because the calls of all sharers do not explain the statement of
+   * `now`.
+   */
   noteNews(said: Ceiling, ms: number, now: number, plan: Plan): void {
     const { remaining, told, isNewest } = said;
-    // What is left of another quota says nothing about ours.
+    // Another quota's rest tells nothing about ours.
     if (isOurs(plan, said)) this.distrust(now, plan);
     // Overlapping answers have no known order: the lowest counts.
     const left = Math.min(told?.remaining ?? remaining, isNewest ? Infinity : (this.#news?.remaining ?? Infinity));
@@ -173,7 +176,7 @@ export class Remaining {
   }
 }
 
-/** The most calls of cost 1 that limits could let go within `ms`. */
+/** The most calls of cost 1 that the limits could let go within `ms`. */
 function mostUntil({ rules }: Plan, ms: number): number {
   return Math.min(...rules.map((rule) => rule.kind.mostWithin(rule, ms)));
 }

@@ -1,28 +1,33 @@
 /** The margin of `'auto'` before any round trip was seen, in ms: a first call over a new connection arrives about that late. */
 export const firstMargin = 50;
 
-/** The greatest margin of `'auto'`, in ms. What round trips differ by beyond it is the server's work, not the network. */
+/**
+ * The largest margin of `'auto'`, in ms. Larger differences between round trips are the server's work, not the
+ * network's.
+ */
 const greatestMargin = 100;
 
-/** The least margin of `'auto'`, in ms: what a quiet network and a busy event loop may differ by all of a sudden. */
+/**
+ * The smallest margin of `'auto'`, in ms: the sudden difference that a quiet network and a busy event loop may cause.
+ */
 const leastMargin = 8;
 
-/** How much of its distance to the shortest the longest round trip loses with each one that is shorter. */
+/** The part of its distance to the shortest round trip that the longest one loses with each shorter one. */
 const fading = 0.01;
 
-/** So many round trips are remembered for the shortest at least, and twice that at most. */
+/** The shortest round trip is that of at least this many round trips, and at most twice as many. */
 const generation = 500;
 
 /**
- * How much of the way down the margin goes with each round trip. Slowly, because of the calls of one burst those that were
- * quick answer first: for a while they look as if all were.
+ * The part of the way down that the margin goes with each round trip. It is small, because the quick calls of a burst
+ * are answered first, and for a while all calls look quick.
  */
 const shrinking = 0.011;
 
 /**
- * Follows how much calls differ in the time from their slot to their answer, and says what margin keeps those apart that timers and
- * the network bunch up. A call that takes long may have reached the server late, and the next one at once: then they arrive
- * closer together than their slots are, by no more than these times differ.
+ * Follows how much the time from slot to answer differs between calls, and computes the margin for it. A slow call may
+ * have reached the server late, and the next one at once. Then they arrive closer together than their slots, at most by
+ * the difference of these times.
  */
 export class Spread {
   #count = 0;
@@ -34,7 +39,7 @@ export class Spread {
   #told = firstMargin;
 
   /**
-   * Notes one round trip, in ms: from the slot of a call over a connection in use to the first of its answer.
+   * Notes one round trip, in ms: from the slot of a call over an open connection to the head of its answer.
    * @returns the margin
    */
   note(roundTrip: number): number {
@@ -47,11 +52,11 @@ export class Spread {
     const least = Math.min(this.#shortest, this.#shortestBefore);
     const faded = this.#longest - (this.#longest - least) * fading;
     this.#longest = Math.max(faded, Math.min(roundTrip, least + greatestMargin));
-    // A few do not show yet how far they spread.
+    // A few round trips do not show the spread yet.
     const spread = (this.#longest - least) * (1 + 6 / this.#count);
     const wanted = Math.max(leastMargin, Math.min(spread, greatestMargin));
     this.#margin = Math.max(wanted, this.#margin - (this.#margin - wanted) * shrinking);
-    // All limits are made ready anew for another margin, so it goes down a twentieth at a time.
+    // Another margin means new plans for all limits, so it goes down in steps of a twentieth.
     if (this.#margin > this.#told || this.#margin < 0.95 * this.#told) this.#told = Math.ceil(this.#margin);
     return this.#told;
   }

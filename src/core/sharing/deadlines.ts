@@ -8,17 +8,18 @@ interface Deadline {
 }
 
 /**
- * Deadlines that are hardly ever missed. Each has the same time, and all share one timer, which runs on when a deadline is met:
- * to set a timer and take it back with every step costs a hidden page, whose timers are in a worker, more than the step.
+ * Deadlines that are hardly ever missed. Each has the same length, and all share one timer, which keeps running when a
+ * deadline is met. In a hidden page, with its timers in a worker, setting and clearing a timer costs more than the step
+ * itself.
  */
 export class Deadlines {
   readonly #clock: Clock;
   readonly #ms: number;
-  /** Those that are not met yet, the earliest first. */
+  /** The open ones, the earliest first. */
   readonly #open = new Set<Deadline>();
   #timer: unknown;
 
-  /** @param ms the time that each has */
+  /** @param ms the length of each */
   constructor(clock: Clock, ms: number) {
     this.#clock = clock;
     this.#ms = ms;
@@ -26,7 +27,7 @@ export class Deadlines {
 
   /**
    * Calls `miss` when the time is over, unless the deadline is met before.
-   * @returns how to meet it; false if it was met or missed before
+   * @returns a function that meets it; it returns false if the deadline was met or missed before
    */
   set(miss: (late: number) => void): () => boolean {
     const deadline = { at: this.#clock.monotonic() + this.#ms, miss };
@@ -40,7 +41,7 @@ export class Deadlines {
     };
   }
 
-  /** Lets all open deadlines be missed now. */
+  /** Makes all open deadlines missed now. */
   missAll(): void {
     for (const deadline of this.#open) {
       this.#open.delete(deadline);
@@ -49,7 +50,7 @@ export class Deadlines {
     this.close();
   }
 
-  /** Takes the timer back if no deadline is open. */
+  /** Clears the timer if no deadline is open. */
   close(): void {
     if (this.#open.size > 0) return;
     this.#clock.clearTimeout(this.#timer);
@@ -67,7 +68,7 @@ export class Deadlines {
       this.#open.delete(deadline);
       deadline.miss(now - deadline.at);
     }
-    // Only now, as whoever misses one may set another, which is not the first.
+    // Only now, because a missed deadline may set another, which is not the first.
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
     const [first] = this.#open;
@@ -75,7 +76,7 @@ export class Deadlines {
   }
 }
 
-/** Whether a timer of Node keeps its process open. */
+/** Whether a Node timer keeps its process open. */
 function keepsNodeOpen(timer: unknown, keeps: boolean): void {
   const { ref, unref } = (timer ?? {}) as { ref?: () => void; unref?: () => void };
   (keeps ? ref : unref)?.call(timer);

@@ -7,7 +7,10 @@ interface Open {
   place: number;
 }
 
-/** The entries of a heap in the order in which they would come out; none is taken out. Each step is O(log n) of those so far. */
+/**
+ * The entries of a heap in the order in which they would come out; none is taken out. Each step is O(log n) in the
+ * number of entries so far.
+ */
 export function* inOrder<Entry extends object>({ entries, before }: Heap<Entry>): Generator<Entry> {
   // The next to come out is always a child of one that came out already.
   const open = new Heap<Open>((a, b) => before(entries[a.at] as Entry, entries[b.at] as Entry), 'place');
@@ -23,7 +26,7 @@ export function* inOrder<Entry extends object>({ entries, before }: Heap<Entry>)
   }
 }
 
-/** The `count` entries of a line whose turn comes first, in order. */
+/** The first `count` entries of a line, in order. */
 export function firstFew<Entry extends InLine<Entry>>({ ranks }: Line<Entry>, count: number): Entry[] {
   const found: Entry[] = [];
   if (count < 1) return found;

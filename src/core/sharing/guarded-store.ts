@@ -26,16 +26,16 @@ import { Deadlines } from './deadlines.ts';
 /** How long one store operation may take, in ms. */
 export const storePatience = 5_000;
 
-/** How long a store that failed is left alone, in ms: at first, and at most after failing again and again. */
+/** How long a store that failed is not asked, in ms: at first, and at most after repeated failures. */
 const firstRest = 1_000;
 const longestRest = 30_000;
 
-/** A look that comes so late, in ms, is that of a process that was frozen or asleep. */
+/** If a timer is this late, in ms, the process was frozen or asleep. */
 const wokeAfter = 1_000;
 
 /**
- * A store that fails as the throttle's user wants it to: operations end in time, and while the store is away a local bucket
- * under the same limits takes over, which has seen all that this process was granted.
+ * A store that follows the throttle's `onStoreError` when it fails. Operations end in time. While the store is away, a
+ * local bucket under the same limits takes over, which has counted all grants of this process.
  */
 export class GuardedStore implements StoreOperations {
   readonly name: string;
@@ -47,12 +47,12 @@ export class GuardedStore implements StoreOperations {
   readonly #clock: Clock;
   readonly #events: Events;
   readonly #deadlines: Deadlines;
-  /** Until when keys are paused of whose pause the store knows nothing, on the monotonic clock. */
+  /** The ends of pauses that the store does not know, on the monotonic clock. */
   readonly #untold = new Map<string, number>();
   #awayUntil = -Infinity;
   #rest = firstRest;
 
-  /** @param local a store that answers on the spot, never fails and hands out its buckets */
+  /** @param local a store that answers synchronously, never fails and hands out its buckets */
   constructor(store: StoreOperations, local: LocalStore, onError: OnStoreError, clock: Clock, events: Events) {
     this.name = store.name;
     this.shared = store.shared;
@@ -95,18 +95,18 @@ export class GuardedStore implements StoreOperations {
     );
   }
 
-  /** Corrects a call where it was granted. What the store cannot take is lost. */
+  /** Corrects a call where it was granted. If the store fails, the correction is lost. */
   #correct(key: string, receipt: Receipt, correct: (store: StoreOperations) => Answer<void>): Answer<void> {
     return receipt.standIn ? correct(this.#local) : this.#tell(key, correct);
   }
 
-  /** Does on the local bucket too what it has to know when it takes over. */
+  /** Repeats an operation on the local bucket, which has to know it when it takes over. */
   #tellBoth(key: string, operation: (store: StoreOperations) => Answer<void>): Answer<void> {
     operation(this.#local);
     return this.#tell(key, operation);
   }
 
-  /** Does an operation on the store alone. */
+  /** Runs an operation on the store alone. */
   #tell(key: string, operation: (store: StoreOperations) => Answer<void>): Answer<void> {
     return this.#do(key, (store) => (store === this.#local ? undefined : operation(store)));
   }
@@ -123,7 +123,7 @@ export class GuardedStore implements StoreOperations {
   }
 
   pause(key: string, ms: number, plan: Plan, sentAgo?: number): Answer<void> {
-    // The local bucket is paused as well, for it may have to take over before the pause ends.
+    // The local bucket is paused as well, because it may have to take over before the pause ends.
     if (sentAgo !== undefined) this.#here(key, plan, (bucket, now) => slowDown(bucket, sentAgo, ms, now));
     this.#local.pause(key, ms, plan);
     const until = this.#clock.monotonic() + ms;
@@ -169,9 +169,9 @@ export class GuardedStore implements StoreOperations {
   }
 
   /**
-   * Does an operation on the store, or on the local bucket if the store is away or fails.
-   * @param inTime makes of the store's answer what is answered
-   * @param late gets an answer that came after the operation had failed
+   * Runs an operation on the store, or on the local bucket if the store is away or fails.
+   * @param inTime turns the store's answer into the result
+   * @param late gets an answer that comes after the operation has failed
    */
   #do<T>(
     key: string,
@@ -198,7 +198,7 @@ export class GuardedStore implements StoreOperations {
     return isPromise(answer) ? this.#within(answer, late).then(done, failed) : done(answer);
   }
 
-  /** The same answer, or a failure when it takes too long. */
+  /** The same answer, or a failure if it takes too long. */
   #within<T>(answer: Promise<T>, late: (answer: T) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       let isExtended = false;
@@ -229,7 +229,7 @@ export class GuardedStore implements StoreOperations {
     this.#untold.set(key, Math.max(until, this.#untold.get(key) ?? until));
   }
 
-  /** What the store answers, with the pause that it was away for. */
+  /** The store's answer, with the pause that began while it was away. */
   #withUntold(key: string, standing: Standing): Standing {
     const left = (this.#untold.get(key) ?? 0) - this.#clock.monotonic();
     return left <= standing.pausedFor ? standing : { ...standing, pausedFor: left };
@@ -243,7 +243,7 @@ export class GuardedStore implements StoreOperations {
     }
   }
 
-  /** Lets the local bucket see what the store granted, so that it would not start empty. */
+  /** Counts the store's grants in the local bucket, so that it does not start empty. */
   #remember(key: string, plan: Plan, answer: TakeAnswer): TakeAnswer {
     const { now, granted, reserved } = answer;
     const receipts = reserved === undefined ? granted : [...granted, reserved];
@@ -256,7 +256,7 @@ export class GuardedStore implements StoreOperations {
     return answer;
   }
 
-  /** Gives back what came too late for anybody to use, the slot first. What the store cannot take back is lost. */
+  /** Gives back what came too late for any caller, the slot first. If the store fails, it is lost. */
   async #returnLate(key: string, answer: TakeAnswer): Promise<void> {
     try {
       const { granted, reserved } = answer;

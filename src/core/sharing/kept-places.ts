@@ -1,7 +1,9 @@
 import type { InFlight } from '../line/in-flight.ts';
 import type { Waiter } from '../line/waiting-room.ts';
 
-/** The places that are kept for the calls which one lane asks its store for: else two keys would ask for the same place. */
+/**
+ * The places kept for the calls that one lane requests from its store. Otherwise two keys would ask for the same place.
+ */
 export class KeptPlaces {
   readonly #places: InFlight;
   #kept = 0;
@@ -10,7 +12,7 @@ export class KeptPlaces {
     this.#places = places;
   }
 
-  /** Keeps so many places instead of those before. */
+  /** Keeps this number of places instead of the earlier one. */
   keep(count: number): void {
     this.#places.asked += count - this.#kept;
     this.#kept = count;
@@ -20,7 +22,7 @@ export class KeptPlaces {
     this.keep(callers.filter(({ holdsPlace }) => holdsPlace).length);
   }
 
-  /** Lets others have them. */
+  /** Frees them for others. */
   free(): void {
     this.keep(0);
     this.#places.serve();

@@ -1,4 +1,4 @@
-/** A pause elsewhere that is shorter than this, in ms, is no news: the slot comes after it. */
+/** A pause elsewhere that is shorter than this, in ms, does not matter: the slot comes after it. */
 export const leastPause = 10;
 
 /** How early a lane polls at most whose store cannot notify it, in ms before its slot. */
@@ -20,18 +20,18 @@ export class Looks {
     this.#at = now;
   }
 
-  /** Has the lane look at once: others have moved the bucket. */
+  /** Makes the lane look at once, because others have changed the bucket. */
   forget(): void {
     this.#at = -Infinity;
   }
 
-  /** Whether nobody looked through a long pause. */
+  /** Whether a long pause has passed without a look. */
   areStale(now: number): boolean {
     return now - this.#at > 2 * lookAgainAfter;
   }
 
   /**
-   * When to look again while a slot at `due` is waited for.
+   * When to look again while the lane waits for a slot at `due`.
    * @param hears whether the store notifies
    * @param answerTook how long its latest answer took, in ms
    */

@@ -1,24 +1,24 @@
 import type { Answer } from '../base/store.ts';
 
-/** What is to move the bucket, and who waits for it. */
+/** A change of the bucket, and the promise that waits for it. */
 interface Move {
   readonly move: () => Answer<void>;
   readonly tell: (outcome: Promise<void>) => void;
 }
 
 /**
- * What is to move the bucket of one lane as soon as no store operation is in flight.
+ * The changes that wait until no store operation of a lane is in flight.
  *
  * Invariant: moves and the line take turns, so that neither keeps the other from the store.
  */
 export class Moves {
   #waiting: Move[] = [];
-  /** Whether the bucket was moved since the line asked. */
+  /** Whether the bucket was changed since the line asked. */
   #hasMoved = false;
-  /** Whether one of the moves is to come before the line asks, whoever's turn it is. */
+  /** Whether one of the moves must come before the line asks, even out of turn. */
   #isFirst = false;
 
-  /** Notes a move. The promise settles when it was made and the line has gone on. */
+  /** Adds a move. The promise settles when the move is done and the line has moved on. */
   add(move: () => Answer<void>, isFirst: boolean): Promise<void> {
     this.#isFirst ||= isFirst;
     return new Promise((tell) => {
@@ -38,8 +38,8 @@ export class Moves {
 
   /**
    * Makes all moves.
-   * @param before what comes before them, whether it fails or not
-   * @returns when they are made, what tells those who wait for them
+   * @param before what comes before them, even if it fails
+   * @returns when they are done, a function that settles their promises
    */
   async make(before: () => Answer<void> | undefined): Promise<() => void> {
     const moves = this.#waiting;
@@ -49,7 +49,7 @@ export class Moves {
     try {
       await before();
     } catch {
-      // Nobody here can do anything about it.
+      // Nothing can be done about it here.
     }
     const outcomes = moves.map(async ({ move }) => move());
     await Promise.allSettled(outcomes);

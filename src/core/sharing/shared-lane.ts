@@ -20,10 +20,10 @@ import { Traffic } from './traffic.ts';
 const enough = 256;
 
 /**
- * The line of a store that others take from too, or that takes its time to answer.
+ * The line of a store that others take from too, or that answers with a delay.
  *
- * Invariant: it holds at most one slot, for whoever is at the head when that comes, and returns it before anything else moves the
- * bucket. It looks into the store at least once a second while it waits.
+ * Invariant: it holds at most one slot, for the call that is first when the slot is due, and returns it before anything
+ * else changes the bucket. It looks into the store at least once a second while it waits.
  */
 export class SharedLane extends Lane {
   readonly #traffic: Traffic;
@@ -33,7 +33,7 @@ export class SharedLane extends Lane {
   readonly #places: KeptPlaces;
   #slot: Slot | undefined;
   readonly #batch = new Batch();
-  /** The limits that the store was seen to hold the key to, which may be its own. */
+  /** The limits of the key in the store's latest answer, which may be its own. */
   #plan: Plan | undefined;
 
   constructor(key: string, host: LaneHost) {
@@ -68,7 +68,7 @@ export class SharedLane extends Lane {
 
   override wait(request: WaitRequest): Promise<CallGrant> {
     const { events, places } = this.host;
-    // Any limit lets a single call go some time. While the store is asked, the look at the clock and all checks can be spared.
+    // Any limit lets a single call go at some time. While the store is asked, no checks are needed.
     const isPlain = request.cost === 1 && places.bounds.maxQueue === Infinity && request.maxWait === Infinity;
     if (!isPlain || !this.isAsking || events.wants('granted') || events.wants('ended')) return super.wait(request);
     return this.join(request, this.#traffic.askedAt);
@@ -87,7 +87,7 @@ export class SharedLane extends Lane {
 
   override take(request: TakeRequest): Answer<TakeAnswer> {
     const { store } = this.host;
-    // What passes a limit by may go before the slot that the line holds, which goes back for that long.
+    // A call that skips a limit may go before the line's slot, which is given back for that time.
     if (this.headCost === undefined || typeof request.costs[0] !== 'object') return store.take(this.key, request);
     let taken: Answer<TakeAnswer>;
     const take = async () => {
@@ -129,20 +129,20 @@ export class SharedLane extends Lane {
     return this.#slot === undefined ? this.#ask(undefined, now) : this.#follow(this.#slot, head, now);
   }
 
-  /** Waits for the slot, or lets the head of the line go on it. */
+  /** Waits for the slot, or lets the first call of the line go on it. */
   #follow({ due, receipt, owner }: Slot, head: Waiter, now: number): number | undefined {
     if (due <= now) this.#wakes.note(now - due, receipt, this.#lateness);
     if (receipt === undefined) return owner === head && due > now ? this.rest(now, due) : this.#ask(undefined, now);
-    // A slot that fits nobody any more holds up the line.
+    // A slot that no longer fits any call holds up the line.
     if (owner?.rank === undefined && !sameCost(head.cost, receipt.cost)) return this.#ask(receipt, now);
     if (due > now) return this.#sleep(now, due);
     if (this.room.rejectIfLate(head, due)) return undefined;
     const { hears, shared } = this.host.store;
-    // A call that leaves late would collide with the slots that others were given. Where the store cannot notify, but answers at
-    // once, it is asked where the slot is by now.
+    // A call that leaves late would collide with the slots of others. A store that cannot notify, but answers at once,
+    // is asked for the slot's present time.
     if (now - due > this.#lateness || (hears === false && this.#traffic.answerTook === 0))
       return this.#ask(receipt, now);
-    // Through a long pause nobody looked: it may have become longer.
+    // The lane did not look during a long pause, which may have become longer.
     if (shared && this.#looks.areStale(now)) return this.#peek(now);
     if (this.gate?.resume(now)) return undefined;
     this.#slot = undefined;
@@ -150,7 +150,7 @@ export class SharedLane extends Lane {
     return undefined;
   }
 
-  /** How long to sleep for a slot. A pause that came elsewhere is looked for on the way. */
+  /** How long to sleep for a slot. In between, the lane looks for pauses from elsewhere. */
   #sleep(now: number, due: number): number | undefined {
     const { hears, shared } = this.host.store;
     if (!shared) return this.rest(now, due);
@@ -158,14 +158,14 @@ export class SharedLane extends Lane {
     return lookAt > now ? this.rest(now, Math.min(due, lookAt)) : this.#peek(now);
   }
 
-  /** Does all that was to move the bucket by now: the slot goes back before. Undefined, as the line goes on when it is over. */
+  /** Runs all waiting moves; the slot goes back first. Returns undefined, because the line moves on afterwards. */
   #move(): undefined {
     const slot = this.#slot;
     this.#slot = undefined;
     this.#plan = undefined;
     this.#batch.forget();
     const moving = this.#moves.make(() => slot?.receipt && this.host.store.giveBack(this.key, slot.receipt));
-    // The line has gone on by then: who settles sees the waiting calls where they belong.
+    // The line has moved on before this resolves, so the caller of `settle` sees the waiting calls in their new state.
     void this.#traffic.hold(moving).then(async () => (await moving)());
   }
 
@@ -188,7 +188,7 @@ export class SharedLane extends Lane {
     );
   }
 
-  /** Stops the line for a pause that came elsewhere, `ms` of which are left. After it each sharer sends one call first. */
+  /** Stops the line for a pause from elsewhere, of which `ms` are left. After it, each sharer sends one call first. */
   #notePause(ms: number): void {
     if (ms <= 0) return;
     const gate = this.host.gates.of(this.key) as GoAloneGate;
@@ -196,7 +196,7 @@ export class SharedLane extends Lane {
     this.host.gates.pause(this.key, ms);
   }
 
-  /** Whether the store is asked a moment later, for the calls that come together: one operation takes as long as another. */
+  /** Whether to ask the store a moment later, for further calls too: one operation takes as long as another. */
   get #gathers(): boolean {
     return Math.min(this.waiting, this.free) < enough;
   }
@@ -206,7 +206,7 @@ export class SharedLane extends Lane {
     return this.#plan?.lateness ?? 0;
   }
 
-  /** Asks the store for the calls at the head. */
+  /** Asks the store for the first calls. */
   #ask(instead: Receipt | undefined, now: number): undefined {
     const { reserves } = this.#wakes;
     const missedBy = instead === undefined ? 0 : now - (this.#slot?.due ?? now);
@@ -244,14 +244,14 @@ export class SharedLane extends Lane {
     this.#plan = (reserved ?? granted[0])?.plan ?? this.#plan;
     this.#batch.noteAnswer(granted.length, callers.length);
     const unwanted: Receipt[] = [];
-    // An answer that took longer than a store may take came to a process that was away: its calls would collide with others.
+    // An answer later than a store's time-out means that this process was away: its calls would collide with others.
     const isStale = now - this.#traffic.askedAt > storePatience && !(granted[0] ?? reserved)?.standIn;
-    // Whether all callers so far have gone: one whose grant went to a newcomer of higher priority still goes before the next.
+    // Whether all callers so far have gone. One whose grant went to a higher priority still goes before the next.
     let inOrder = true;
     for (let index = 0; index < granted.length; index++) {
       const receipt = granted[index] as Receipt;
       const owner = callers[index] as Waiter;
-      // A call that had to wait for its slot, and wakes late, goes on the slot.
+      // A call that waited for its slot and wakes late counts on the slot.
       const at = now - Math.max(0, answer.now - receipt.slot);
       if (
         isStale ||
@@ -263,7 +263,7 @@ export class SharedLane extends Lane {
     }
     const next = callers[granted.length];
     if (reserved !== undefined) {
-      // The slot was built on what goes back now, so it goes back first.
+      // The slot was built on what is given back now, so it goes back first.
       if (isStale || unwanted.length > 0) unwanted.unshift(reserved);
       else this.#slot = { receipt: reserved, due: now + wait, owner: inOrder ? next : undefined };
     }
@@ -275,13 +275,13 @@ export class SharedLane extends Lane {
     } else if (reserved === undefined && reserves) {
       this.room.rejectTooLate(next, now + wait);
     } else if (!this.room.rejectIfLate(next, now + wait) && !reserves) {
-      // Who was granted a call lets others ask first who wake for the same instant.
+      // After a grant, the lane lets others that wake for the same instant ask first.
       const yields = this.host.store.shared && granted.length > 0;
       this.#slot = { receipt: undefined, due: now + Math.max(yields ? wait + 1 : wait, tick), owner: next };
     }
   }
 
-  /** Gives a grant to the head of the line if it fits, else to whom it was asked for. False if neither wants it. */
+  /** Gives a grant to the first call if it fits, or else to the call it was requested for. False if neither takes it. */
   #serve(receipt: Receipt, owner: Waiter | undefined, at: number): boolean {
     const head = this.room.first;
     const taker = head !== undefined && sameCost(head.cost, receipt.cost) ? head : owner;

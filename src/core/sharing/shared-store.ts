@@ -13,13 +13,14 @@ const brought: Sharing = {
 };
 
 /**
- * Makes a store that a throttle can use of one that was written by hand. `keyValueStore` and the stores of this package are ready as
- * they are.
+ * Makes a hand-written store usable by a throttle. `keyValueStore` and the stores of this package are ready as they
+ * are.
  * @returns the same object
  * @example
  * const throttle = createThrottle({ limits: perMinute(100), store: sharedStore(myStore()) });
+ *
  */
 export function sharedStore<Store extends StoreOperations>(store: Store): Store & SharedStore {
-  // It can be copied by `{ ...store }`, as those do who change one operation.
+  // It can be copied by `{ ...store }`, for instance to change one operation.
   return Object.assign(store, { [sharing]: brought });
 }

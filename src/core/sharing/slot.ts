@@ -5,22 +5,22 @@ import type { NextCall, Waiter } from '../line/waiting-room.ts';
 
 /** When the next call goes. */
 export interface Slot {
-  /** The reservation, which is for whoever is at the head when it comes; undefined if the lane asks when it wakes. */
+  /** The reservation, for the call that is first when it is due; undefined if the lane asks when it wakes. */
   readonly receipt: Receipt | undefined;
-  /** When it comes, on the monotonic clock. */
+  /** When it is due, on the monotonic clock. */
   readonly due: number;
-  /** The waiter it was asked for; undefined if others have come before it since. */
+  /** The waiter that it was requested for; undefined if others have come before it since. */
   readonly owner: Waiter | undefined;
 }
 
-/** What is known of the next call; undefined if it is not reserved. */
+/** What is known about the next call; undefined if it is not reserved. */
 export function nextCallOn({ due, receipt }: Slot): NextCall | undefined {
   if (receipt === undefined) return undefined;
   const { plan, cost, slot, before = receipt.after } = receipt;
   return { due, cost, plan, tats: before.map((tat) => due + tat - slot) };
 }
 
-/** The slot, as much later as it has become. */
+/** The slot, moved to its present time. */
 export function slotAsMoved(slot: Slot, standing: Standing): Slot {
   const { receipt } = slot;
   const later = receipt && asMoved(receipt, standing);
@@ -39,7 +39,7 @@ export function comesTooLate({ receipt, due }: Slot, at: number): boolean {
 /**
  * How late a lane wakes for its slots.
  *
- * Invariant: a lane that woke too late for its slot to be of use reserves none until it wakes sooner; it asks when it wakes.
+ * Invariant: a lane that woke too late to use its slot reserves none until it wakes in time; it asks when it wakes.
  */
 export class Wakes {
   /** How far apart slots were, in ms, when it woke too late; undefined otherwise. */

@@ -6,7 +6,7 @@ import { tick } from '../time/clock.ts';
 /** The most calls that one store operation carries. */
 const mostPerPass = 512;
 
-/** Finds out how many calls to ask for at once: more than go cost a promise each for nothing. */
+/** Finds out how many calls to request at once: each call beyond those that go costs a useless promise. */
 export class Batch {
   /** 0 while nothing is known. */
   #size = 0;
@@ -25,13 +25,13 @@ export class Batch {
   }
 }
 
-/** How a lane asks for its callers. */
+/** How a lane requests grants for its callers. */
 interface Terms {
   readonly plan: Plan;
   readonly now: number;
-  /** Whether the first that does not conform now gets a slot. */
+  /** Whether the first call that does not conform now gets a slot. */
   readonly reserves: boolean;
-  /** A reservation whose slot has come, and by how much it was missed, in ms. */
+  /** A reservation that is due, and by how much it was missed, in ms. */
   readonly instead: Receipt | undefined;
   readonly missedBy: number;
   /** How late a call may leave after its slot, in ms. */
@@ -40,16 +40,16 @@ interface Terms {
   readonly answerTook: number;
 }
 
-/** What a lane asks its store for. */
+/** The request of a lane to its store. */
 export function requestFor(callers: readonly Waiter[], terms: Terms): TakeRequest {
   const { plan, now, reserves, instead, missedBy, lateness, answerTook } = terms;
   const longest = callers.reduce((most, { ends }) => Math.max(most, (ends?.deadline ?? Infinity) - now), 0);
-  // Rounded up, so that a wait of just the maxWait fits whatever the clock's fractions.
+  // Rounded up, so that a wait of exactly maxWait fits for any fraction of the clock.
   const ahead = reserves ? Math.ceil(longest / tick) * tick : 0;
   const waited = callers.reduce((least, { since }) => Math.min(least, now - since), Infinity);
   const late = Math.min(lateness, Math.max(missedBy, Math.min(waited, lateness - answerTook), 0));
   return { plan, costs: callers.map(({ cost }) => cost), ahead, instead, late };
 }
 
-/** The answer to a line that nobody stands in any more. */
+/** The answer to an empty line. */
 export const nothing: TakeAnswer = { now: 0, granted: [], reserved: undefined, wait: 0 };

@@ -1,7 +1,7 @@
 import { isPromise, type Receipt, type StoreOperations } from '../base/store.ts';
 import type { Clock } from '../time/clock.ts';
 
-/** What the traffic with a store needs of its throttle. */
+/** What this needs of its throttle. */
 export interface TrafficHost {
   readonly clock: Clock;
   readonly store: StoreOperations;
@@ -11,10 +11,10 @@ export interface TrafficHost {
 const begun = Promise.resolve();
 
 /**
- * What one lane asks of its store.
+ * The requests of one lane to its store.
  *
- * Invariant: one operation is in flight at a time, those that return something aside. What was taken last goes back first, and the
- * line goes on when all is returned.
+ * Invariant: one operation is in flight at a time, apart from those that give something back. What was taken last goes
+ * back first, and the line moves on when all is returned.
  */
 export class Traffic {
   readonly #key: string;
@@ -22,7 +22,7 @@ export class Traffic {
   readonly #goOn: () => void;
   /** When the latest operation began, on the monotonic clock. */
   askedAt = 0;
-  /** How long the latest answer took, in ms; 0 if it came on the spot. */
+  /** How long the latest answer took, in ms; 0 if it was synchronous. */
   answerTook = 0;
   #asking: Promise<void> | undefined;
   #returning: Promise<unknown> | undefined;
@@ -45,9 +45,9 @@ export class Traffic {
   }
 
   /**
-   * Does one operation and has the line go on.
-   * @param gathers whether to wait a moment for calls that come together: one operation takes as long as another. Where many wait as it
-   * is, the operation is under way before the callers granted by the previous one resume.
+   * Runs one operation, then moves the line on.
+   * @param gathers whether to wait a moment for calls that come together, because all operations take equally long. If
+   * many wait already, the operation starts before the callers granted by the previous one resume.
    */
   operate<T extends object>(
     ask: () => T | Promise<T>,
@@ -63,7 +63,7 @@ export class Traffic {
         this.answerTook = isPromise(asked) ? this.#host.clock.monotonic() - this.askedAt : 0;
         digest(answer);
       } catch (error) {
-        // Not within the step of the line that asked, which could not go on.
+        // Not within the step of the line that asked, because that step could not move on.
         await begun;
         fail(error);
       }
@@ -71,7 +71,7 @@ export class Traffic {
     });
   }
 
-  /** Keeps the line from asking until something is over, which does not fail. */
+  /** Keeps the line from asking until a promise that never rejects settles. */
   hold(operation?: Promise<unknown>): Promise<void> {
     return this.#begin(async () => {
       await operation;
@@ -81,13 +81,16 @@ export class Traffic {
 
   #begin(operate: () => Promise<void>): Promise<void> {
     this.askedAt = this.#host.clock.monotonic();
-    // Who is called back before the first await must see that the store is asked.
+    // Callbacks before the first await must see that the store is being asked.
     this.#asking = begun;
     this.#asking = operate();
     return this.#asking;
   }
 
-  /** Has the line go on when all is returned: at once, if nothing is, so that it asks before those go on who were granted. */
+  /**
+   * Moves the line on when all is returned. If nothing is returned, that is at once, so that it asks before the granted
+   * callers resume.
+   */
   async #end(): Promise<void> {
     while (this.#returning !== undefined) {
       const returning = this.#returning;
@@ -98,7 +101,7 @@ export class Traffic {
     this.#goOn();
   }
 
-  /** Returns what nobody here wants any more. A slot that the store cannot take back is lost, which wastes one call. */
+  /** Gives back what this process no longer needs. If the store fails, a slot is lost, which wastes one call. */
   return(receipt: Receipt): void {
     const { store } = this.#host;
     const send = () =>

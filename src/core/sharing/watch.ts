@@ -1,7 +1,7 @@
 import type { StoreNews } from '../base/store.ts';
 import type { WatchHost } from '../line/sharing.ts';
 
-/** Passes what a store says unasked to the lanes. Returns how to stop. */
+/** Passes news of a store to the lanes. Returns a function that stops it. */
 export function watch(host: WatchHost): (() => void) | undefined {
   const { events, store } = host;
   return store.watch?.(({ key, trouble: error }: StoreNews) => {
@@ -10,7 +10,7 @@ export function watch(host: WatchHost): (() => void) | undefined {
   });
 }
 
-/** Finds out what others did to a key: its pause may be over before its time, or its line be free to go. */
+/** Finds out what others did to a key: its pause may have ended early, or its calls may go. */
 async function lookAgain(host: WatchHost, key: string): Promise<void> {
   const { clock, gates, store } = host;
   const gate = gates.find(key);

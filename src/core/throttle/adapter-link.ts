@@ -11,18 +11,18 @@ import type { Reservations } from './reservations.ts';
 import type { Throttle } from './throttle.ts';
 import type { CombinedThrottle } from './throttle-all.ts';
 
-/** What a call may say about its wait. What is undefined counts as left out. */
+/** Options of a call's wait. Undefined counts as left out. */
 export type EnterOptions = { readonly [Name in keyof WaitOptions]: WaitOptions[Name] | undefined };
 
-/** What a throttle shows its adapters: they make a link of it. */
+/** What a throttle shows only to its adapters, which make a link of it. */
 export interface Linked {
   readonly lanes: Lanes;
   readonly reservations: Reservations;
   readonly entrance: Entrance;
-  /** The longest that a server may stop a key, in ms. */
+  /** The longest pause that a server may cause, in ms. */
   readonly maxPause: number;
   isClosed(): boolean;
-  /** Grants a call of cost 1 that may go at once, and takes its place; undefined if it has to go the long way. */
+  /** Grants a call of cost 1 that may go at once, and takes its place; undefined if the call has to enter the line. */
   enterNow(key: string): CallGrant | undefined;
   enter(key: string, options: EnterOptions): CallGrant | Promise<CallGrant>;
   pause(key: string, ms: number, sentAgo?: number): Promise<void>;
@@ -31,12 +31,12 @@ export interface Linked {
   link?: unknown;
 }
 
-/** What adapters do with a throttle, or with several at once: they let calls in and out, and what they hear is acted on. */
+/** What adapters do with a throttle, or with several at once: let calls in and out, and pass on answers. */
 export interface Link {
   readonly clock: Clock;
   /** The longest that a server may stop a key, in ms. */
   readonly maxPause: number;
-  /** Whether the limits are left to servers. */
+  /** Whether servers define the limits. */
   readonly areLimitsLearned: boolean;
   /** Grants a call of cost 1 that may go at once, and takes its place; undefined if it has to go the long way of `enter`. */
   enterNow(key: string): Grant | undefined;
@@ -47,27 +47,27 @@ export interface Link {
   enter(key: string, options: EnterOptions): Grant | Promise<Grant>;
   /**
    * Frees the place of a call that has ended.
-   * @param outcome how; undefined if nobody saw it
+   * @param outcome how; undefined if that was not visible
    * @param signal that of the call: one that failed after it aborted was aborted
    */
   leave(grant: Grant, outcome?: CallOutcome, signal?: AbortSignal): void;
-  /** Tells the listeners of `warning`, once about each thing. What nobody listened to is told again. */
+  /** Emits a `warning` once for each subject. Without a listener it is emitted again the next time. */
   warn(about: string, key: string, message: string): void;
   /**
    * Notes that a call leaves.
    * @param tellsOfNetwork whether the time until its answer comes is that of the network
    */
   noteDeparture(grant: Grant, tellsOfNetwork?: boolean): void;
-  /** Notes that the first of the answer to a call that was seen to leave has come. */
+  /** Notes that the head of the answer has arrived, for a call whose departure was noted. */
   noteArrival(grant: Grant): void;
   /**
-   * Acts on what an answer said about the quota, before the place of its call is free again.
-   * @param leastPause how long to pause at least where the server refused and named no time, in ms
+   * Acts on what an answer tells about the quota, before the place of its call is free again.
+   * @param leastPause the shortest pause after a refusal without a time, in ms
    */
   listen(key: string, grant: Grant, signal: ServerSignal, leastPause?: number): void;
 }
 
-/** What a combination of throttles shows its adapters: it makes its link of those of its throttles. */
+/** What a combination of throttles shows only to its adapters: it makes its link from those of its throttles. */
 export interface Joined {
   readonly lanes: Pick<Lanes, 'whenIdle'>;
   join(linkOf: (linked: Linked) => Link): Link;

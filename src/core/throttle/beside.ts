@@ -3,7 +3,10 @@ import { newSpot, type Spot } from './spot.ts';
 
 type Reject = (error: unknown) => void;
 
-/** The calls that wait for one throttle and others at once, by key: what is known of their bucket, and what rejects them. */
+/**
+ * The calls that wait for one throttle together with others, by key: what is known about their bucket, and what rejects
+ * them.
+ */
 export class CallsBeside implements Beside {
   readonly #lanes: Lanes;
   readonly #calls = new Map<string, { readonly spot: Spot; readonly rejects: Set<Reject> }>();
@@ -12,7 +15,7 @@ export class CallsBeside implements Beside {
     this.#lanes = lanes;
   }
 
-  /** What is known of a bucket, the same for all calls that wait for it. */
+  /** What is known about a bucket, shared by all calls that wait for it. */
   spotOf(key: string): Spot {
     return this.#calls.get(key)?.spot ?? newSpot(this.#lanes, key);
   }
@@ -44,7 +47,7 @@ export class CallsBeside implements Beside {
   }
 }
 
-/** The calls beside the lanes of a throttle. */
+/** The waiting calls beside the lanes of a throttle. */
 export function besideOf(lanes: Lanes): CallsBeside {
   lanes.beside ??= new CallsBeside(lanes);
   return lanes.beside as CallsBeside;

@@ -10,20 +10,20 @@ import { type Group, isBefore, type Waiter } from './group.ts';
 import type { Lanes } from './lanes.ts';
 import { isShared, mostRest, opensAt, type Spot, takeIn, takeShared } from './spot.ts';
 
-/** Why a call does not go now: the bucket that makes it wait longest, and until when. */
+/** Why a call does not go now: the bucket with the longest wait, and its end. */
 interface Hold {
   readonly spot: Spot;
   readonly until: number;
 }
 
-/** How long a wake or a store may take before it counts against a call's maxWait, in ms. */
+/** How late a timer or a store may be before it counts against a call's maxWait, in ms. */
 const grace = 100;
 
 /**
- * The calls that wait for several throttles at once, of all combinations on one clock.
+ * The calls that wait for several throttles at once, for all combinations on one clock.
  *
- * Invariant: between two steps a waiting call holds nothing of any bucket, and no place, but while a store is asked for it. The call
- * that comes first keeps the bucket which it waits for longest from those behind it, and only that one.
+ * Invariant: between two steps a waiting call holds nothing of any bucket, and no place, except while a store is asked
+ * for it. The first call keeps only the bucket with its longest wait from the calls behind it.
  */
 export class Departures {
   readonly #clock: Clock;
@@ -85,7 +85,7 @@ export class Departures {
     });
   }
 
-  /** Lets calls go as far as they may now, and sets the timer for the rest. Safe to call at any time. */
+  /** Lets all calls go that may go now, and sets the timer for the rest. Safe to call at any time. */
   advance(): void {
     this.#mustRepeat = true;
     if (this.#isAdvancing) return;
@@ -97,11 +97,11 @@ export class Departures {
     }
     this.#isAdvancing = false;
     this.#wakeAt(wakeAt);
-    // Last: who hears of it may make another call.
+    // Last, because a listener may make another call.
     for (const tell of this.#tells.splice(0)) tell();
   }
 
-  /** Goes through the first calls of all groups, in their order. Answers when to look again. */
+  /** Goes through the first calls of all groups, in their order. Returns when to look again. */
   #pass(now: number): number {
     const open = new Heap<Group>(isBefore, 'place');
     const kept = new Map<Lanes, Set<string>>();
@@ -120,13 +120,13 @@ export class Departures {
       const { lanes, key } = hold.spot;
       kept.set(lanes, (kept.get(lanes) ?? new Set()).add(key));
       wakeAt = Math.min(wakeAt, hold.until, now + mostRest);
-      // A gate may open when a call has ended.
+      // A gate may open when a call ends.
       if (hold.until === Infinity || lanes.gates.find(key) !== undefined) this.#watch(lanes);
     }
     return wakeAt;
   }
 
-  /** Lets the first call of a group go if it may; asks for it, if its stores are shared. */
+  /** Lets the first call of a group go if it may, or asks its shared stores. */
   #serve(group: Group, first: Waiter, now: number): Hold | undefined {
     try {
       const hold = this.#holdOf(group, first, now);
@@ -144,7 +144,7 @@ export class Departures {
     return undefined;
   }
 
-  /** What keeps a call from going now; undefined if nothing does. */
+  /** What holds a call back now; undefined if nothing does. */
   #holdOf(group: Group, { request, since }: Waiter, now: number, asked?: ReadonlyMap<Spot, Receipt>): Hold | undefined {
     let hold: Hold | undefined;
     do
@@ -153,14 +153,14 @@ export class Departures {
         if (until > (hold?.until ?? now)) hold = { spot, until };
       }
     while (
-      // Whoever hears that a pause has ended may have changed everything.
+      // A listener of the end of a pause may have changed everything.
       hold === undefined &&
       group.spots.some(({ lanes, key }) => lanes.gates.find(key)?.resume(now))
     );
     return hold;
   }
 
-  /** Takes from all buckets of a call at one instant: those that were asked have given theirs. */
+  /** Takes from all buckets of a call at one instant, after the shared stores have granted it. */
   #depart(group: Group, waiter: Waiter, asked: ReadonlyMap<Spot, Receipt>, now: number): void {
     const { cost, holdsPlace } = waiter.request;
     const ticks = wholeTicks(now);
@@ -184,7 +184,10 @@ export class Departures {
     });
   }
 
-  /** Asks the shared stores for a call, one after the other, with a place kept for it. What was given goes back if another refuses. */
+  /**
+   * Asks the shared stores for a call, one after the other, with a place kept for it. If one refuses, the others get
+   * their grants back.
+   */
   async #ask(group: Group, waiter: Waiter): Promise<void> {
     const places = group.spots.map(({ lanes, key }) => {
       const place = { key } as HeldGrant;
@@ -218,14 +221,14 @@ export class Departures {
     if (error !== undefined) waiter.reject(error);
     else if (waiter.rank !== undefined) this.#trim(group, waiter);
     for (const { lanes, key } of group.spots) {
-      // Lines that found the places kept go on.
+      // Lines that found the places kept move on.
       lanes.places.serve();
       lanes.find(key)?.advance();
     }
     this.advance();
   }
 
-  /** Takes a call out of the line, with everything that hung on it. */
+  /** Takes a call out of the line, with its deadline and its signal. */
   #part({ line, spots }: Group, waiter: Waiter): void {
     const { signal } = waiter.request;
     line.remove(waiter);
@@ -250,7 +253,7 @@ export class Departures {
     return new WaitTooLongError(key, due - since, this.#clock.now() + due - now, request.maxWait);
   }
 
-  /** Goes on when a call of a throttle has ended. */
+  /** Moves on when a call of a throttle has ended. */
   #watch(lanes: Lanes): void {
     if (this.#watched.has(lanes)) return;
     this.#watched.add(lanes);
@@ -260,7 +263,7 @@ export class Departures {
     });
   }
 
-  /** Tells the listeners of each throttle, once the line has gone on. */
+  /** Emits the events of each throttle, after the line has moved on. */
   #tell({ spots }: Group, tell: (lanes: Lanes, key: string) => void): void {
     this.#tells.push(() => {
       for (const { lanes, key } of spots) tell(lanes, key);
@@ -269,7 +272,7 @@ export class Departures {
 
   #wakeAt(at: number): void {
     if (this.#timer !== undefined) {
-      // One that ends too early only looks too early.
+      // A timer that fires early only causes an extra look.
       if (this.#timer.at <= at && at !== Infinity) return;
       this.#clock.clearTimeout(this.#timer.handle);
       this.#timer = undefined;

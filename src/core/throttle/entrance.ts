@@ -10,7 +10,7 @@ import type { Lanes } from './lanes.ts';
 
 const signalMethods = ['addEventListener', 'removeEventListener'];
 
-/** What a call asks for that has no options. */
+/** The request of a call without options. */
 const none: EnterOptions = {
   cost: undefined,
   maxWait: undefined,
@@ -19,22 +19,22 @@ const none: EnterOptions = {
 };
 
 /**
- * Checks what calls ask for, and lets them in: at once or into their lanes.
+ * Checks the options of calls, and lets them go at once or into their lanes.
  *
- * Invariant: what is wrong with a call is said before anything is taken, and once it closes nobody comes in.
+ * Invariant: a wrong call is rejected before anything is taken, and no call comes in once it closes.
  */
 export class Entrance {
   readonly #lanes: Lanes;
   readonly #maxWait: number;
-  /** What a call asks of its lane that asks for nothing else. */
+  /** The request to the lane of a call without options. */
   readonly #plainWait: WaitRequest;
   readonly #plainRun: WaitRequest;
-  /** Why no call comes in any more; undefined while it is open. */
+  /** Why no more calls come in; undefined while it is open. */
   closing: ClosedError | undefined;
-  /** Why nothing else can be asked either: those who were in line have gone. */
+  /** Why other operations are rejected too: the calls in line have gone. */
   closed: ClosedError | undefined;
 
-  /** @param maxWait the longest a call may wait that does not say so itself, in ms */
+  /** @param maxWait the longest wait of a call without its own `maxWait`, in ms */
   constructor(lanes: Lanes, maxWait: number) {
     this.#lanes = lanes;
     this.#maxWait = maxWait;
@@ -43,14 +43,15 @@ export class Entrance {
   }
 
   /**
-   * Lets a call go at once or puts it into its lane. No async function: its promise would double what a waiting call takes.
+   * Lets a call go at once or puts it into its lane. It is not async: another promise would double the memory of a
+   * waiting call.
    * @param holdsPlace whether the call is in flight from its grant until it leaves
    */
   enter(key: string, options: EnterOptions = none, holdsPlace: boolean = false): CallGrant | Promise<CallGrant> {
     if (this.closing !== undefined) throw this.closing;
     if (options !== none) checkOptions('options', options);
     const { cost, maxWait, priority, signal } = options;
-    // Most calls ask for nothing but their turn.
+    // Most calls have no options.
     const isPlain = cost === undefined && maxWait === undefined && priority === undefined && signal === undefined;
     if (!isPlain) return this.#enterChecked(key, options, holdsPlace);
     const granted = this.#lanes.grantNow(key, holdsPlace);
@@ -67,7 +68,7 @@ export class Entrance {
     return this.mayBeWrong(key, cost) ? this.#join(key, request) : this.#lanes.of(key).wait(request);
   }
 
-  /** Checks what a call asks for, all but the names in its cost. */
+  /** Checks the options of a call, except the names in its cost. */
   request(key: string, options: EnterOptions, holdsPlace: boolean): WaitRequest {
     const cost = this.check(key, options);
     const maxWait = this.maxWaitOf(options);
@@ -88,7 +89,7 @@ export class Entrance {
     return this.#lanes.of(key).wait(request);
   }
 
-  /** Checks what every call has, and returns its cost. */
+  /** Checks the options that every call has, and returns its cost. */
   check(key: string, options: Pick<EnterOptions, 'cost'>): Cost {
     if (this.closing !== undefined) throw this.closing;
     this.checkKey(key);
@@ -96,12 +97,12 @@ export class Entrance {
     return options.cost === undefined ? 1 : checkCost(options.cost);
   }
 
-  /** Whether a cost names a limit that the key has not, unless it has limits of its own. */
+  /** Whether a cost names a limit that the key does not have, unless it has limits of its own. */
   mayBeWrong(key: string, cost: Cost): boolean {
     return typeof cost === 'object' && this.#lanes.plans.areFixed && isStrange(cost, this.#lanes.plans.of(key));
   }
 
-  /** Checks the names in a cost against the limits that the store holds the key to. */
+  /** Checks the names in a cost against the limits that the store has for the key. */
   async checkNames(key: string, cost: Cost): Promise<void> {
     checkNames(cost, (await this.#lanes.store.peek(key, this.#lanes.plans.of(key))).plan);
   }
@@ -122,7 +123,7 @@ export class Entrance {
   }
 }
 
-/** Checks the cost that a call turned out to have. */
+/** Checks the true cost of a call. */
 export function checkTrueCost(cost: Cost, { plan }: Receipt): Cost {
   const checked = checkCost(cost);
   checkNames(checked, plan);

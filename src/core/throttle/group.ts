@@ -21,7 +21,7 @@ export interface Group {
   readonly key: string;
   readonly spots: readonly Spot[];
   readonly line: Line<Waiter>;
-  /** Whether stores are asked for its first call. */
+  /** Whether stores are being asked for its first call. */
   isAsking: boolean;
   place: number;
 }
@@ -34,7 +34,7 @@ export function isBefore(a: Group, b: Group): boolean {
   return by > 0 || (by === 0 && one.arrival < other.arrival);
 }
 
-/** Makes a group of no calls. */
+/** Makes an empty group. */
 export function groupOf(key: string, spots: readonly Spot[]): Group {
   return { key, spots, line: new Line(), isAsking: false, place: -1 };
 }

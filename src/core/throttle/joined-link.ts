@@ -7,17 +7,17 @@ import type { EnterOptions, Link } from './adapter-link.ts';
 /** The link of one of several throttles. */
 export interface JoinedPart {
   readonly link: Link;
-  /** Whether it is told what servers say. */
+  /** Whether it gets the answers of servers. */
   readonly listens: boolean;
 }
 
-/** What adapters do with several throttles at once: what they see of a call is told to each. */
+/** What adapters do with several throttles at once: each throttle learns what they see of a call. */
 export class JoinedLink implements Link {
   readonly #parts: readonly JoinedPart[];
   readonly #enter: (key: string, options: EnterOptions) => Promise<Grant>;
   readonly #grantsOf: (grant: Grant) => readonly Grant[];
 
-  /** @param grantsOf gives the grants of a call, one of each throttle, by the one that the adapter got */
+  /** @param grantsOf returns the grants of a call, one of each throttle, for the one that the adapter got */
   constructor(
     parts: readonly JoinedPart[],
     enter: (key: string, options: EnterOptions) => Promise<Grant>,

@@ -13,10 +13,10 @@ import type { Sharing, WatchHost } from '../line/sharing.ts';
 import { type Clock, checkInstant, wholeTicks } from '../time/clock.ts';
 import type { Plans } from './plans.ts';
 
-/** A wall clock that moves by this much against the monotonic one was set, in ms. */
+/** If the wall clock moves by this much against the monotonic one, it was set, in ms. */
 const jump = 250;
 
-/** What the lanes of a throttle go by. */
+/** What the lanes of a throttle need. */
 export interface LanesOptions {
   readonly clock: Clock;
   readonly events: Events;
@@ -24,20 +24,20 @@ export interface LanesOptions {
   readonly bounds: Bounds;
 }
 
-/** Calls that wait in no lane, as they wait for other throttles too. */
+/** Calls that wait in no lane, because they wait for other throttles too. */
 export interface Beside {
   /** The keys with such a call. */
   keys(): Iterable<string>;
   /** How many such calls a key has. */
   waiting(key: string): number;
-  /** Rejects those of one key, or all. */
+  /** Rejects the calls of one key, or all. */
   rejectAll(error: unknown, key?: string): void;
 }
 
 /**
  * The lanes of a throttle's keys.
  *
- * Invariant: a key has a lane as long as it has a waiting call or something reserved; all others but one are forgotten.
+ * Invariant: a key has a lane while it has a waiting call or a reservation; all other lanes but one are forgotten.
  */
 export class Lanes implements LocalLaneHost, WatchHost {
   readonly clock: Clock;
@@ -46,15 +46,15 @@ export class Lanes implements LocalLaneHost, WatchHost {
   readonly places: InFlight;
   readonly gates: Gates = new Gates(this);
   readonly store: StoreOperations;
-  /** What the store brings if it is shared; undefined if it hands its buckets out. */
+  /** What a shared store adds; undefined if the store hands its buckets out. */
   readonly #sharing: Sharing | undefined;
   readonly #lanes = new Map<string, Lane>();
-  /** The lane that was the latest to have nothing left to do: most keys are called again at once. */
+  /** The lane that became idle last, because most keys are called again soon. */
   #spare: Lane | undefined;
   #wallAhead: number;
-  /** The calls that wait for this throttle and others at once; undefined as long as there never were any. */
+  /** The calls that wait for this throttle and others at once; undefined until the first one. */
   beside: Beside | undefined;
-  /** Those who wait for calls to end or leave. */
+  /** Callbacks for when calls end or leave. */
   readonly #onEnd: (() => void)[] = [];
 
   constructor(options: LanesOptions, store: StoreOperations, sharing: Sharing | undefined) {
@@ -101,7 +101,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
     return [...this.#lanes.values()];
   }
 
-  /** Rejects the waiting calls of one key, or of all. Resolves when the store has what their lines held. */
+  /** Rejects the waiting calls of one key, or of all. Resolves when the store has got back what their lines held. */
   async rejectAll(error: unknown, key?: string): Promise<void> {
     const lanes = this.all().filter((lane) => key === undefined || lane.key === key);
     this.beside?.rejectAll(error, key);
@@ -127,11 +127,11 @@ export class Lanes implements LocalLaneHost, WatchHost {
     return [...keys].filter((key) => this.#isBusy(key));
   }
 
-  /** Resolves when nobody waits and nothing is in flight, on one key or on all. */
+  /** Resolves when no call waits or is in flight, on one key or on all. */
   async whenIdle(key?: string): Promise<void> {
     let busy = key === undefined ? this.keys() : [key];
     while (busy.length > 0) {
-      // One after the other, as to look at all of them takes long.
+      // One after the other, because a look at all of them takes long.
       for (const one of busy) while (this.#isBusy(one)) await this.nextEnd();
       busy = key === undefined ? this.keys() : [];
     }
@@ -142,21 +142,21 @@ export class Lanes implements LocalLaneHost, WatchHost {
     return new Promise((resolve) => this.#onEnd.push(resolve));
   }
 
-  /** Says that a call has ended or left. */
+  /** Reports that a call has ended or left. */
   tellEnd(): void {
     for (const tell of this.#onEnd.splice(0)) tell();
   }
 
   /**
    * Gives the place of a call in flight back.
-   * @param outcome how it ended; undefined if nobody saw it
+   * @param outcome how it ended; undefined if that was not visible
    * @param signal whether it was aborted
    */
   leave(grant: Grant, outcome?: CallOutcome, signal?: AbortSignal): void {
     const { key } = grant;
     this.places.leave(grant as HeldGrant);
     this.gates.find(key)?.end(grant as CallGrant);
-    // Before the next call goes: who counts the calls in flight by events counts no more than there are.
+    // Before the next call goes, so that a count of calls in flight by events is never too high.
     if (outcome !== undefined && this.events.wants('ended')) {
       const { cost, monotonic, since = monotonic } = grant as HeldGrant;
       this.events.emit('ended', {
@@ -174,13 +174,16 @@ export class Lanes implements LocalLaneHost, WatchHost {
     if (this.#onEnd.length > 0) this.tellEnd();
   }
 
-  /** Does what moves a bucket, so that the calls that wait for it see where it stands then; before they ask, if `isFirst`. */
+  /** Runs a change of a bucket; the waiting calls see the new state. With `isFirst` it comes before they ask. */
   async move(key: string, move: () => Answer<void>, isFirst: boolean = false): Promise<void> {
     const lane = this.#lanes.get(key);
     await (lane === undefined ? move() : lane.renew(move, isFirst));
   }
 
-  /** Lets no more go than a server says is left; answers for how many ms that holds calls back, 0 if it is no news. */
+  /**
+   * Lets no more go than a server reports as left; returns for how many ms that holds calls back, 0 if it changes
+   * nothing.
+   */
   async sync(key: string, said: Ceiling): Promise<number> {
     const { told } = said;
     let { ms } = said;
@@ -189,13 +192,16 @@ export class Lanes implements LocalLaneHost, WatchHost {
       const left = aged(said, this.clock.monotonic() - saidAt);
       ms = (await this.store.sync(key, left, this.plans.of(key))) ?? ms;
     };
-    // A line that asked before would send more than there is. But what a server tells is mostly no news, for which no slot goes back.
+    // A line that asked before would send too many. But most statements change nothing, and then no slot goes back.
     await (told === undefined ? this.move(key, sync, true) : sync());
     if (told !== undefined && ms > 0) await this.move(key, () => undefined, true);
     return ms;
   }
 
-  /** Grants a call of cost 1 that may go at once, in as few steps as there are; undefined if it has to go the long way. */
+  /**
+   * Grants a call of cost 1 that may go at once, in as few steps as possible; undefined if the call has to enter the
+   * line.
+   */
   grantNow(key: string, holdsPlace: boolean): CallGrant | undefined {
     if (this.#sharing !== undefined || typeof key !== 'string') return undefined;
     if (this.#lanes.size > 0 && this.#lanes.get(key)?.open === false) return undefined;
@@ -224,7 +230,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
 
   retire(lane: Lane): void {
     if (this.#onEnd.length > 0) this.tellEnd();
-    // A listener may have called for a new one while this one was on its way out.
+    // A listener may have caused a new lane while this one was leaving.
     if (this.#spare === lane || this.#lanes.get(lane.key) !== lane) return;
     if (this.#spare?.idle) this.#lanes.delete(this.#spare.key);
     this.#spare = lane;

@@ -3,7 +3,7 @@ import { shown } from '../base/errors.ts';
 import { isoInstant } from '../time/clock.ts';
 import type { Throttle } from './throttle.ts';
 
-/** Where log lines go: `console`, or any logger with the usual four levels. */
+/** The target of log lines: `console`, or any logger with the usual four levels. */
 export interface Logger {
   debug(message: string): void;
   info(message: string): void;
@@ -47,7 +47,7 @@ export function logTo(throttle: Throttle, logger: Logger): () => void {
   };
 }
 
-/** What an error says. A signal may abort with anything, even with what has no text. */
+/** The text of an error. A signal may abort with any value, even one without a text. */
 function said(error: unknown): string {
   try {
     return error instanceof Error ? error.message : String(error);

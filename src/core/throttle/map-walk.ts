@@ -6,7 +6,9 @@ import type { MapOutcome, MapTask, ThrottledMapOptions } from './throttled-map.t
 
 /** The most calls of one key that wait for their turn. A shared store is asked for all of them in one operation. */
 const mostWaiting = 16;
-/** Results that may wait to be read beside the calls, such as those that are done before an earlier one. The loop has one more. */
+/**
+ * The most unread results besides the calls, such as those that are done before an earlier one. The loop has one more.
+ */
 const mostUnread = 9;
 const defaultKey = 'default';
 
@@ -33,20 +35,20 @@ interface Slot<Item, Result> {
  */
 export class MapWalk<Item, Result> {
   readonly #given: MapParts<Item, Result>;
-  /** Undefined once the source is at its end, has failed or is closed. */
+  /** Undefined once the source has ended, has failed or is closed. */
   #iterator: Iterator<Item> | AsyncIterator<Item> | undefined;
-  /** What the source threw, or why the throttle lets nobody in any more. */
+  /** The error of the source, or why the throttle lets no more calls in. */
   #failure: { readonly error: unknown } | undefined;
-  /** Whether the source looks for an item, or what was taken is being started. */
+  /** Whether the source is looking for an item, or the item taken is being started. */
   #isTaking = false;
-  /** In the order in which they are handed out: as they were taken, or as they were done. */
+  /** In the order in which they are handed out: as taken, or as done. */
   readonly #slots: Slot<Item, Result>[] = [];
-  /** Calls that wait or are on their way. */
+  /** Calls that wait or are in flight. */
   #active = 0;
   /** How many calls wait, by key. */
   readonly #waiting = new Map<string, number>();
   #latestKey = defaultKey;
-  /** Aborts as soon as nothing more is taken: then nobody waits either. */
+  /** Aborts as soon as no more items are taken: then no call waits either. */
   readonly #line = new AbortController();
   /** Aborts when the walk has ended. */
   readonly #tasks = new AbortController();
@@ -94,7 +96,7 @@ export class MapWalk<Item, Result> {
         }
       }
     } catch (error) {
-      // The first error counts, not what the source says when it is closed.
+      // The first error counts, not that of closing the source.
       await this.#end().catch(() => {});
       throw error;
     } finally {
@@ -171,7 +173,7 @@ export class MapWalk<Item, Result> {
       slot.outcome = { item, status: 'fulfilled', value };
     } catch (reason) {
       slot.outcome = { item, status: 'rejected', reason };
-      // All items to come would end the same way.
+      // All later items would end the same way.
       const isClosed = !isStarted && reason instanceof ClosedError;
       if (isClosed) this.#failure ??= { error: reason };
       if (isClosed || options.onError !== 'continue') this.#line.abort(reason);
@@ -183,7 +185,7 @@ export class MapWalk<Item, Result> {
     this.#take();
   }
 
-  /** Counts a call as waiting. Returns what to do when it does not wait any more, once or several times. */
+  /** Counts a call as waiting. Returns a function for the end of the wait, which may be called several times. */
   #joinLine(key: string): () => void {
     const count = (by: number) => this.#waiting.set(key, (this.#waiting.get(key) ?? 0) + by);
     this.#latestKey = key;
@@ -203,7 +205,7 @@ export class MapWalk<Item, Result> {
     this.#wake();
   }
 
-  /** Takes back what waits and closes the source. */
+  /** Drops the waiting calls and closes the source. */
   async #end(): Promise<void> {
     this.#abort();
     const iterator = this.#iterator;
@@ -215,7 +217,7 @@ export class MapWalk<Item, Result> {
   }
 }
 
-/** What an option says for an item. */
+/** The value of an option for an item. */
 function valueFor<Item, Value>(option: Value | ((item: Item) => Value), item: Item): Value {
   return typeof option === 'function' ? (option as (item: Item) => Value)(item) : option;
 }

@@ -2,7 +2,7 @@ import { checkMethods } from '../base/check.ts';
 import type { ThrottleEvents } from '../base/events.ts';
 import type { Throttle } from './throttle.ts';
 
-/** Where `measureThrottle` puts its entries: `performance`. */
+/** The target of `measureThrottle`: `performance`. */
 export interface Timeline {
   now(): number;
   measure(name: string, options: { start: number; end: number; detail: unknown }): unknown;
@@ -10,24 +10,26 @@ export interface Timeline {
 }
 
 /**
- * Shows what a throttle does in the performance panel of the browser, and to each `PerformanceObserver`: one entry `sluice wait <key>`
- * for each call that had to wait, one `sluice call <key>` for each call of `run` and the adapters that is over. What they tell is in
- * `detail`. They do not stay in the buffer that `performance.getEntries()` shows, which would only grow.
+ * Shows what a throttle does in the browser's performance panel, and to each `PerformanceObserver`. There is one entry
+ * `sluice wait <key>` for each call that had to wait, and one `sluice call <key>` for each call of `run` and the
+ * adapters that has ended. Their data are in `detail`. They are not kept in the buffer of `performance.getEntries()`,
+ * which would only grow.
  * @returns a function that stops it
  * @throws TypeError if `timeline` lacks one of the methods
  * @example
  * const stop = measureThrottle(throttle, performance);
+ *
  */
 export function measureThrottle(throttle: Throttle, timeline: Timeline): () => void {
   checkMethods('timeline', timeline, ['now', 'measure', 'clearMeasures']);
   /** @param ms how long it took, until now */
   const measure = (name: string, ms: number, detail: unknown) => {
     const end = timeline.now();
-    // No entry may begin before the page did. By another clock it can.
+    // No entry may begin before the page did, which another clock could cause.
     timeline.measure(name, { start: Math.max(0, end - ms), end, detail });
     timeline.clearMeasures(name);
   };
-  // Of an error there is no copy to be made, and an entry takes copies alone.
+  // An entry stores copies only, and an error cannot be copied.
   const measureWait = (outcome: 'granted' | 'rejected', { key, cost, wait }: Waited) => {
     if (wait > 0) measure(`sluice wait ${key}`, wait, { key, cost, wait, outcome });
   };
@@ -41,5 +43,5 @@ export function measureThrottle(throttle: Throttle, timeline: Timeline): () => v
   };
 }
 
-/** A call that waits no more. */
+/** A call whose wait is over. */
 type Waited = Pick<ThrottleEvents['rejected'], 'key' | 'cost' | 'wait'>;

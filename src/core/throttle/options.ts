@@ -5,15 +5,15 @@ import type { OnStoreError } from '../line/sharing.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Limits } from './plans.ts';
 
-/** What `createThrottle` takes. */
+/** Options of `createThrottle`. */
 export interface ThrottleOptions {
   /**
-   * The limits of every key, or a function that tells them for each key; it should return the same objects again and again.
-   * `'server'` learns them from the answers that adapters see: RateLimit-Policy and the like.
+   * The limits of every key, or a function that returns those of each key; it should return the same objects each time.
+   * `'server'` learns them from the answers that adapters see: from RateLimit-Policy and similar fields.
    */
   readonly limits: Limits;
   /**
-   * Where the buckets live. A store that was written by hand goes through `sharedStore`.
+   * The store that keeps the buckets. Pass a hand-written store through `sharedStore`.
    * @default memoryStore()
    */
   readonly store?: BucketStore;
@@ -25,14 +25,14 @@ export interface ThrottleOptions {
    */
   readonly concurrency?: number;
   /**
-   * The most calls in flight of all keys together, in this process. Keys whose calls wait for such a place take turns. Otherwise it is
-   * as `concurrency`, which each key keeps besides. A whole number of at least 1.
+   * The most calls in flight of all keys together, in this process. Keys whose calls wait for such a place take turns.
+   * Otherwise it works like `concurrency`, which each key keeps too. A whole number of at least 1.
    * @default Infinity
    */
   readonly maxInFlight?: number;
   /**
-   * The longest a call may wait, in ms, unless it says otherwise; at least 0. It may be overrun by up to 100 ms where a timer or
-   * the store is late.
+   * The longest a call may wait, in ms, unless the call has its own `maxWait`; at least 0. It may be exceeded by up to
+   * 100 ms if a timer or the store is late.
    * @default Infinity
    */
   readonly maxWait?: number;
@@ -42,15 +42,16 @@ export interface ThrottleOptions {
    */
   readonly maxQueue?: number;
   /**
-   * Who rejects with QueueFullError when one call more than `maxQueue` waits on a key: the new call, with `'reject'`; the one that has
-   * waited longest, with `'drop-oldest'`; the one whose turn would come last, with `'drop-lowest'`: the newest of the lowest priority,
-   * which may be the new call.
+   * Which call is rejected with QueueFullError if one more than `maxQueue` waits on a key. `'reject'`: the new call.
+   * `'drop-oldest'`: the one that has waited longest. `'drop-lowest'`: the last in line, which is the newest of the
+   * lowest priority and may be the new call.
    * @default 'reject'
    */
   readonly whenFull?: WhenFull;
   /**
-   * What happens when the store throws, does not answer within 5 seconds or is gone: `'memory'` throttles from a local bucket
-   * under the same limits, tells the `store-error` listeners and goes back when the store does; `'reject'` rejects with `StoreError`.
+   * What happens when the store throws, does not answer within 5 seconds or is gone: `'memory'` throttles from a local
+   * bucket under the same limits, emits `store-error` and returns to the store when that works again; `'reject'`
+   * rejects with `StoreError`.
    * @default 'memory'
    */
   readonly onStoreError?: OnStoreError;
@@ -60,29 +61,30 @@ export interface ThrottleOptions {
    */
   readonly maxPause?: number;
   /**
-   * Milliseconds kept in hand, in limits without a margin of their own: half for timers that come late, half for calls that the
-   * network bunches up. `'auto'` is 0 for `allow` and `reserve`, 20 from the first `wait` or `run` on, and 50 with an adapter; from
-   * there it follows how much the round trips differ, from 8 to 100. See `status`. 0 is exact.
+   * Milliseconds kept in reserve, in limits without a margin of their own: half for late timers, half for calls that
+   * arrive closer together than they left. `'auto'` is 0 for `allow` and `reserve`, 20 from the first `wait` or `run`
+   * on, and 50 with an adapter; from there it follows how much the round trips differ, from 8 to 100. See `status`. 0
+   * is exact.
    * @default 'auto'
    */
   readonly margin?: number | 'auto';
   /**
-   * The door to time.
+   * The source of time.
    * @default the clock of this machine
    */
   readonly clock?: Clock;
 }
 
-/** What `allow` takes besides the key. */
+/** Options of `allow`. */
 export interface CostOptions {
   /**
-   * What the call counts as: a number of calls, or one number per named limit. At least 0.
+   * The cost of the call: a number of calls, or one number per named limit. At least 0.
    * @default 1
    */
   readonly cost?: Cost;
 }
 
-/** What `reserve` takes besides the key. */
+/** Options of `reserve`. */
 export interface ReserveOptions extends CostOptions {
   /**
    * The longest acceptable wait in ms; at least 0.
@@ -91,18 +93,18 @@ export interface ReserveOptions extends CostOptions {
   readonly maxWait?: number;
 }
 
-/** What `wait` takes besides the key. */
+/** Options of `wait`. */
 export interface WaitOptions extends ReserveOptions {
   /**
-   * Calls of a higher priority go first; those of the same go in the order in which they came. A finite number.
+   * Calls of a higher priority go first; within a priority, first come, first served. A finite number.
    * @default 0
    */
   readonly priority?: number;
-  /** Ends the wait with the signal's own reason as soon as it aborts. */
+  /** Ends the wait when it aborts: the call rejects with the signal's own reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What `run` takes besides the task. `Result` is what the task gives. */
+/** Options of `run`. `Result` is the result of the task. */
 export interface RunOptions<Result = unknown> extends WaitOptions {
   /**
    * Names the bucket.
@@ -110,35 +112,38 @@ export interface RunOptions<Result = unknown> extends WaitOptions {
    */
   readonly key?: string;
   /**
-   * Reads the true cost from the result, for `settle`; undefined leaves the cost as it was. It is not asked when the task fails.
-   * What it throws is what `run` rejects with, and so is a wrong cost.
+   * Reads the true cost from the result, for `settle`; undefined leaves the cost as it was. It is not called if the
+   * task fails. If it throws or returns an invalid cost, `run` rejects.
    */
   readonly settle?: (result: Result) => Cost | undefined;
 }
 
-/** What the task of a `run` gets besides the grant. */
+/** The second argument of the task of a `run`. */
 export interface RunContext {
-  /** The `signal` option of the run; one that never aborts, if there is none. */
+  /** The `signal` option of the run; without one, a signal that never aborts. */
   readonly signal: AbortSignal;
 }
 
-/** What `settle` takes besides the grant. */
+/** The correction for `settle`. */
 export interface SettleOptions {
-  /** The true cost: a number of calls, or one number per named limit, where a limit that is not named keeps its cost. At least 0. */
+  /**
+   * The true cost: a number of calls, or one number per named limit; limits that are not named keep their cost. At
+   * least 0.
+   */
   readonly cost: Cost;
 }
 
-/** What `sync` takes besides the key. */
+/** The statement for `sync`. */
 export interface SyncOptions {
-  /** Calls that the server says are left. At least 0. */
+  /** Calls that the server reports as left. At least 0. */
   readonly remaining: number;
-  /** When it has more, in ms since the epoch. */
+  /** When more will be available, in ms since the epoch. */
   readonly resetAt: number;
 }
 
-/** What `configure` takes. */
+/** Options of `configure`. */
 export interface ConfigureOptions {
-  /** The limits from now on, instead of those that the throttle was made with. */
+  /** The limits from now on, in place of the present ones. */
   readonly limits?: Limits;
   /** The most calls in flight per key from now on. A whole number of at least 1. */
   readonly concurrency?: number;
@@ -146,10 +151,10 @@ export interface ConfigureOptions {
   readonly maxInFlight?: number;
 }
 
-/** What `close` takes. */
+/** Options of `close`. */
 export interface CloseOptions {
   /**
-   * Whether the calls that wait go first, and those in flight end.
+   * Whether to let the waiting calls go first, and those in flight end.
    * @default false
    */
   readonly drain?: boolean;

@@ -3,35 +3,35 @@ import type { Limit } from '../limits/limit.ts';
 import { type Margin, type Plan, planOf } from '../limits/plan.ts';
 
 /**
- * The limits of a throttle: one limit, several, or a function of the key. `'server'` leaves them to the server of each key: one
- * call a second until its answers tell more, then what they tell.
+ * The limits of a throttle: one limit, several, or a function of the key. With `'server'` the server of each key
+ * defines them: one call a second until its answers name limits, then those limits.
  */
 export type Limits = Limit | readonly Limit[] | ((key: string) => Limit | readonly Limit[]) | 'server';
 
-/** What a key keeps before its server has said anything: one call a second. */
+/** The limit of a key before its server has sent any: one call a second. */
 const careful: Limit = { rate: 1, interval: 1_000 };
 
 /**
- * The limits of a throttle, made ready once and kept.
+ * The plans of a throttle's limits, made once and kept.
  *
- * Invariant: the same limits and margin give the same plan object, so that who compares plans compares references first.
+ * Invariant: the same limits and margin give the same plan object, so that plans can be compared by reference first.
  */
 export class Plans {
   #limits: Limits;
   #margin: Margin;
-  /** Whether the margin follows what the throttle is used for. */
+  /** Whether the margin depends on how the throttle is used. */
   readonly #isAuto: boolean;
-  /** When these limits took the place of others, on the monotonic clock; undefined if they never did. */
+  /** When these limits replaced others, on the monotonic clock; undefined if they never did. */
   #since: number | undefined;
-  /** The plan of every key, unless the limits are a function, and the limits that it was made of. */
+  /** The plan of every key and the limits it was made of, unless the limits are a function. */
   #fixed: Plan | undefined;
   #own: readonly Limit[] = [];
-  /** Plans that were made before: most functions return the same few objects again and again. */
+  /** Earlier plans, because most functions return the same few objects each time. */
   #known = new WeakMap<object, Plan>();
-  /** Tells the limits that servers told of. */
+  /** Returns the limits that servers sent. */
   #learned: (key: string) => Limit | readonly Limit[] | undefined = () => undefined;
 
-  /** @param margin what limits without a margin of their own keep in hand; `'auto'` is nothing until there is a reason */
+  /** @param margin the margin of limits without one of their own; `'auto'` is 0 until there is a reason */
   constructor(limits: Limits, margin: Margin | 'auto') {
     this.#limits = limits;
     this.#isAuto = margin === 'auto';
@@ -43,12 +43,12 @@ export class Plans {
     return this.#margin;
   }
 
-  /** Keeps a margin for calls that `wait` and `run` send, unless adapters have one already. */
+  /** Sets the margin for calls by `wait` and `run`, unless adapters have set one. */
   keepForCalls(): void {
     if (this.#margin === 0) this.follow('calls');
   }
 
-  /** Makes all limits ready anew with another margin, unless the user said how much. */
+  /** Makes new plans for all limits with another margin, unless the user set one. */
   follow(margin: Margin): void {
     if (!this.#isAuto || margin === this.#margin) return;
     this.#margin = margin;
@@ -56,9 +56,9 @@ export class Plans {
   }
 
   /**
-   * Takes other limits for all keys. A wrong one leaves those there were.
+   * Sets other limits for all keys. Invalid limits change nothing.
    * @param since the instant, on the monotonic clock
-   * @returns what tells the limits from before
+   * @returns a function that returns the earlier limits
    */
   replace(limits: Limits, since: number): (key: string) => Plan {
     const before = new Plans(this.#limits, this.#margin);
@@ -71,22 +71,22 @@ export class Plans {
     return (key) => before.of(key);
   }
 
-  /** The limits that `key` keeps unless the store holds others for it. Whatever the user's function throws passes through. */
+  /** The limits that `key` keeps unless the store has others for it. Errors of the user's function pass through. */
   of(key: string): Plan {
     return this.#fixed ?? this.#ask(key);
   }
 
-  /** Whether the limits are left to servers. */
+  /** Whether servers define the limits. */
   get areLearned(): boolean {
     return this.#limits === 'server';
   }
 
-  /** Takes who knows the limits that servers told of. */
+  /** Sets the source of limits that servers sent. */
   learnFrom(limitsOf: (key: string) => Limit | readonly Limit[] | undefined): void {
     this.#learned = limitsOf;
   }
 
-  /** Whether costs can be checked against the names of all limits there are. */
+  /** Whether the names of all limits are known, to check costs against. */
   get areFixed(): boolean {
     return this.#fixed !== undefined;
   }
@@ -96,7 +96,7 @@ export class Plans {
     if (typeof limits === 'function' || limits === 'server') return undefined;
     if (typeof limits === 'string') outOfRange('limits', "a limit, a list of limits, a function or 'server'", limits);
     if (!Array.isArray(limits)) checkOptions('limits', limits);
-    // A list of our own: nobody else changes it.
+    // A copy, which no other code changes.
     this.#own = planOf(limits, this.#margin).limits;
     return this.#made(this.#own);
   }

@@ -3,7 +3,7 @@ import type { Receipt } from '../base/store.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Reservation } from './throttle.ts';
 
-/** Who reserves, and takes slots back. */
+/** What makes reservations and takes slots back. */
 export interface Reserver {
   readonly clock: Clock;
   giveBack(reservation: CancellableReservation): Promise<void>;

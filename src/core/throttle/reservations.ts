@@ -4,14 +4,14 @@ import type { Lanes } from './lanes.ts';
 import { CancellableReservation, type Reserver } from './reservation.ts';
 
 /**
- * The calls that were granted and may still be corrected: reservations that have not come, and what grants count as by now.
+ * The granted calls that may still be corrected: future reservations, and the present cost of grants.
  *
  * Invariant: a receipt is given back or settled by the throttle that made it, and a reservation once.
  */
 export class Reservations implements Reserver {
   readonly lanes: Lanes;
   readonly #open = new Set<CancellableReservation>();
-  /** The receipts of grants that count otherwise by now than when they were granted. */
+  /** The receipts of grants that now count differently than when they were granted. */
   readonly #corrected = new WeakMap<Grant, Receipt>();
 
   constructor(lanes: Lanes) {
@@ -34,7 +34,7 @@ export class Reservations implements Reserver {
     return reservation;
   }
 
-  /** The receipt of a grant or reservation as it counts by now; undefined if it is of another throttle. */
+  /** The present receipt of a grant or reservation; undefined if it is of another throttle. */
   receiptOf(grant: Grant): Receipt | undefined {
     const isOurs =
       (grant instanceof CallGrant && grant.isBy(this.lanes)) ||
@@ -42,12 +42,12 @@ export class Reservations implements Reserver {
     return this.#corrected.get(grant) ?? (isOurs ? (grant as CallGrant).receipt : undefined);
   }
 
-  /** Notes what a grant counts as by now. */
+  /** Notes the present cost of a grant. */
   correct(grant: Grant, receipt: Receipt): void {
     this.#corrected.set(grant, receipt);
   }
 
-  /** Gives the slot of a reservation back, with what it counts as by now. */
+  /** Gives the slot of a reservation back, with its present cost. */
   async giveBack(reservation: CancellableReservation): Promise<void> {
     const { key, receipt } = reservation;
     const settled = this.#corrected.get(reservation);
@@ -55,9 +55,9 @@ export class Reservations implements Reserver {
     this.lanes.find(key)?.look();
   }
 
-  /** Gives all back whose slot has not come. What the store cannot take back is lost. */
+  /** Gives back all slots in the future. If the store fails, they are lost. */
   async cancelAll(): Promise<void> {
-    // Latest first, as only the latest of a bucket can be given back in full.
+    // Latest first, because only the newest reservation of a bucket is fully refundable.
     for (const reservation of [...this.#open].reverse()) await reservation.cancel().catch(() => {});
   }
 }

@@ -1,6 +1,6 @@
 import type { RunContext } from './options.ts';
 
-/** What a task gets besides the grant. Most tasks never ask for the signal. */
+/** The second argument of a task. Most tasks never use the signal. */
 export class LazyContext implements RunContext {
   private given: AbortSignal | undefined;
 
@@ -9,7 +9,7 @@ export class LazyContext implements RunContext {
   }
 
   get signal(): AbortSignal {
-    // One of its own where none was given: what listens to it goes when the task does.
+    // Without a caller's signal, one for this task alone: its listeners disappear with the task.
     this.given ??= new AbortController().signal;
     return this.given;
   }

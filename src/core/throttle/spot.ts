@@ -6,26 +6,29 @@ import type { Cost } from '../limits/cost.ts';
 import { type Clock, tick, wholeTicks } from '../time/clock.ts';
 import type { Lanes } from './lanes.ts';
 
-/** One of the buckets that calls take from together with others. Instants are on the monotonic clock. */
+/** One of several buckets that calls take from at once. Instants are on the monotonic clock. */
 export interface Spot {
   readonly lanes: Lanes;
   readonly key: string;
-  /** When a store that is shared lets the next call go, as it said last. */
+  /** When a shared store lets the next call go, by its latest answer. */
   until: number;
-  /** When it is asked again, whatever it said. */
+  /** When it is asked again in any case. */
   lookAt: number;
-  /** For how many calls it is asked at the moment. */
+  /** For how many calls it is being asked. */
   asked: number;
-  /** For how many it may be: one after it refused, and twice as many with each call that it grants. */
+  /** For how many calls it may be asked: one after a refusal, twice as many with each granted call. */
   mostAsked: number;
-  /** From when on the next call may go past the line of the throttle itself: it lets the first call of that line go before it. */
+  /** When the next call may pass the throttle's own line: it lets the first call of that line go before it. */
   passAt: number;
 }
 
-/** How often a waiting call looks at least, in ms: limits may have changed, a pause may have ended, others may have given back. */
+/**
+ * The longest time between two looks of a waiting call, in ms: limits may have changed, a pause may have ended, slots
+ * may have been given back.
+ */
 export const mostRest = 1_000;
 
-/** Makes what is known of a bucket that no call has waited for yet. */
+/** Makes the spot of a bucket that no call has waited for yet. */
 export const newSpot = (lanes: Lanes, key: string): Spot => ({
   lanes,
   key,
@@ -36,13 +39,13 @@ export const newSpot = (lanes: Lanes, key: string): Spot => ({
   passAt: Infinity,
 });
 
-/** Whether the bucket has to be asked for: nobody can look at it. */
+/** Whether the bucket is in a shared store, which has to be asked. */
 export function isShared({ lanes, key }: Spot, now: number): boolean {
   return lanes.bucketIn(key, now) === undefined;
 }
 
 /**
- * When a call may go as far as one bucket and its throttle are concerned; Infinity for when another has ended. It takes nothing.
+ * When a call may go by one bucket and its throttle; Infinity for after the end of another call. It takes nothing.
  * @param since when the call came
  * @param isTaken whether a shared store has given its slot already
  * @throws CostExceedsBurstError; whatever the user's limits function throws
@@ -67,14 +70,14 @@ export function opensAt(spot: Spot, cost: Cost, since: number, now: number, isTa
   const due = at > ticks ? now + Math.max(at - ticks, tick) : now;
   const head = lanes.find(key)?.headCost;
   if (head === undefined || (due <= now && spot.passAt <= now)) return due;
-  // This line and that of the throttle itself take turns: the first call of that one goes, then one goes past it.
+  // This line and the throttle's own line take turns: the first call of that line goes, then one passes it.
   const behind = copyOf(bucket);
   grantAt(behind, head, conformsAt(behind, head, ticks), ticks);
   spot.passAt = now + conformsAt(behind, cost, ticks) - ticks;
   return Math.max(due, spot.passAt);
 }
 
-/** Takes a call from a bucket of this process that lets it go now. */
+/** Takes a call from a bucket of this process that allows it now. */
 export function takeIn(bucket: Bucket, cost: Cost, since: number, now: number): Receipt {
   const ticks = wholeTicks(now);
   const from = slotsFrom(bucket, since, now);
@@ -84,17 +87,17 @@ export function takeIn(bucket: Bucket, cost: Cost, since: number, now: number): 
   return receiptOf(bucket, cost, slot);
 }
 
-/** A call that had to wait for its slot, and wakes late, goes on the slot: since when such slots count. */
+/** The instant from which on slots count for calls that waited for their slot and woke late. */
 function slotsFrom({ plan }: Bucket, since: number, now: number): number {
   const late = Math.min(plan.lateness, now - since);
   return wholeTicks(late > 0 ? now - late : now);
 }
 
 /**
- * Takes a call from those of its buckets that are in shared stores, one after the other.
+ * Takes a call from its buckets in shared stores, one after the other.
  * @param spots those buckets
- * @param taken gets what was taken, also if another refuses or fails
- * @returns whether all gave
+ * @param taken gets the receipts, also if another store refuses or fails
+ * @returns whether all granted it
  */
 export async function takeShared(
   spots: readonly Spot[],
@@ -102,7 +105,7 @@ export async function takeShared(
   clock: Clock,
   taken: Map<Spot, Receipt>,
 ): Promise<boolean> {
-  // The one that let calls wait longest is asked first: then the least has to go back.
+  // The store with the longest wait is asked first, so that less has to be given back.
   for (const spot of [...spots].sort((a, b) => b.until - a.until)) {
     const { lanes, key } = spot;
     const request = { plan: lanes.plan(key), costs: [cost], ahead: 0 };

@@ -3,10 +3,10 @@ import type { Clock } from '../time/clock.ts';
 import { linkedOf } from './adapter-link.ts';
 import type { Status, Throttle } from './throttle.ts';
 
-/** What hears of a new status. */
+/** Gets each new status. */
 export type StatusListener = (status: Status) => void;
 
-/** The events after which a key may stand elsewhere. */
+/** The events that may change the status of a key. */
 const events = [
   'queued',
   'granted',
@@ -17,24 +17,24 @@ const events = [
   'signal',
 ] as const satisfies ThrottleEvent[];
 
-/** The least time between two looks, in ms: a screen shows no more than 60 a second. */
+/** The shortest time between two readings, in ms: a screen shows at most 60 a second. */
 const betweenLooks = 17;
-/** How often it looks while calls wait or a pause runs, in ms: other tabs and processes tell nothing. */
+/** The time between readings while calls wait or a pause lasts, in ms: other tabs and processes send no events. */
 const pollEvery = 1_000;
-/** Instants that differ by less are the same, in ms: they are sums with two clocks, one of which shows whole ms. */
+/** Instants that differ by less are equal, in ms: they are sums of two clocks, one of which shows whole ms. */
 const blur = 5;
 
-/** A status, and when it was true in ms since the epoch. */
+/** A status, and the instant of its reading in ms since the epoch. */
 interface Seen {
   readonly status: Status;
   readonly at: number;
 }
 
 /**
- * Follows where one key of a throttle stands.
+ * Follows the status of one key of a throttle.
  *
- * Invariant: it keeps one status object until another one would tell something else. It has a timer only after an event, and while
- * calls wait or a pause runs.
+ * Invariant: it keeps one status object until something in it changes. It has a timer only after an event, and while
+ * calls wait or a pause lasts.
  */
 class StatusWatch {
   readonly listeners: Set<StatusListener> = new Set();
@@ -42,10 +42,10 @@ class StatusWatch {
   readonly #key: string;
   readonly #clock: Clock;
   #seen: Seen | undefined;
-  /** When it may look again, on the monotonic clock. */
+  /** When it may read again, on the monotonic clock. */
   #restsUntil = -Infinity;
   #isLooking = false;
-  /** Whether something happened that it has not looked at. */
+  /** Whether something happened since the last reading. */
   #isStale = false;
   #timer: { readonly handle: unknown } | undefined;
 
@@ -60,7 +60,7 @@ class StatusWatch {
     return this.#seen?.status;
   }
 
-  /** Notes that something has happened: it looks once what caused it is over, and not too often. */
+  /** Notes that something has happened. It reads after the current step is over, and not too often. */
   note(): void {
     if (this.#isStale) return;
     this.#isStale = true;
@@ -75,17 +75,17 @@ class StatusWatch {
   #lookSoon(): void {
     const ms = this.#restsUntil - this.#clock.monotonic();
     this.#wait(ms > 0 ? ms : undefined);
-    // Not in the midst of what tells the event.
+    // Not inside the code that emits the event.
     if (ms <= 0) void Promise.resolve().then(() => this.#look());
   }
 
-  /** Looks after so long; never, if that is undefined. */
+  /** Reads after this time; never, if it is undefined. */
   #wait(ms?: number): void {
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer.handle);
     this.#timer = undefined;
     if (ms === undefined) return;
     const handle = this.#clock.setTimeout(() => void this.#look(), ms);
-    // What nobody waits for keeps no process open.
+    // Without waiting calls it keeps no process open.
     if (ms > betweenLooks) (handle as { unref?(): void } | undefined)?.unref?.();
     this.#timer = { handle };
   }
@@ -104,7 +104,7 @@ class StatusWatch {
     else this.#wait(this.#untilNextPoll());
   }
 
-  /** What is left of the latest status once the throttle is closed; undefined while only the store has failed. */
+  /** The final status of a closed throttle; undefined while only the store has failed. */
   #lastStatus(): Status | undefined {
     const { latest } = this;
     if (latest === undefined || !this.#isClosed) return undefined;
@@ -138,7 +138,7 @@ class StatusWatch {
   }
 }
 
-/** Whether two looks tell the same. */
+/** Whether two readings are equal. */
 function isSame(one: Seen, other: Seen): boolean {
   const [facts, instants] = [factsOf(one), instantsOf(one)];
   const [otherFacts, otherInstants] = [factsOf(other), instantsOf(other)];
@@ -154,14 +154,14 @@ function factsOf({ status }: Seen): unknown[] {
   return [waiting, inFlight, pool?.remaining, margin, timer, ...limits.flatMap((each) => [each.name, each.remaining])];
 }
 
-/** The instants of a status, 0 for none. What is over moves on with the time and tells nothing. */
+/** The instants of a status, 0 for none. Past instants move on with the time and do not count. */
 function instantsOf({ status, at }: Seen): number[] {
   const { limits, nextAt, eta = 0, pausedUntil = 0, pool } = status;
   const ahead = [nextAt, ...limits.map(({ resetAfter }) => at + resetAfter)];
   return [eta, pausedUntil, pool?.resetAt ?? 0, ...ahead.map((instant) => (instant > at + blur ? instant : 0))];
 }
 
-/** The watches of one throttle, by key. They hear of its events through one listener each. */
+/** The watches of one throttle, by key. Each has one listener per event. */
 interface Watches {
   readonly byKey: Map<string, StatusWatch>;
   readonly stops: readonly (() => void)[];
@@ -170,7 +170,7 @@ interface Watches {
 const watchesOf = new WeakMap<Throttle, Watches>();
 
 /**
- * Calls `listener` with each new status of a key. All who watch one key see the same object.
+ * Calls `listener` with each new status of a key. All watchers of a key get the same object.
  * @returns how to stop
  */
 export function watchStatus(throttle: Throttle, key: string, listener: StatusListener): () => void {
@@ -183,7 +183,7 @@ export function watchStatus(throttle: Throttle, key: string, listener: StatusLis
   const { byKey, stops } = watches;
   const watch = byKey.get(key) ?? new StatusWatch(throttle, key);
   byKey.set(key, watch);
-  // A function of its own, so that one listener may be added twice and taken off once.
+  // Each subscription wraps the listener, so that one listener can be added twice and removed once.
   const own: StatusListener = (status) => listener(status);
   watch.listeners.add(own);
   return () => {
@@ -196,7 +196,7 @@ export function watchStatus(throttle: Throttle, key: string, listener: StatusLis
   };
 }
 
-/** The status of a key as those who watch it have seen it; undefined if nobody has yet. */
+/** The status of a key as its watchers have seen it; undefined before the first reading. */
 export function latestStatus(throttle: Throttle, key: string): Status | undefined {
   return watchesOf.get(throttle)?.byKey.get(key)?.latest;
 }

@@ -4,7 +4,7 @@ import { callsMargin } from '../limits/plan.ts';
 import type { Lanes } from './lanes.ts';
 import type { Status } from './throttle.ts';
 
-/** Tells where a key stands, of what its store says and its line knows. */
+/** Makes the status of a key from its store's answer and its line. */
 export function statusOf(lanes: Lanes, key: string, standing: Standing): Status {
   const { clock, gates, plans } = lanes;
   const { limits, wait, pausedFor, pool, plan, learned } = standing;
@@ -29,7 +29,7 @@ export function statusOf(lanes: Lanes, key: string, standing: Standing): Status 
   };
 }
 
-/** Limits that a server told, and the rate that its refusals taught, in calls per ms. */
+/** The limits from a server, and the rate learned from its refusals, in calls per ms. */
 function learnedIn(told: readonly Limit[], rate: number | undefined): readonly Limit[] | undefined {
   const learned = rate === undefined ? told : [...told, { rate: rate * 1_000, interval: 1_000 }];
   return learned.length === 0 ? undefined : learned;

@@ -5,10 +5,10 @@ import { latestStatus, type StatusListener, watchStatus } from './status-watch.t
 import type { Status, Throttle } from './throttle.ts';
 
 /**
- * Calls `listener` with the status of a key: soon after this, and whenever it changes, at most 60 times a second. It looks after
- * each event of the key, and once a second while calls wait or a pause runs; otherwise never. So what `remaining` and `resetAfter`
- * tell is from the latest change, and others who use a shared store are seen once a call here waits. A listener that throws
- * disturbs nobody.
+ * Calls `listener` with the status of a key: soon after this, and whenever it changes, at most 60 times a second. It
+ * reads the status after each event of the key, and once a second while calls wait or a pause lasts; otherwise never.
+ * So `remaining` and `resetAfter` are those of the latest change. Other users of a shared store show only while a call
+ * here waits. A listener that throws affects nothing else.
  * @param key names the bucket; `'default'` if undefined
  * @param listener gets the same object as everyone who watches that key
  * @returns a function that stops it
@@ -17,6 +17,7 @@ import type { Status, Throttle } from './throttle.ts';
  * const stop = subscribe(throttle, 'user:amy', ({ waiting, eta }) => {
  *   document.title = eta === undefined ? 'done' : `${waiting} left`;
  * });
+ *
  */
 export function subscribe(throttle: Throttle, key: string | undefined, listener: StatusListener): () => void {
   linkedOf(throttle);
@@ -31,7 +32,7 @@ export function subscribe(throttle: Throttle, key: string | undefined, listener:
     listener(status);
   };
   const stop = watchStatus(throttle, name, tell);
-  // Who comes later than others gets what they have seen.
+  // A later subscriber gets the status that the others have seen.
   Promise.resolve()
     .then(() => tell(latestStatus(throttle, name)))
     .catch(report);

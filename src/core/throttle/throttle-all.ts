@@ -15,26 +15,26 @@ import { LazyContext } from './run-context.ts';
 import type { Spot } from './spot.ts';
 import type { Throttle } from './throttle.ts';
 
-/** One of the throttles that `throttleAll` takes, with the key that calls have there. */
+/** One of the throttles of `throttleAll`, with the key of its calls. */
 export interface ThrottlePart {
   readonly throttle: Throttle;
   /**
-   * The key there: one for all calls, or what it is for the call's own key.
+   * The key there: one for all calls, or a function of the call's own key.
    * @default the call's own key
    */
   readonly key?: string | ((key: string) => string);
   /**
-   * Whether adapters tell it what servers say about their quota. `false` for limits that are your own and no server's: a refusal
-   * then slows the others down, and not these.
+   * Whether it gets the server's answers from adapters. Use `false` for limits that are your own rule and not the
+   * server's: a refusal then slows down only the others.
    * @default true
    */
   readonly listens?: boolean;
 }
 
-/** Several throttles that calls pass at once. Made by `throttleAll`. */
+/** Several throttles that each call passes at once. Made by `throttleAll`. */
 export interface CombinedThrottle {
   /**
-   * Waits until one call may go by all throttles.
+   * Waits until all throttles let a call go.
    * @param key names the bucket, as each throttle reads it
    * @returns the grant of the first throttle, when the call may go
    * @throws as `Throttle.wait` does
@@ -63,23 +63,25 @@ interface Part {
   readonly listens: boolean;
 }
 
-/** The grants that a call has of each throttle, by the one that its caller was given. */
+/** The grants of a call, one of each throttle, by the grant that its caller got. */
 const grantsOf = new WeakMap<Grant, readonly CallGrant[]>();
 
 /** All combinations on one clock share a line, so that none of them starves another. */
 const departures = new WeakMap<Clock, Departures>();
 
 /**
- * Makes one of several throttles, such as one customer's limit and everybody's: a call goes when all of them let it, and takes from all
- * of them at that instant. While it waits for one it takes nothing from the others, and other keys go on. Adapters and `throttledMap`
- * take it in place of a throttle.
- * @param throttles at least one, each once; with the key that calls have there, if it is not their own
+ * Combines several throttles, such as one for each customer and one for the API. A call goes when all of them allow it,
+ * and takes from all of them at that instant. While it waits for one, it takes nothing from the others, and other keys
+ * go on. Adapters and `throttledMap` take the combination in place of a throttle.
+ * @param throttles at least one, each once; with the key of calls there, if it is not their own
  * @throws TypeError for a wrong argument, or throttles on different clocks
  * @example
  * const customers = createThrottle({ limits: perSecond(2) });
  * const api = createThrottle({ limits: perSecond(20) });
  * const both = throttleAll([customers, { throttle: api, key: 'api' }]);
  * await both.run(() => 'done', { key: 'customer:7' }); //=> 'done'
+ *
+ *
  */
 export function throttleAll(throttles: readonly (Throttle | ThrottlePart)[]): CombinedThrottle {
   if (!Array.isArray(throttles) || throttles.length === 0) wrongType('throttles', 'a list of throttles', throttles);
@@ -87,7 +89,7 @@ export function throttleAll(throttles: readonly (Throttle | ThrottlePart)[]): Co
 }
 
 function partOf(given: Throttle | ThrottlePart): Part {
-  // Whatever is no object is no throttle.
+  // A value that is not an object is not a throttle.
   if (Object(given) !== given) linkedOf(given as Throttle);
   const { throttle, key, listens = true }: ThrottlePart = 'throttle' in given ? given : { throttle: given };
   if (key !== undefined && typeof key !== 'string') checkFunction('key', key);
@@ -102,7 +104,7 @@ function partOf(given: Throttle | ThrottlePart): Part {
 class Combination implements CombinedThrottle {
   readonly #parts: readonly Part[];
   readonly #departures: Departures;
-  /** Those that wait, by their key. */
+  /** The waiting calls, by key. */
   readonly #groups = new Map<string, Group>();
 
   constructor(parts: readonly Part[]) {
@@ -151,7 +153,7 @@ class Combination implements CombinedThrottle {
         (this.#parts[index] as Part).linked.lanes.leave(grant, outcome, signal);
     }
     const cost = settle?.(result);
-    // The result is not kept waiting for the store; what the store does not take is told by its own event.
+    // The result does not wait for the store; a failure of the store has its own event.
     if (cost !== undefined) void Promise.all(this.#settle(grants, checkCost(cost))).catch(() => {});
     return result;
   }
@@ -166,7 +168,7 @@ class Combination implements CombinedThrottle {
   async #whenIdle(key: string | undefined): Promise<void> {
     const isBusy = ({ linked: { lanes }, keyOf }: Part) =>
       key === undefined ? lanes.keys().length > 0 : lanes.keys().includes(keyOf(key));
-    // While one comes to rest another may get a call.
+    // While one throttle becomes idle, another may get a call.
     for (let busy = this.#parts.find(isBusy); busy !== undefined; busy = this.#parts.find(isBusy))
       await busy.linked.lanes.whenIdle(key === undefined ? undefined : busy.keyOf(key));
   }
@@ -214,7 +216,10 @@ class Combination implements CombinedThrottle {
     checkNames(cost, { ...(plans[0] as Plan), rules: limits });
   }
 
-  /** Corrects the cost in each throttle: a limit that is in none of them is wrong, and one that is in another is left out. */
+  /**
+   * Corrects the cost in each throttle. A name that no throttle has is an error; each throttle ignores names of the
+   * others.
+   */
   #settle(grants: readonly CallGrant[], cost: Cost): Promise<void>[] {
     const rules = grants.flatMap(({ plan }) => plan.rules);
     checkNames(cost, { ...(grants[0] as CallGrant).plan, rules });

@@ -43,19 +43,19 @@ import type { Decision, Reservation, Status, Throttle } from './throttle.ts';
 const defaultKey = 'default';
 const defaultMaxPause = 65 * 60_000;
 
-/** How often `allow` asks again whose answer came so late that the call could go by then. */
+/** How often `allow` asks again if its answer came so late that the call may go now. */
 const mostAsks = 3;
 
-/** The throttle: it checks what it is given and passes it to the lanes and the store. */
+/** The throttle: it checks arguments and passes them to the lanes and the store. */
 export class ThrottleCore implements Throttle {
   readonly #lanes: Lanes;
   readonly #reservations: Reservations;
-  /** The buckets of this process: those of the store, or of what stands in for it. */
+  /** The buckets of this process: those of the store, or of the local store that stands in for it. */
   readonly #local: LocalStore;
   readonly #maxPause: number;
   readonly #unwatch: (() => void) | undefined;
   readonly #entrance: Entrance;
-  /** The end of the throttle, once it has begun. */
+  /** The promise of `close`, once it was called. */
   #ending: Promise<void> | undefined;
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
@@ -175,7 +175,7 @@ export class ThrottleCore implements Throttle {
       this.#lanes.leave(grant, outcome, signal);
     }
     const cost = options.settle?.(result);
-    // The result is not kept waiting for the store; what the store does not take is told by its own event.
+    // The result does not wait for the store; a failure of the store has its own event.
     if (cost !== undefined) void this.settle(grant, { cost: checkTrueCost(cost, grant.receipt) }).catch(() => {});
     return result;
   }
@@ -279,7 +279,7 @@ export class ThrottleCore implements Throttle {
     this.#events.clear();
   }
 
-  /** Stops a key here at once, and for everyone as soon as the store has it. */
+  /** Pauses a key here at once, and for all sharers as soon as the store has it. */
   async #pause(key: string, ms: number, sentAgo?: number): Promise<void> {
     this.#lanes.gates.pause(key, ms);
     const pausing = this.#store.pause(key, ms, this.#plans.of(key), sentAgo);

@@ -12,41 +12,42 @@ import type { Cost } from '../limits/cost.ts';
 import { MapWalk } from './map-walk.ts';
 import type { Throttle } from './throttle.ts';
 
-/** What the task of `throttledMap` gets besides the item and its grant. */
+/** The third argument of the task of `throttledMap`. */
 export interface MapContext {
   /** Aborts when the loop ends: at `break`, at an error, or with the caller's signal. */
   readonly signal: AbortSignal;
 }
 
-/** What `throttledMap` takes besides the source and the task. */
+/** Options of `throttledMap`. */
 export interface ThrottledMapOptions<Item, Result> {
   /**
-   * Names the bucket, or tells it from the item.
+   * Names the bucket: a text, or a function of the item.
    * @default 'default'
    */
   readonly key?: string | ((item: Item) => string);
   /**
-   * What a call counts as, or tells it from the item.
+   * The cost of a call, or a function of the item.
    * @default 1
    */
   readonly cost?: Cost | ((item: Item) => Cost);
   /**
-   * As in `wait`, or tells it from the item. It passes calls that wait, not items that are still in the source.
+   * The priority as in `wait`, or a function of the item. It lets a call pass waiting calls, but not items that are
+   * still in the source.
    * @default 0
    */
   readonly priority?: number | ((item: Item) => number);
   /**
-   * The most calls that wait for their turn or are on their way. Below calls per second times seconds per call, part of the quota
-   * stays unused. A whole number of at least 1. With the results that nobody has read yet there are at most 10 more.
+   * The most calls that wait for their turn or are in flight. If it is below calls per second times seconds per call,
+   * part of the quota stays unused. A whole number of at least 1. At most 10 more items are held for unread results.
    * @default 90
    */
   readonly concurrency?: number;
-  /** Ends the loop with the signal's own reason as soon as it aborts. */
+  /** Ends the loop when it aborts, with the signal's own reason. */
   readonly signal?: AbortSignal | undefined;
   /** Reads the true cost from the result, as in `run`. */
   readonly settle?: (result: Result) => Cost | undefined;
   /**
-   * Whether results come in the order of the source, or each as soon as it is there.
+   * Whether results come in the order of the source, or each as soon as it is ready.
    * @default true
    */
   readonly ordered?: boolean;
@@ -57,25 +58,26 @@ export interface ThrottledMapOptions<Item, Result> {
   readonly onError?: 'stop' | 'continue';
 }
 
-/** What `throttledMap` does with each item. */
+/** The task of `throttledMap` for each item. */
 export type MapTask<Item, Result> = (item: Item, grant: Grant, context: MapContext) => Result | PromiseLike<Result>;
 
-/** What became of an item: what `Promise.allSettled` tells, and the item. */
+/** The outcome of an item: as in `Promise.allSettled`, with the item. */
 export type MapOutcome<Item, Result> = PromiseSettledResult<Result> & { readonly item: Item };
 
 /**
- * Runs a task for each item of a source, each when its turn comes, and hands the results out. It takes an item when its turn is near:
- * at most 16 wait per key, and by default at most 100 are taken and not handed out, so that a source of any length needs little memory.
- * Results that nobody reads stop it. It begins with the first result that is asked for. An item waits as long as it has to,
- * whatever the throttle's `maxWait`.
+ * Runs a task for each item of a source when its turn comes, and yields the results. It takes an item only when its
+ * turn is near: at most 16 wait per key, and by default at most 100 are taken and not yielded, so a source of any
+ * length needs little memory. It starts with the first result that is requested, and stops taking items while results
+ * are unread. An item waits as long as it must, whatever the throttle's `maxWait` is.
  *
- * At `break` it closes the source and takes back what waits; tasks on their way see their signal abort. At the first error of a
- * task it takes nothing more and takes back what waits, hands out what comes before that item, closes the source and throws. An
- * error of the source comes after the results of all items before it, and so does the `ClosedError` of a throttle that was closed. It does not wait for a source that still looks for an item.
+ * At `break` it drops waiting items and closes the source; the signals of tasks in flight abort. At the first error of
+ * a task it takes no more items, drops the waiting ones, yields the results before that item, closes the source and
+ * throws. An error of the source, or the `ClosedError` of a closed throttle, comes after the results of all items
+ * before it. It does not wait for a source that is still looking for an item.
  * @param source an iterable or async iterable; it is read once
- * @param task gets the item, its grant and a signal; what it returns is the result
- * @throws the first error of a task, of the source or of the throttle; the signal's own reason if it aborts; TypeError, RangeError for
- * a wrong argument
+ * @param task gets the item, its grant and a signal, and returns the result
+ * @throws the first error of a task, of the source or of the throttle; the signal's own reason if it aborts; TypeError,
+ * RangeError for a wrong argument
  * @example
  * function* numbers() {
  *   for (let number = 1; number <= 500_000; number++) yield number;
@@ -83,6 +85,9 @@ export type MapOutcome<Item, Result> = PromiseSettledResult<Result> & { readonly
  * for await (const square of throttledMap(throttle, numbers(), async (number) => number ** 2)) {
  *   if (square > 100) break;
  * }
+ *
+ *
+ *
  */
 export function throttledMap<Item, Result>(
   throttle: Pick<Throttle, 'run'>,

@@ -1,22 +1,23 @@
 import type { Clock } from './clock.ts';
 
 /**
- * Where the timers of a clock come from: `'plain'` are those of the platform itself. In a hidden page, where these come once a
- * second and later once a minute, they come from a `'worker'` of the page at full rate. Where it may have none, or it is silent,
- * they are waits on `'atomics'`, at full rate too in browsers that do not slow these down, as Firefox does. Else they come by a
- * `'hop'`: set from a task that no timer started, which keeps them at once a second. It is what the latest of them showed.
+ * Where the timers of a clock come from: `'plain'` are those of the platform itself. In a hidden page those fire once a
+ * second and later once a minute, so they come from a `'worker'` of the page, on time. If the page may have no worker,
+ * or the worker is silent, they are waits on `'atomics'`, also on time except in Firefox, which slows these down.
+ * Otherwise they are a `'hop'`: set from a task that no timer started, which keeps them at one a second. The value is
+ * that of the latest timers.
  */
 export type TimerSource = 'plain' | 'worker' | 'atomics' | 'hop';
 
-/** The part of a clock that waits. */
+/** The timers of a clock. */
 export type Timers = Pick<Clock, 'monotonic' | 'setTimeout' | 'clearTimeout' | 'timerSource'>;
 
 /** The longest delay a platform timer takes, in ms; a longer one fires at once in browsers and in Node. */
 const longestDelay = 2 ** 31 - 1;
 
 /**
- * The delay for a platform timer, in ms. Platforms cut off fractions, which makes a timer early. One that is too long for a
- * platform timer becomes shorter: who waits looks at the clock again and sets another timer for the rest.
+ * The delay for a platform timer, in ms. Platforms cut off fractions, which makes a timer early. A delay that is too
+ * long for a platform timer is cut: the caller checks the clock again and sets another timer for the rest.
  */
 export const platformDelay = (ms: number): number => Math.min(Math.ceil(Math.max(0, ms)), longestDelay);
 
@@ -25,9 +26,9 @@ interface Timer {
   /** When it is due, on the monotonic clock. */
   readonly at: number;
   readonly callback: () => void;
-  /** The plain timer that is set for it; undefined if none is. */
+  /** The plain timer that is set for it; undefined if there is none. */
   plain: unknown;
-  /** The wait on the cell that counts for it; undefined if none does. */
+  /** The wait on the cell that counts for it; undefined if there is none. */
   nap: object | undefined;
 }
 
@@ -36,25 +37,25 @@ interface WaitingAtomics {
   waitAsync(cell: Int32Array, index: number, value: number, ms: number): { readonly value: unknown };
 }
 
-/** How often it is looked whether the worker is still needed, in ms. */
+/** How often to check whether the worker is still needed, in ms. */
 const tendingTime = 10_000;
 
-/** The longest wait on the cell, in ms: it cannot be taken back, so it must not keep for long what it is for. */
+/** The longest wait on the cell, in ms. It cannot be canceled, so it must not hold its timer for long. */
 const longestNap = 10_000;
 
-/** A timer of a hidden page that comes later than this, in ms, was slowed down, or the page was busy. */
+/** If a timer of a hidden page is later than this, in ms, it was slowed down, or the page was busy. */
 const tooLate = 100;
 
-/** What the worker says when it is ready; otherwise it tells which timer is due. */
+/** The worker's message when it is ready; its other messages are ids of timers that are due. */
 const ready = -1;
 
-/** The whole worker: it takes [id, delay] in place of what it has for that id; no delay takes the timer back. */
+/** The whole worker: it takes [id, delay] and replaces the timer of that id; without a delay it cancels it. */
 const program = `const t={};onmessage=({data:[i,ms]})=>{clearTimeout(t[i]);delete t[i];
 if(ms>=0)t[i]=setTimeout(()=>{delete t[i];postMessage(i)},ms)};postMessage(${ready})`;
 
 /**
- * The timers of a page. Each is a plain timer. While the page is hidden, a worker or a cell of memory has each of them as well
- * and the earlier one counts, so that a worker that does not start, does not answer or dies costs no more than its help. Never
+ * The timers of a page. Each is a plain timer. While the page is hidden, a worker or a cell of memory has each of them
+ * too, and the earlier one counts. So a worker that does not start, does not answer or dies costs only its help. Never
  * early.
  */
 export class PageTimers implements Timers {
@@ -63,21 +64,21 @@ export class PageTimers implements Timers {
   readonly #plain: Timers;
   readonly #timers = new Map<number, Timer>();
   #nextId = 0;
-  /** Undefined while it is not needed, null if the page may have none. */
+  /** Undefined while it is not needed, null if the page may not have one. */
   #worker: Worker | null | undefined;
   #url: string | undefined;
-  /** The plain timer that looks after the worker. */
+  /** The plain timer that checks whether the worker is needed. */
   #tending: unknown;
   /** Whether the worker has answered. */
   #isReady = false;
-  /** Memory that nobody changes, to wait on; undefined until it is tried, null if the page may have none. */
+  /** Memory that never changes, to wait on; undefined until it is tried, null if the page may not have it. */
   #cell: Int32Array | null | undefined;
   /**
-   * How many timers came too late while the page was hidden, each counting half as much as the one after it: what wakes them is
-   * judged by this. One that the worker calls is never too late, as a busy page is no fault of it.
+   * How many timers were late while the page was hidden, each counting half as much as the one after it. This decides
+   * what wakes timers. A timer from the worker is never counted as late, because a busy page is not the worker's fault.
    */
   #late = 0;
-  /** Whether the page is frozen, in the back-forward cache, or on its way there or out of the world. */
+  /** Whether the page is frozen, in the back-forward cache, or about to be cached or closed. */
   #isAway = false;
 
   /**
@@ -122,7 +123,7 @@ export class PageTimers implements Timers {
     if (timer !== undefined) this.#forget(timer);
   }
 
-  /** Sets the timer for what is left of it, in place of what is set already. */
+  /** Sets the timer for the rest of its time, in place of the current one. */
   #set(timer: Timer, isOwnTask = false): void {
     this.#unset(timer);
     if (isOwnTask || !this.#page.hidden) this.#setPlain(timer);
@@ -158,7 +159,7 @@ export class PageTimers implements Timers {
       return;
     }
     this.#late = this.#late / 2 + Number(this.#page.hidden && late > limit);
-    // Three in a row that the worker did not call.
+    // Three in a row without the worker.
     if (this.#isReady && this.#late > 1.7) {
       this.#endWorker();
       this.#worker = null;
@@ -183,13 +184,13 @@ export class PageTimers implements Timers {
   }
 
   /**
-   * Waits on a cell that nobody changes. Chromium does not slow that down in a hidden page, nor stop it in a frozen one; Firefox
-   * slows it down as it does timers.
+   * Waits on a cell that never changes. Chromium does not slow this down in a hidden page, nor stop it in a frozen one;
+   * Firefox slows it down like timers.
    */
   #nap(timer: Timer, ms: number): void {
     if (this.#cell === null || this.#isAway) return;
     try {
-      // Such memory is to be had even where the page may not make a SharedArrayBuffer.
+      // This memory is available even if the page may not create a SharedArrayBuffer.
       this.#cell ??= new Int32Array(
         new this.#window.WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer,
       );
@@ -207,7 +208,7 @@ export class PageTimers implements Timers {
     }
   }
 
-  /** Looks at the page and at the clock: what has come due meanwhile comes at once. */
+  /** Checks the page and the clock: timers that became due in the meantime fire at once. */
   #look({ type }: Event): void {
     if (type !== 'visibilitychange') this.#isAway = type === 'pagehide' || type === 'freeze';
     if (this.#isAway || !this.#page.hidden) this.#endWorker();
@@ -215,7 +216,7 @@ export class PageTimers implements Timers {
     if (this.#timers.size > 0) this.#startWorker();
     const now = this.monotonic();
     for (const timer of this.#timers.values()) {
-      // Each by itself, so that one that throws does not keep the others.
+      // Each in its own task, so that one that throws does not stop the others.
       if (timer.at <= now) queueMicrotask(() => this.#wake(timer));
       else this.#set(timer, true);
     }
@@ -233,7 +234,7 @@ export class PageTimers implements Timers {
       const worker = new Worker(this.#url);
       this.#worker = worker;
       worker.onmessage = ({ data }) => this.#hear(worker, data);
-      // A content security policy that forbids the worker shows here, not where the worker is made.
+      // A content security policy that forbids the worker shows here, not when the worker is created.
       worker.onerror = () => {
         this.#endWorker();
         this.#worker = null;
@@ -253,7 +254,10 @@ export class PageTimers implements Timers {
     for (const one of this.#timers.values()) this.#tellWorker(one, platformDelay(one.at - this.monotonic()));
   }
 
-  /** Ends the worker when nobody waits. It is looked at now and then only: to start one takes longer than most pauses. */
+  /**
+   * Ends the worker when no call waits. This is checked only now and then, because starting one takes longer than most
+   * pauses.
+   */
   #tendWorker(): void {
     this.#tending = this.#plain.setTimeout(() => {
       if (this.#timers.size === 0) this.#endWorker();

@@ -12,10 +12,10 @@ export interface TrialCase {
   run(trial: Trial): Promise<void>;
 }
 
-/** An interval so long that nothing leaks while a case runs. */
+/** A long interval: nothing leaks while a case runs. */
 export const hour = 3_600_000;
 
-/** A leaky bucket told by its emission interval. */
+/** A leaky bucket, by its emission interval. */
 export function leaky(burst: number, emissionInterval: number, name?: string): Limit {
   return { rate: 1, interval: emissionInterval, burst, ...(name === undefined ? undefined : { name }) };
 }
@@ -25,24 +25,24 @@ export function windowed(limit: number, interval: number, name?: string): Limit 
   return slidingWindow({ limit, interval, ...(name === undefined ? undefined : { name }) });
 }
 
-/** What a case works with: a fresh store, a second handle on it, a key of its own, and time. */
+/** The tools of a case: a fresh store, a second handle on it, its own key, and time. */
 export interface Trial {
   readonly store: StoreOperations;
   readonly key: string;
   /** The emission interval of limits that leak while a case runs, in ms. */
   readonly unit: number;
-  /** How long before an instant a case can surely look, in ms. */
+  /** How long before an instant a case can be sure to look, in ms. */
   readonly moment: number;
   advance(ms: number): Promise<void>;
-  /** The bucket of this case under some limits, through the first handle. */
+  /** The bucket of this case under given limits, through the first handle. */
   bucket(limits: Limit | readonly Limit[], margin?: number): Handle;
   /** The same bucket through the second handle. */
   elsewhere(limits: Limit | readonly Limit[]): Handle;
   /** The bucket of another key. */
   keyed(key: string, limit: Limit): Handle;
-  /** Asserts what is left of a duration that has been running down since a step before. */
+  /** Asserts what is left of a duration that has been running since an earlier step. */
   near(what: string, ms: number | undefined, expected: number): void;
-  /** Asserts that a bucket stands where it stood, but for the time that went by. */
+  /** Asserts that a bucket has not changed, apart from the time that passed. */
   same(what: string, standing: Standing, before: Standing): void;
 }
 
@@ -51,17 +51,17 @@ interface TrialOptions {
   /** The second handle. */
   readonly sharer: StoreOperations | undefined;
   readonly key: string;
-  /** The most ms that may go by besides those the case asks for. */
+  /** The most ms that may pass besides those that the case waits. */
   readonly precision: number;
   advance(ms: number): Promise<void>;
 }
 
-/** Makes what one case works with. */
+/** Makes the tools of one case. */
 export function trialOf({ store, sharer, key, precision, advance }: TrialOptions): Trial {
   const unit = precision === 0 ? 1000 : Math.max(100, 10 * precision);
   const near = (what: string, ms: number | undefined, expected: number): void => {
     const less = expected - (ms ?? Number.NaN);
-    // A clock that goes on by whole ms and one that does not may tell the same instant in two ways.
+    // A clock with whole ms and one with fractions may show the same instant differently.
     if (!(less >= (precision === 0 ? -hair : -1) && less <= precision + hair)) {
       fail(what, precision === 0 ? expected : `${expected} or up to ${precision} less`, ms);
     }
@@ -109,7 +109,7 @@ export class Handle {
     return this.#store.take(this.#key, { plan: this.plan, costs, ahead: 0, ...options });
   }
 
-  /** Asks for `calls` calls of cost 1 in one operation and tells how many may go. */
+  /** Requests `calls` calls of cost 1 in one operation and returns how many may go. */
   async go(calls: number): Promise<number> {
     return (await this.take(Array.from({ length: calls }, () => 1))).granted.length;
   }
@@ -146,7 +146,7 @@ export class Handle {
     await this.#store.sync(this.#key, { remaining, ms, isNewest }, this.plan);
   }
 
-  /** Tells what a server said of a quota, and gives what the store answers. */
+  /** Passes a server's statement about a quota on, and returns the store's answer. */
   async hear(words: Partial<Told> & Pick<Told, 'remaining'>, ms: number): Promise<number | undefined> {
     const told = { roundTrip: 0, keptBack: 0, ...words };
     const said = { remaining: words.remaining, ms, isNewest: true, told };
@@ -166,12 +166,12 @@ export class Handle {
   }
 }
 
-/** Asserts that two values are the same, as far as JSON can tell. */
+/** Asserts that two values are the same in JSON. */
 export function equal(what: string, value: unknown, expected: unknown): void {
   if (shown(value) !== shown(expected)) fail(what, shown(expected), shown(value));
 }
 
-/** Asserts that two numbers are the same but for rounding. */
+/** Asserts that two numbers are the same apart from rounding. */
 export function exact(what: string, value: number | undefined, expected: number): void {
   if (!(Math.abs((value ?? Number.NaN) - expected) <= hair)) fail(what, expected, value);
 }
@@ -181,12 +181,12 @@ export function atLeast(what: string, value: number, expected: number): void {
   if (!(value >= expected - hair)) fail(what, `at least ${expected}`, value);
 }
 
-/** Asserts that a whole number is one of a few: a store may waste what it cannot know. */
+/** Asserts that a whole number is one of a few: a store may waste calls that it cannot know about. */
 export function within(what: string, value: number, least: number, most: number): void {
   if (!(value >= least && value <= most)) fail(what, `from ${least} to ${most}`, value);
 }
 
-/** Does `count` operations at once and waits for all. */
+/** Runs `count` operations at once and waits for all. */
 export function atOnce<T>(count: number, operation: (index: number) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: count }, (_, index) => operation(index)));
 }

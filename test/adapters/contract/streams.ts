@@ -23,7 +23,7 @@ export function itStreams(stream: Exclude<Subject['stream'], undefined>, stage: 
 
   const none = () => new Blob([]).stream();
 
-  it('comes chunk by chunk, and the connection is closed when it is let go of', async () => {
+  it('comes chunk by chunk, and the connection is closed when it is canceled', async () => {
     let closed = 0;
     let more = () => {};
     stage.handle = (_, __, response) => {

@@ -525,7 +525,7 @@ describe('adapt', () => {
     expect(key.plan).toBe(asked);
   });
 
-  test('changes nothing under the same limits made anew', () => {
+  test('changes nothing under equal new limits', () => {
     const key = newBucket(planOf([bucket(3), window(5)], 0));
     take(key, { plan: key.plan, costs: [2], ahead: 0 }, 0);
     const plan = planOf([{ ...bucket(3), kind: 'leaky-bucket' }, { ...window(5) }], 0);

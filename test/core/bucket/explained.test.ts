@@ -395,7 +395,7 @@ describe('the count', () => {
     expect(bucket.extras.past).toBeUndefined();
   });
 
-  test('holds nobody to anything while our own calls explain what is said', () => {
+  test('holds no calls back while our own calls explain the statement', () => {
     const bucket = walk(window, [
       ['take', 0, 4, 0],
       ['said', 0, 6, 0, ofWindow],

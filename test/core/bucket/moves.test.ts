@@ -21,7 +21,7 @@ describe('slots that have become later', () => {
     return { bucket, before, first, second };
   }
 
-  test('are given back by whoever holds the receipt from before', () => {
+  test('can be given back with the earlier receipt', () => {
     const { bucket, before, second } = moved();
     expect(bucket.extras.latest).toBe(110);
     giveBack(bucket, second);

@@ -21,7 +21,7 @@ function goneUntil(bucket: ReturnType<typeof newBucket>, end: number): number {
   return calls;
 }
 
-describe('a limit that nobody knows', () => {
+describe('an unknown limit', () => {
   test('begins at one call a second', () => {
     expect(plan.begins).toBe(1 / T);
     const bucket = newBucket(plan);

@@ -191,7 +191,7 @@ describe('a bucket that was refused', () => {
   });
 });
 
-describe('a rate that nobody knows', () => {
+describe('an unknown rate', () => {
   const unknown = planOf(learnedLimit, 0);
 
   test('begins with one call a second, and each call adds one a second, so that it doubles every second', () => {

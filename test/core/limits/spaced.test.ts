@@ -57,7 +57,7 @@ describe('spaced', () => {
     expect(() => spaced(ms as number)).toThrow(new kind(message));
   });
 
-  test('refuses a name that is none', () => {
+  test('refuses an invalid name', () => {
     expect(() => spaced(50, { name: 5 as never })).toThrow(TypeError);
     expect(() => spaced(50, null as never)).toThrow(TypeError);
   });
@@ -73,7 +73,7 @@ describe('spaced', () => {
 });
 
 describe.each(stores)('calls of adapters that are spaced, on %s', (_, makeStore) => {
-  test('leave exactly so many ms apart', async () => {
+  test('leave exactly that many ms apart', async () => {
     const clock = new ManualClock();
     const { fetch, times } = fakeFetch(clock);
     const throttle = createThrottle({ limits: spaced(50), clock, store: makeStore() });

@@ -28,7 +28,7 @@ describe('onAbort', () => {
     expect(called).toEqual([0, 2]);
   });
 
-  it('goes on with a signal that nobody waited for in between', () => {
+  it('works again with a signal that had no listeners in between', () => {
     const controller = new AbortController();
     const first = vi.fn();
     const second = vi.fn();

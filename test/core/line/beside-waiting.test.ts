@@ -40,7 +40,7 @@ describe.each(['the memory store', 'a slow shared store'])('calls that wait for 
   });
 });
 
-test('a call that would delay those who wait is refused, and told when it could go behind them', async () => {
+test('a call that would delay waiting calls is refused, with the time when it could go behind them', async () => {
   const clock = new ManualClock();
   const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 100, burst: 4 }, clock });
   await throttle.wait('default', { cost: 4 });
@@ -51,7 +51,7 @@ test('a call that would delay those who wait is refused, and told when it could 
   expect(large.at).toBe(400);
 });
 
-test('an answer that comes so late that the call could go by then is asked for again', async () => {
+test('asks again after an answer so late that the call may go now', async () => {
   const clock = new ManualClock();
   const { store } = slowStore(memoryStore({ clock }), clock, () => ({ delay: 60, decidesAfter: 0 }));
   const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 50 }, clock, store });

@@ -48,7 +48,7 @@ describe('a line', () => {
     expect(JSON.stringify(await second)).toBe(JSON.stringify({ key: 'default', at: start + T }));
   });
 
-  test('lets no newcomer pass those who wait', async () => {
+  test('lets no newcomer pass waiting calls', async () => {
     const { clock, wait } = await busy({ limits: { ...limits, burst: 2 } });
     const calls = [wait(), wait()];
     await clock.advance(T - 1);
@@ -94,7 +94,7 @@ describe('a line', () => {
     expect(instants(calls)).toEqual([T, 2 * T, 3 * T]);
   });
 
-  test('passes calls of cost 0, but not past those who wait', async () => {
+  test('lets calls of cost 0 go, but not past waiting calls', async () => {
     const { clock, wait } = await busy();
     const free = wait({ cost: 0 });
     const paying = wait();
@@ -168,7 +168,7 @@ describe('an abort', () => {
     expect(instants(calls)).toEqual([T, 2 * T]);
   });
 
-  test('gives the slot back when nobody else waits', async () => {
+  test('gives the slot back when no other call waits', async () => {
     const { clock, throttle, wait } = await busy();
     const signal = new FakeSignal();
     wait({ signal: signal.signal });
@@ -296,7 +296,7 @@ describe('the timer of a lane', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('is none while all places are taken and nobody has a deadline', async () => {
+  test('does not exist while all places are taken and no call has a deadline', async () => {
     const clock = new ManualClock();
     const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 5 }, clock, concurrency: 1 });
     let end = () => {};

@@ -26,7 +26,7 @@ describe('a line', () => {
     expect([line.size, line.first, firstFew(line, 3), [...line]]).toEqual([0, undefined, [], []]);
   });
 
-  test('keeps its order whoever comes and leaves, and whatever was asked before', () => {
+  test('keeps its order for any sequence of calls that come and leave', () => {
     const step = fc.oneof(
       fc.record({ add: fc.integer({ min: -2, max: 2 }) }),
       fc.record({ leave: fc.nat() }),

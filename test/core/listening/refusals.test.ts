@@ -26,7 +26,7 @@ describe('a pause after refusals that name no time', () => {
     expect(refusals.pause()).toBe(2_000);
   });
 
-  test('begins anew once a call is answered that left after the latest refusal', () => {
+  test('starts again once a call that left after the latest refusal is answered', () => {
     const refusals = new Refusals();
     refusals.noteRefusal(0, 100);
     refusals.noteRefusal(100, 200);

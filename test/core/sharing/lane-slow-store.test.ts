@@ -87,7 +87,7 @@ describe('a lane on a slow store', () => {
     expect(slow.asked).toEqual({ take: 2 });
   });
 
-  test('with hundreds in line asks for the next before those go on who were granted', async () => {
+  test('with hundreds in line asks for the next calls before the granted callers resume', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock, () => 1);
     const log: (number | 'gone')[] = [];
@@ -134,7 +134,7 @@ describe('a lane on a slow store', () => {
     expect(later.every(({ state }) => state === 'fulfilled')).toBe(true);
   });
 
-  test('turns nobody away who comes while a store fails on the spot', async () => {
+  test('rejects no call that comes while a store fails synchronously', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock, () => 1);
     const take: BucketStore['take'] = (key, request) => {
@@ -181,7 +181,7 @@ describe('a lane on a slow store', () => {
     expect(waits.at(-1)).toBe(3 * T + 1 - 30);
   });
 
-  test('refuses at once who would wait for too long, and counts from when he came', async () => {
+  test('rejects at once a call that would wait too long, counted from when it came', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore({ clock }), clock, () => 10);
     const throttle = createThrottle({ margin: 0, limits, clock, store, maxWait: 2 * T });
@@ -200,7 +200,7 @@ describe('a lane on a slow store', () => {
     ]);
   });
 
-  test('asks for nobody where all have left, and gives back the slot that it held for them', async () => {
+  test('does not ask after all calls have left, and gives their slot back', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock, () => 1);
     const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 2 }, clock, store: slow.store });
@@ -312,7 +312,7 @@ describe('a lane on a slow store', () => {
     expect(slow.asked.peek).toBe(19);
   });
 
-  test('gives back what was granted for nobody, but no room that another lane has built on', async () => {
+  test('gives back grants without a caller, except what another lane has built on', async () => {
     const clock = new ManualClock();
     const inner = memoryStore({ clock });
     const here = createThrottle({

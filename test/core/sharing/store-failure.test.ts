@@ -301,7 +301,7 @@ describe('an answer that comes after the 5 seconds', () => {
     expect((await other.status()).limits).toEqual([{ remaining: 1, resetAfter: 90_000 }]);
   });
 
-  test('that is an error disturbs nobody', async () => {
+  test('disturbs no call if it is an error', async () => {
     const clock = new ManualClock();
     const inner = memoryStore({ clock });
     const store = faultyStore(inner, () => ({
@@ -314,7 +314,7 @@ describe('an answer that comes after the 5 seconds', () => {
     expect(calls.map((call) => call.state)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
   });
 
-  test('that is no answer at all disturbs nobody', async () => {
+  test('disturbs no call if it is invalid', async () => {
     const clock = new ManualClock();
     const store: BucketStore = {
       ...slowStore(memoryStore({ clock }), clock).store,

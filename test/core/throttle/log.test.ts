@@ -100,7 +100,7 @@ describe('logTo', () => {
     expect(report).not.toHaveBeenCalled();
   });
 
-  test('writes a store that fails at error, and who takes over', async () => {
+  test('writes a failing store at error, and what takes over', async () => {
     const store = faultyStore(memoryStore(), () => ({ error: new Error('gone') }));
     const { clock, lines, wait } = setup({ store });
     wait();

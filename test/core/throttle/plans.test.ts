@@ -27,7 +27,7 @@ describe('plans', () => {
     expect(limits.mock.calls).toEqual([['amy'], ['george'], ['anna'], ['amy']]);
   });
 
-  test('of a function tell lists apart, and objects that are made anew', () => {
+  test('of a function distinguish lists and new objects', () => {
     const lists: Limit[][] = [[slow], [slow, fast]];
     const plans = new Plans((key) => (key === 'new' ? { ...slow } : (lists[Number(key)] as Limit[])), 0);
     expect([plans.of('0'), plans.of('1')].map((plan) => plan.rules.length)).toEqual([1, 2]);

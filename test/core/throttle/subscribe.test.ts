@@ -111,7 +111,7 @@ describe('subscribe', () => {
     expect(looks.mock.calls.length).toBeLessThan(65);
   });
 
-  test('has no timer and does not look while nobody waits', async () => {
+  test('has no timer and does not read while no call waits', async () => {
     const { clock, throttle, looks } = setup();
     const { heard } = follow(throttle);
     await throttle.wait();
@@ -137,7 +137,7 @@ describe('subscribe', () => {
     expect(last()?.eta).toBeGreaterThanOrEqual(before + 10_000);
   });
 
-  test('gives everyone the same object, who comes later too', async () => {
+  test('gives all subscribers the same object, later ones too', async () => {
     const { clock, throttle, looks } = setup();
     const first = follow(throttle);
     await clock.advance(0);
@@ -268,7 +268,7 @@ describe('subscribe', () => {
     reported.mockRestore();
   });
 
-  test('looks again while the store fails, and tells nothing meanwhile', async () => {
+  test('reads again while the store fails, and reports nothing in the meantime', async () => {
     const clock = new ManualClock();
     let isAway = true;
     const store = faultyStore(memoryStore({ clock }), () => (isAway ? { error: new Error('away') } : undefined));
@@ -282,7 +282,7 @@ describe('subscribe', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('tells that nobody waits any more once the throttle is closed, and looks no more', async () => {
+  test('reports that no call waits once the throttle is closed, and stops reading', async () => {
     const { clock, throttle, looks } = setup();
     const { last } = follow(throttle);
     for (let call = 0; call < 3; call++) ignore(throttle.wait());

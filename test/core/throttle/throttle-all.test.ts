@@ -110,7 +110,7 @@ describe.each(Object.entries(stores))('throttleAll on %s', (_, makeStore) => {
     expect(await left(customers, 'default')).toBe(10);
   });
 
-  test('lets a higher priority go first, and then those who came first', async () => {
+  test('lets a higher priority go first, then first come, first served', async () => {
     const { clock, call, names } = setup({}, { limits: { rate: 10, interval: 1_000 } });
     void call('now');
     await spread(clock);

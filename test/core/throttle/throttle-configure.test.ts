@@ -123,7 +123,7 @@ describe.each(Object.entries(stores))('configure on %s', (_, makeStore) => {
     expect([instants(calls), await remaining()]).toEqual([[0, 0, 0, 0, T, 2 * T], [4]]);
   });
 
-  test('with a function that throws rejects those who wait, and the throttle goes on after the next', async () => {
+  test('with a function that throws rejects waiting calls, and the throttle goes on after the next change', async () => {
     const { clock, throttle, line, remaining } = setup(makeStore());
     const calls = line(6);
     await clock.advance(0);

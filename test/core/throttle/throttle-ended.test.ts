@@ -102,7 +102,7 @@ describe('ended', () => {
     expect(ended).toMatchObject([{ key: 'a', outcome: 'error' }]);
   });
 
-  test('tells of nothing that was not granted, and of no call that nobody sees end', async () => {
+  test('reports no call that was not granted, and none without a visible end', async () => {
     const { clock, throttle, ended } = setup();
     await throttle.wait();
     await throttle.allow('b');

@@ -162,7 +162,7 @@ describe('events', () => {
     expect(listeners).toEqual([]);
   });
 
-  test('are not even made while nobody listens to them', async () => {
+  test('are not created without listeners', async () => {
     const clock = new ManualClock();
     const throttle = createThrottle({ margin: 0, limits, clock });
     const until = clock.now() + T;

@@ -182,7 +182,7 @@ describe('clear', () => {
     expect((await other.allow()).wait).toBe(T);
   });
 
-  test('does nothing where nobody waits, and refuses what is no key', async () => {
+  test('does nothing where no call waits, and refuses an invalid key', async () => {
     const { throttle } = setup();
     throttle.clear();
     throttle.clear('a');

@@ -37,7 +37,7 @@ describe('limits by key', () => {
     expect(asked.mock.calls.map(([key]: unknown[]) => key)).toEqual(expect.arrayContaining(['mine', 'default']));
   });
 
-  test('may be made anew each time, however long the line', async () => {
+  test('may be new objects each time, however long the line', async () => {
     const { clock, throttle } = setup({ limits: () => ({ rate: 1, interval: 1 }) });
     const calls = Array.from({ length: 5000 }, () => outcomeOf(throttle.wait('default', { maxWait: 1e6 }), clock));
     const started = performance.now();
@@ -101,7 +101,7 @@ describe('a limits function that throws', () => {
     await throttle.wait('another');
   });
 
-  test('rejects those who wait when their turn comes, and nobody is lost', async () => {
+  test('rejects waiting calls when their turn comes, and loses none', async () => {
     const { state, throttle, clock } = fragile();
     const calls = Array.from({ length: 6 }, () => outcomeOf(throttle.wait(), clock));
     await clock.advance(0);

@@ -156,7 +156,7 @@ describe('maxWait', () => {
     expect((await throttle.allow()).allowed).toBe(true);
   });
 
-  test('ends a wait for the end of a pause, and tells that end', async () => {
+  test('ends a wait for the end of a pause, and reports the end', async () => {
     const { clock, throttle, wait } = await busy();
     const call = wait({ maxWait: 3 * T });
     await throttle.pause('default', clock.now() + 50 * T);
@@ -243,7 +243,7 @@ describe('maxWait', () => {
     expect([late.state, (later.error as WaitTooLongError).maxWait]).toEqual(['fulfilled', 0.1]);
   });
 
-  test('is told in words, with the figures', async () => {
+  test('is described in words, with the figures', async () => {
     const { wait, clock } = await busy();
     const call = wait({ maxWait: 10 });
     await clock.advance(0);
@@ -311,7 +311,7 @@ describe('maxQueue', () => {
     expect(other.state).toBe('fulfilled');
   });
 
-  test('refuses those who came last, of higher priority or not, when a slow store tells that they have to wait', async () => {
+  test('rejects the calls that came last, of any priority, when a slow store answers that they have to wait', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore(), clock, () => 5);
     const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 2 }, clock, store, maxQueue: 2 });

@@ -152,7 +152,7 @@ describe('a pause', () => {
     expect(events).toEqual([`default paused until ${T}`, `default resumed at ${2 * T}`]);
   });
 
-  test('needs one timer, or none where nobody waits', async () => {
+  test('needs one timer, or none if no call waits', async () => {
     const { clock, wait, pause } = setup();
     await pause(5 * T);
     expect(clock.timers).toBe(0);

@@ -79,7 +79,7 @@ describe('the settle option of run', () => {
     expect(task).not.toHaveBeenCalled();
   });
 
-  test('keeps nobody waiting for the store, and its failure to the store-error listeners', async () => {
+  test('does not wait for the store, and reports its failure by store-error only', async () => {
     const clock = new ManualClock();
     let fails = false;
     const inner = faultyStore(memoryStore({ clock }), (operation) =>

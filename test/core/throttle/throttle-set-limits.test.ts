@@ -233,7 +233,7 @@ describe.each(Object.entries(stores))('setLimits on %s', (_, makeStore) => {
 });
 
 describe('setLimits', () => {
-  test('is seen by everyone who shares the store', async () => {
+  test('is seen by all sharers of the store', async () => {
     const clock = new ManualClock();
     const values = new Map<string, unknown>();
     const [here, there] = [1, 2].map(() => setup(keyValueStore(onMap(values)), {}, clock)) as [

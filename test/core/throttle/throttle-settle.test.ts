@@ -69,7 +69,7 @@ describe.each(Object.entries(stores))('settle on %s', (_, makeStore) => {
     expect(instants(calls)).toEqual([6 * T, 7 * T, 9 * T]);
   });
 
-  test('up rejects at once those who would have to wait too long now, and the others keep their order', async () => {
+  test('up rejects at once the calls that would have to wait too long now, and the others keep their order', async () => {
     const { clock, throttle, take, waitFor } = setup({ limits: { ...bucket, burst: 2 }, store: makeStore() });
     const grant = await take(2);
     const patient = [waitFor(), waitFor()];
@@ -341,7 +341,7 @@ describe('settle', () => {
     expect(settling.state).toBe('fulfilled');
   });
 
-  test('again and again leaves those who wait their turn', async () => {
+  test('repeatedly leaves waiting calls their turn', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore({ clock }), clock, () => 10);
     const throttle = createThrottle({
@@ -360,7 +360,7 @@ describe('settle', () => {
     for (const { at } of calls) expect(at).toBeLessThan(250);
   });
 
-  test('of many calls at once takes few turns with those who wait', async () => {
+  test('of many calls at once takes few turns with waiting calls', async () => {
     const clock = new ManualClock();
     const { store, asked } = slowStore(memoryStore({ clock }), clock, () => 10);
     const limits = slidingWindow({ limit: 1100, interval: 60_000 });

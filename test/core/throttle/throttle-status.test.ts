@@ -65,7 +65,7 @@ describe('status', () => {
     expect({ ...standing[0], nextAt, eta, waiting }).toEqual(expected);
   });
 
-  test('tells the eta of the last call exactly, whatever the costs', async () => {
+  test('returns the eta of the last call exactly, for any costs', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.record({
@@ -123,7 +123,7 @@ describe('status', () => {
     expect(calls.map((call) => call.at)).toEqual([0, 800, 1300]);
   });
 
-  test('tells an eta that is no later than the truth for windows', async () => {
+  test('returns an eta that is not too late for windows', async () => {
     const { clock, wait, status } = setup({ limits: slidingWindow({ limit: 3, interval: 1000 }) });
     const calls = Array.from({ length: 8 }, () => wait());
     await clock.advance(0);

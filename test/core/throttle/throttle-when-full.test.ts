@@ -63,7 +63,7 @@ describe.each(Object.entries(stores))('whenFull on %s', (_, makeStore) => {
     expect(clock.timers).toBe(0);
   });
 
-  test('takes what hung on a call that gave way off, and tells of it', async () => {
+  test('removes the listeners of a call that was dropped, and reports it', async () => {
     const { clock, throttle, wait } = await busy({ store: makeStore(), maxQueue: 1, whenFull: 'drop-oldest' });
     const rejected = vi.fn();
     throttle.on('rejected', rejected);
@@ -87,7 +87,7 @@ describe.each(Object.entries(stores))('whenFull on %s', (_, makeStore) => {
     expect(gone).toEqual([T, 2 * T, 3 * T, 4 * T]);
   });
 
-  test('counts who gives way no more when it tells how long a call would wait', async () => {
+  test('does not count dropped calls when it computes the wait of a new call', async () => {
     const { clock, wait } = await busy({ store: makeStore(), maxQueue: 2, whenFull: 'drop-oldest' });
     await wait();
     const stays = await wait();

@@ -75,7 +75,7 @@ describe.each(Object.entries(kinds))('with fake timers: %s', (_, faked) => {
     }
   });
 
-  it('a call is refused until time is advanced, though nobody waits', async () => {
+  it('a call is refused until time is advanced, without waiting calls', async () => {
     fake(faked);
     const throttle = createThrottle({ limits: { rate: 1, interval: 60_000, margin: 0 } });
     const asked = async () => (await throttle.allow()).allowed;

@@ -63,7 +63,7 @@ describe('the calls of a hidden page', () => {
     expect(timers).toEqual(['plain', 'worker']);
   });
 
-  test('go on once a second or so where nothing helps, and keep nobody else', async () => {
+  test('fire about once a second where nothing helps, and do not delay others', async () => {
     const { clock, all, tabs: open } = tabs(2, 'forbidden');
     const [seen, hidden] = open as [Tab, Tab];
     hidden.page.setHidden(true);
@@ -113,7 +113,7 @@ describe('a page that is frozen while its calls wait', () => {
     },
   );
 
-  test('asks for its slot anew instead of going late, as the first thing it does', async () => {
+  test('asks for its slot again instead of going late, before anything else', async () => {
     const { clock, tabs: open } = tabs(2);
     const [frozen, other] = open as [Tab, Tab];
     frozen.send(2);
@@ -152,7 +152,7 @@ describe('a page that is frozen while its calls wait', () => {
     expect(failures).toHaveLength(1);
   });
 
-  test('asks anew for a slot that passed while its answer was on the way', async () => {
+  test('asks again for a slot that passed while its answer was on the way', async () => {
     const { clock, tabs: open } = tabs(2);
     const [frozen, other] = open as [Tab, Tab];
     frozen.send(2);

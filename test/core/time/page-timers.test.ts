@@ -50,7 +50,7 @@ describe('the timers of a visible page', () => {
     expect(came).toEqual([['far', 2 ** 33]]);
   });
 
-  test('can be taken back, by nobody else', async () => {
+  test('cancels one timer, and ignores other handles', async () => {
     const { page, clock, timers, came, set } = setup();
     const a = set('a', 10);
     set('b', 10);

@@ -186,7 +186,7 @@ describe('the wall clock', () => {
     },
   );
 
-  test('jumping is told once for each jump, by status too', async () => {
+  test('a jump is reported once, by status too', async () => {
     const { clock, throttle } = setup();
     const jumps: number[] = [];
     throttle.on('clock-jump', ({ by }) => jumps.push(by));
