@@ -36,7 +36,7 @@ describe('the address of the repository', () => {
     expect(targets.length).toBeGreaterThan(20);
     for (const target of targets) {
       expect(target).toMatch(/^https:\/\/git\.example\/owner\/sluice\/blob\/main\//);
-      const path = pathOf(target, 'https://git.example/owner/sluice') ?? '';
+      const [path = ''] = (pathOf(target, 'https://git.example/owner/sluice') ?? '').split('#');
       expect(existsSync(join(here, path)), path).toBe(true);
     }
   });
