@@ -11,7 +11,7 @@ import type { Lanes } from './lanes.ts';
 const signalMethods = ['addEventListener', 'removeEventListener'];
 
 /** The request of a call without options. */
-const none: EnterOptions = {
+export const none: EnterOptions = {
   cost: undefined,
   maxWait: undefined,
   priority: undefined,

@@ -1,4 +1,8 @@
+import type { Grant } from '../base/grant.ts';
 import type { RunContext } from './options.ts';
+
+/** What `run` runs. */
+export type Task<T> = (grant: Grant, context: RunContext) => T | PromiseLike<T>;
 
 /** The second argument of a task. Most tasks never use the signal. */
 export class LazyContext implements RunContext {

@@ -11,7 +11,7 @@ import { Departures } from './departures.ts';
 import { type Group, groupOf } from './group.ts';
 import { JoinedLink } from './joined-link.ts';
 import type { RunContext, RunOptions, SettleOptions, WaitOptions } from './options.ts';
-import { LazyContext } from './run-context.ts';
+import { LazyContext, type Task } from './run-context.ts';
 import type { Spot } from './spot.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -133,10 +133,7 @@ class Combination implements CombinedThrottle {
     return this.#enter(key, options, false);
   }
 
-  async run<T>(
-    task: (grant: Grant, context: RunContext) => T | PromiseLike<T>,
-    options: RunOptions<T> = {},
-  ): Promise<T> {
+  async run<T>(task: Task<T>, options: RunOptions<T> = {}): Promise<T> {
     checkFunction('task', task);
     checkOptions('options', options);
     const { key, settle, signal } = options;

@@ -2,7 +2,7 @@ import { checkNumber, checkOptions, outOfRange, wrongType } from '../base/check.
 import { disposeBy } from '../base/dispose.ts';
 import { ClosedError, CostExceedsBurstError, ThrottleError, WaitTooLongError } from '../base/errors.ts';
 import { type CallOutcome, Events, type ThrottleEvent, type ThrottleListener } from '../base/events.ts';
-import type { Grant } from '../base/grant.ts';
+import type { CallGrant, Grant } from '../base/grant.ts';
 import {
   type Answer,
   type BucketStore,
@@ -18,14 +18,13 @@ import { checkBounds } from '../line/bounds.ts';
 import { sharingOf } from '../line/sharing.ts';
 import { type Clock, tick } from '../time/clock.ts';
 import { linkAdapters } from './adapter-link.ts';
-import { checkTrueCost, Entrance } from './entrance.ts';
+import { checkTrueCost, Entrance, none } from './entrance.ts';
 import { Lanes } from './lanes.ts';
 import type {
   CloseOptions,
   ConfigureOptions,
   CostOptions,
   ReserveOptions,
-  RunContext,
   RunOptions,
   SettleOptions,
   SyncOptions,
@@ -35,7 +34,7 @@ import type {
 import { Plans } from './plans.ts';
 import { CancellableReservation } from './reservation.ts';
 import { Reservations } from './reservations.ts';
-import { LazyContext } from './run-context.ts';
+import { LazyContext, type Task } from './run-context.ts';
 import { settlementOf } from './settlement.ts';
 import { statusOf } from './status.ts';
 import type { Decision, Reservation, Status, Throttle } from './throttle.ts';
@@ -155,17 +154,24 @@ export class ThrottleCore implements Throttle {
     }
   }
 
-  async run<T>(
-    task: (grant: Grant, context: RunContext) => T | PromiseLike<T>,
-    options: RunOptions<T> = {},
-  ): Promise<T> {
-    if (typeof task !== 'function') wrongType('task', 'a function', task);
-    checkOptions('options', options);
-    const { key = defaultKey, settle, signal } = options;
-    if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
-    this.#plans.keepForCalls();
-    const entered = this.#entrance.enter(key, options, true);
-    const grant = isPromise(entered) ? await entered : entered;
+  // Not async: the frame of each waiting call would double what it takes.
+  run<T>(task: Task<T>, options: RunOptions<T> = none as RunOptions<T>): Promise<T> {
+    try {
+      if (typeof task !== 'function') wrongType('task', 'a function', task);
+      checkOptions('options', options);
+      const { key = defaultKey, settle, signal } = options;
+      if (settle !== undefined && typeof settle !== 'function') wrongType('settle', 'a function', settle);
+      this.#plans.keepForCalls();
+      const entered = this.#entrance.enter(key, options, true);
+      if (!isPromise(entered)) return this.#perform(task, options, signal, entered);
+      return entered.then((grant) => this.#perform(task, options, signal, grant));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Runs the task of a call that was granted. */
+  async #perform<T>(task: Task<T>, options: RunOptions<T>, signal: AbortSignal | undefined, grant: Grant): Promise<T> {
     let result: T;
     let outcome: CallOutcome = 'error';
     try {
@@ -175,8 +181,9 @@ export class ThrottleCore implements Throttle {
       this.#lanes.leave(grant, outcome, signal);
     }
     const cost = options.settle?.(result);
-    // The result does not wait for the store; a failure of the store has its own event.
-    if (cost !== undefined) void this.settle(grant, { cost: checkTrueCost(cost, grant.receipt) }).catch(() => {});
+    // The result is not kept waiting for the store; what the store does not take is told by its own event.
+    if (cost !== undefined)
+      void this.settle(grant, { cost: checkTrueCost(cost, (grant as CallGrant).receipt) }).catch(() => {});
     return result;
   }
 
