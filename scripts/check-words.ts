@@ -33,7 +33,9 @@ const LATER = new Set([
   'docs/recipes.md',
 ]);
 
-const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...filesIn('docs', '.md')];
+// In folders of docs stands what `npm run site` makes.
+const inDocs = filesIn('docs', '.md').filter((file) => !file.slice('docs/'.length).includes('/'));
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...inDocs];
 const sources = filesIn('src', '.ts');
 
 const spelling = nspell(dictionary);
