@@ -14,7 +14,7 @@ import {
   whenIdle,
 } from 'sluice';
 import { ManualClock } from 'sluice/testing';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { slowStore } from '../sharing/slow-store.ts';
 
 const onMap = () => {
@@ -399,8 +399,12 @@ async function pass<T>(promise: Promise<T>, clock: ManualClock, ms = 50): Promis
 }
 
 describe('throttleAll', () => {
-  const clock = new ManualClock();
-  const one = createThrottle({ limits: wide, margin: 0, clock });
+  let clock: ManualClock;
+  let one: Throttle;
+  beforeEach(() => {
+    clock = new ManualClock();
+    one = createThrottle({ limits: wide, margin: 0, clock });
+  });
 
   test('takes turns with the calls of one throttle alone in memory', async () => {
     const api = createThrottle({ limits: { rate: 10, interval: 1_000 }, margin: 0, clock });
