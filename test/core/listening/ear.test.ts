@@ -170,6 +170,15 @@ describe('what a server says is left', () => {
     expect(line).toEqual(['go on']);
   });
 
+  test('ends with a newer answer that our own calls explain', async () => {
+    const { clock, leave, answer, most } = told({ news: ({ told }) => told?.remaining === 5 });
+    await answer(leave(1), 5);
+    expect(most()).toBeLessThan(5);
+    await clock.advance(10);
+    await answer(leave(1), 7);
+    expect(most()).toBe(Infinity);
+  });
+
   test('is held for no longer than a server may stop a key', async () => {
     const { ceilings, leave, answer } = told({ maxPause: 5_000 });
     await answer(leave(1), 5);
