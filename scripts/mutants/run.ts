@@ -12,6 +12,10 @@ import { type Coverage, type Outcome, Session, type Verdict } from './session.ts
 /** A process that says nothing for so long hangs in a loop. */
 const silence = 90_000;
 
+const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** npm passes a signal on to its shell, which ends without a word to us. */
+const parent = process.ppid;
+
 /** Real time, other processes and other machines: too slow to run thousands of times. */
 const tooSlow =
   /\.(dom|browser|redis|loopback)\.test\.ts$|process-life|million|-memory\.test|core\/time\/(clock|system-clock)/;
@@ -136,16 +140,16 @@ function runTests(): Promise<number | undefined> {
       },
     );
     const stop = (): void => void (child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'));
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        stop();
-        process.exit(1);
-      });
-    }
+    const end = (): void => {
+      stop();
+      process.exit(1);
+    };
+    for (const signal of endSignals) process.once(signal, end);
     let hung: number | undefined;
     let heard = Date.now();
     let seen = '';
     const watch = setInterval(() => {
+      if (process.ppid !== parent) end();
       const { verdicts, current } = session;
       const now = `${verdicts.length} ${current}`;
       if (now !== seen || session.coverage === undefined) heard = Date.now();
@@ -157,6 +161,7 @@ function runTests(): Promise<number | undefined> {
     }, 1_000);
     child.once('exit', () => {
       clearInterval(watch);
+      for (const signal of endSignals) process.off(signal, end);
       resolve(hung);
     });
   });
