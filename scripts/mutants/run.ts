@@ -10,7 +10,7 @@ import { type Mutant, mutate } from './mutate.ts';
 import { type Coverage, type Outcome, Session, type Verdict } from './session.ts';
 
 /** A process that says nothing for so long hangs in a loop. */
-const silence = 90_000;
+const silence = 40_000;
 
 const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** npm passes a signal on to its shell, which ends without a word to us. */
@@ -109,6 +109,8 @@ session.write('known', {
   leftOut: before?.leftOut.filter(isKnown) ?? [],
   atLoad: [],
 });
+// Also a run that is ended leaves its coverage to the next.
+writeFileSync(join(folder, 'cache.json'), JSON.stringify(cache));
 console.log(`${asked.length} mutants, of which ${chosen.length} are tried.`);
 
 const began = Date.now();
@@ -120,7 +122,6 @@ while (session.verdicts.length < chosen.length) {
     if (session.coverage === undefined) throw new Error('The tests do not run.');
   }
 }
-writeFileSync(join(folder, 'cache.json'), JSON.stringify(cache));
 const isClean = report(session.verdicts, new Map(mutants.map((mutant) => [mutant.id, mutant])));
 console.log(`It took ${Math.round((Date.now() - began) / 1000)} s. All of it is in coverage/mutants.`);
 process.exit(isClean ? 0 : 1);
