@@ -157,7 +157,7 @@ function runTests(): Promise<number | undefined> {
       if (now !== seen && verdicts.length % 50 < 5) process.stderr.write(`${verdicts.length} of ${chosen.length}\n`);
       seen = now;
       if (Date.now() - heard < silence) return;
-      hung = current;
+      hung = typeof current === 'number' ? current : undefined;
       stop();
     }, 1_000);
     child.once('exit', () => {
