@@ -27,6 +27,7 @@ function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean | 
   /** What the ear had the line of the key do. */
   const line: string[] = [];
   let inFlight = 0;
+  let isClosed = false;
   const plan = options.plan ?? (() => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0));
   const gates = new Gates({ clock, events } as GateHost);
   const lanes = {
@@ -42,7 +43,7 @@ function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean | 
   const host = {
     lanes,
     maxPause: options.maxPause ?? Infinity,
-    isClosed: () => false,
+    isClosed: () => isClosed,
     pause: async (...stop: [string, number, number?]) => void stops.push(stop),
     sync: async (_key: string, said: Ceiling) => {
       ceilings.push(said);
@@ -65,6 +66,12 @@ function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean | 
     ceilings,
     stops,
     line,
+    ear,
+    grant,
+    gates,
+    close: () => {
+      isClosed = true;
+    },
     gate,
     most: () => gate().remaining.mostInFlight(clock.monotonic()),
     leave: (calls: number) => {
@@ -160,14 +167,25 @@ describe('what a server says is left', () => {
   });
 
   test('has the line look where the bucket stands by now; an answer that does not tell has it go on, no more', async () => {
-    const { clock, line, leave, answer, listen } = told();
+    const { clock, line, leave, answer, listen, gates } = told();
     await answer(leave(1), 5);
     expect(line.splice(0)).toEqual(['go on', 'look']);
+    listen('other', clock.monotonic(), { throttled: false, ignored: [], buckets: [] } as never);
+    expect([line, gates.find('other')]).toEqual([[], undefined]);
     // Of limits alone nothing is learned where the user named them.
     const buckets = [{ limit: 100, window: 60_000 }];
     listen('key', clock.monotonic(), { throttled: false, ignored: [], limit: 100, window: 60_000, buckets } as never);
     await clock.advance(0);
     expect(line).toEqual(['go on']);
+  });
+
+  test('is no news to a throttle that is closed', async () => {
+    const { clock, stops, line, ceilings, leave, answer, close, refuse } = told();
+    close();
+    await answer(leave(1), 5);
+    refuse('key');
+    await clock.advance(0);
+    expect([ceilings, stops, line]).toEqual([[], [], []]);
   });
 
   test('ends with a newer answer that our own calls explain', async () => {
@@ -347,4 +365,15 @@ describe('refusals', () => {
     for (let other = 1_000; other < 3_500; other++) refuse(`${other}`);
     expect(refuse('key')).toBe(false);
   });
+});
+
+test.each([
+  [undefined, true],
+  [true, true],
+  [false, false],
+])('a first call goes over a new connection, if its answer tells of the network: told %s', (tellsOfNetwork, isCold) => {
+  const { ear, grant } = told();
+  const call = grant('key');
+  ear.noteDeparture(call, tellsOfNetwork);
+  expect([call.isCold ?? false, call.departedAt]).toEqual([isCold, call.monotonic]);
 });

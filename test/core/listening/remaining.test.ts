@@ -101,6 +101,9 @@ describe('the statements of an answer', () => {
     // In a second that slides two windows may meet.
     expect(hear({ remaining: 200 })).toEqual([]);
     expect(hear({ remaining: 199 })).toHaveLength(1);
+    // Of another unit, and of those without a time, the limits say nothing.
+    expect(hear({ remaining: 200, unit: 'tokens' })).toHaveLength(1);
+    expect(hear({ remaining: 200, resetAt: wall - 5 })).toHaveLength(1);
     judged({ remaining: 5 });
     expect(hear({ remaining: 200 })).toHaveLength(1);
   });

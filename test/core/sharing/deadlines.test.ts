@@ -83,6 +83,7 @@ it('keeps a process of Node open only while a deadline is open', () => {
   deadlines.set(() => {})();
   expect(timers.map((timer) => timer.hasRef())).toEqual([false]);
   deadlines.set(() => {});
+  deadlines.set(() => {})();
   expect(timers.map((timer) => timer.hasRef())).toEqual([true]);
   for (const timer of timers) clearTimeout(timer);
 });
