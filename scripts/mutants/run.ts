@@ -10,7 +10,11 @@ import { type Mutant, mutate } from './mutate.ts';
 import { type Coverage, type Outcome, Session, type Verdict } from './session.ts';
 
 /** A process that says nothing for so long hangs in a loop. */
-const silence = 90_000;
+const silence = 40_000;
+
+const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** npm passes a signal on to its shell, which ends without a word to us. */
+const parent = process.ppid;
 
 /** Real time, other processes and other machines: too slow to run thousands of times. */
 const tooSlow =
@@ -105,6 +109,8 @@ session.write('known', {
   leftOut: before?.leftOut.filter(isKnown) ?? [],
   atLoad: [],
 });
+// Also a run that is ended leaves its coverage to the next.
+writeFileSync(join(folder, 'cache.json'), JSON.stringify(cache));
 console.log(`${asked.length} mutants, of which ${chosen.length} are tried.`);
 
 const began = Date.now();
@@ -116,7 +122,6 @@ while (session.verdicts.length < chosen.length) {
     if (session.coverage === undefined) throw new Error('The tests do not run.');
   }
 }
-writeFileSync(join(folder, 'cache.json'), JSON.stringify(cache));
 const isClean = report(session.verdicts, new Map(mutants.map((mutant) => [mutant.id, mutant])));
 console.log(`It took ${Math.round((Date.now() - began) / 1000)} s. All of it is in coverage/mutants.`);
 process.exit(isClean ? 0 : 1);
@@ -136,27 +141,28 @@ function runTests(): Promise<number | undefined> {
       },
     );
     const stop = (): void => void (child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'));
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        stop();
-        process.exit(1);
-      });
-    }
+    const end = (): void => {
+      stop();
+      process.exit(1);
+    };
+    for (const signal of endSignals) process.once(signal, end);
     let hung: number | undefined;
     let heard = Date.now();
     let seen = '';
     const watch = setInterval(() => {
+      if (process.ppid !== parent) end();
       const { verdicts, current } = session;
       const now = `${verdicts.length} ${current}`;
       if (now !== seen || session.coverage === undefined) heard = Date.now();
       if (now !== seen && verdicts.length % 50 < 5) process.stderr.write(`${verdicts.length} of ${chosen.length}\n`);
       seen = now;
       if (Date.now() - heard < silence) return;
-      hung = current;
+      hung = typeof current === 'number' ? current : undefined;
       stop();
     }, 1_000);
     child.once('exit', () => {
       clearInterval(watch);
+      for (const signal of endSignals) process.off(signal, end);
       resolve(hung);
     });
   });

@@ -93,7 +93,11 @@ export default class MutantRunner extends VitestTestRunner {
     const mutants = new Map(session.mutants.map((mutant) => [mutant.id, mutant]));
     const reaching = new Map<number, Baseline[]>();
     for (const test of baselines) {
-      for (const id of test.reached) reaching.set(id, [...(reaching.get(id) ?? []), test]);
+      for (const id of test.reached) {
+        const some = reaching.get(id);
+        if (some === undefined) reaching.set(id, [test]);
+        else some.push(test);
+      }
     }
     const killers = new Map<string, Baseline[]>();
     let isFresh = true;

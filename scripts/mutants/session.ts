@@ -67,8 +67,8 @@ export class Session {
     return lines.map((line) => JSON.parse(line) as Verdict);
   }
 
-  /** The mutant that is being tried. */
-  get current(): number | undefined {
+  /** The mutant that is being tried, or the test that is being measured. */
+  get current(): number | string | undefined {
     return existsSync(join(this.folder, 'current.json')) ? this.#read('current.json') : undefined;
   }
 

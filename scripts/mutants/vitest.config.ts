@@ -7,6 +7,12 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const session = new Session(process.env.SLUICE_MUTANTS ?? '');
 const { sources } = session;
 
+// The command may be killed: nobody would end us then, nor the process that runs the tests.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.kill(0, 'SIGKILL');
+}, 1_000).unref();
+
 // All test files are loaded by one, in one process that stays: `runner.ts` calls their tests as often as it needs.
 export default defineConfig({
   root,

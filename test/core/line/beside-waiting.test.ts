@@ -51,6 +51,18 @@ test('a call that would delay waiting calls is refused, with the time when it co
   expect(large.at).toBe(400);
 });
 
+test('calls that waited for their limit and now wait for a place hold back nobody who needs none', async () => {
+  const clock = new ManualClock();
+  const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 100 }, clock, concurrency: 1 });
+  const task = () => new Promise<void>((resolve) => clock.setTimeout(resolve, 350));
+  await throttle.allow();
+  const runs = [1, 2].map(() => outcomeOf(throttle.run(task), clock));
+  await clock.advance(200);
+  expect(await throttle.allow()).toMatchObject({ allowed: true });
+  await clock.advance(1_000);
+  expect(runs.map(({ at }) => at)).toEqual([450, 800]);
+});
+
 test('asks again after an answer so late that the call may go now', async () => {
   const clock = new ManualClock();
   const { store } = slowStore(memoryStore({ clock }), clock, () => ({ delay: 60, decidesAfter: 0 }));

@@ -27,6 +27,13 @@ describe('a gate', () => {
     expect(resumed).toEqual(['key']);
   });
 
+  test('stays closed through a pause when gates that know more take its place', () => {
+    const { gates, now } = made();
+    gates.of('key').pause(100);
+    gates.upgrade(GoAloneGate);
+    expect([gates.of('key').opensAt(now(), 0), gates.of('other').opensAt(now(), 0)]).toEqual([now() + 100, -Infinity]);
+  });
+
   test('is kept among a thousand, then dropped if it says nothing more, and its pause ends', async () => {
     const { clock, gates, resumed } = made();
     gates.of('over').pause(100);

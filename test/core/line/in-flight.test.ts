@@ -33,3 +33,23 @@ test('a call in flight stays counted however many keys come and go after it', ()
   inFlight.leave(first);
   expect(inFlight.of('key')).toBe(0);
 });
+
+test('a line that needs no place any more is passed by when one is free', () => {
+  const inFlight = new InFlight(checkBounds({ maxInFlight: 1 }));
+  const served: string[] = [];
+  const [first, second] = ['first', 'second'].map((name) => ({ advance: () => void served.push(name) })) as [
+    { advance(): void },
+    { advance(): void },
+  ];
+  const grant = grantOf('key');
+  inFlight.hold(grant);
+  inFlight.note(first, true);
+  inFlight.note(second, true);
+  inFlight.note(first, false);
+  inFlight.serve();
+  expect(served).toEqual([]);
+  inFlight.leave(grant);
+  inFlight.serve();
+  inFlight.serve();
+  expect(served).toEqual(['second']);
+});

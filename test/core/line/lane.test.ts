@@ -310,6 +310,18 @@ describe('the timer of a lane', () => {
     await clock.advance(0);
     expect([call.at, clock.timers]).toEqual([5, 0]);
   });
+
+  test('is none once all who waited are overdue, though a pause goes on', async () => {
+    const { clock, throttle, wait } = await busy();
+    const calls = [wait({ maxWait: 2 * T }), wait({ maxWait: 3 * T })];
+    await throttle.pause('default', clock.now() + 10 * T);
+    await clock.advance(3 * T);
+    expect(calls.map(({ state, at }) => [state, at])).toEqual([
+      ['rejected', 2 * T],
+      ['rejected', 3 * T],
+    ]);
+    expect(clock.timers).toBe(0);
+  });
 });
 
 describe('a lane', () => {

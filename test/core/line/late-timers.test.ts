@@ -104,14 +104,32 @@ describe('a margin of 0, with timers that come 1 ms late', () => {
 
   test('counts as 0 in a limit of its own, whatever the throttle keeps', async () => {
     const clock = new LateClock(24);
+    const store = map();
     const limits = slidingWindow({ limit: 1, interval: 1000, margin: 0 });
-    const throttles = [1, 2].map(() => createThrottle({ limits, margin: 50, clock, store: sharedMap }));
+    const throttles = [1, 2].map(() => createThrottle({ limits, margin: 50, clock, store }));
     const { all } = await departures(clock, throttles, 5, 15_000);
     expect(all).toHaveLength(10);
     const gaps = all.slice(1).map((at, index) => at - (all[index] as number));
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1000 - 1e-6);
   });
-  const sharedMap = map();
+});
+
+test('a call that waited for a place, not for its slot, counts from when it goes', async () => {
+  const clock = new ManualClock();
+  const throttle = createThrottle({
+    limits: slidingWindow({ limit: 1, interval: 1000 }),
+    margin: 40,
+    concurrency: 1,
+    clock,
+  });
+  const took: number[] = [];
+  for (const ms of [3_000, 0, 0])
+    void throttle.run(() => {
+      took.push(clock.monotonic());
+      return new Promise<void>((resolve) => clock.setTimeout(resolve, ms));
+    });
+  await clock.advance(10_000);
+  expect(took).toEqual([0, 3_000, 4_040]);
 });
 
 describe("a margin of 'auto'", () => {

@@ -1,7 +1,7 @@
 import { ManualClock } from 'sluice/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Events } from '../../../src/core/base/events.ts';
-import { HeldGrant } from '../../../src/core/base/grant.ts';
+import { type CallGrant, HeldGrant } from '../../../src/core/base/grant.ts';
 import type { ServerSignal } from '../../../src/core/base/server-signal.ts';
 import type { Ceiling } from '../../../src/core/bucket/pool.ts';
 import { type Plan, planOf } from '../../../src/core/limits/plan.ts';
@@ -24,7 +24,10 @@ function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean | 
   const events = new Events();
   const ceilings: Ceiling[] = [];
   const stops: [key: string, ms: number, sentAgo?: number][] = [];
+  /** What the ear had the line of the key do. */
+  const line: string[] = [];
   let inFlight = 0;
+  let isClosed = false;
   const plan = options.plan ?? (() => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0));
   const gates = new Gates({ clock, events } as GateHost);
   const lanes = {
@@ -34,12 +37,13 @@ function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean | 
     plans: { areLearned: false, follow: () => {}, learnFrom: () => {} },
     inFlight: () => inFlight,
     bucketIn: () => undefined,
-    find: () => undefined,
+    move: async () => void line.push('ask anew'),
+    find: () => ({ advance: () => void line.push('go on'), look: () => void line.push('look') }),
   } as Partial<EarHost['lanes']> as EarHost['lanes'];
   const host = {
     lanes,
     maxPause: options.maxPause ?? Infinity,
-    isClosed: () => false,
+    isClosed: () => isClosed,
     pause: async (...stop: [string, number, number?]) => void stops.push(stop),
     sync: async (_key: string, said: Ceiling) => {
       ceilings.push(said);
@@ -61,6 +65,13 @@ function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean | 
     listen,
     ceilings,
     stops,
+    line,
+    ear,
+    grant,
+    gates,
+    close: () => {
+      isClosed = true;
+    },
     gate,
     most: () => gate().remaining.mostInFlight(clock.monotonic()),
     leave: (calls: number) => {
@@ -140,6 +151,50 @@ describe('what a server says is left', () => {
     await answer(leave(1), 5);
     gate().opensAt(clock.monotonic() + 60_000, 0);
     expect(gate().goesAlone).toBe(false);
+  });
+
+  test('sends no second call alone when it ends while one is out', async () => {
+    const { leave, answer, gate, clock } = told();
+    await answer(leave(1), 5);
+    gate().goAlone(10_000);
+    await clock.advance(59_000);
+    const out = {} as CallGrant;
+    gate().pass(out, true, clock.monotonic());
+    await clock.advance(1_000);
+    expect([gate().opensAt(clock.monotonic(), 1), gate().remaining.until]).toEqual([69_000, Infinity]);
+    gate().end(out);
+    expect(gate().goesAlone).toBe(false);
+  });
+
+  test('has the line look where the bucket stands by now; an answer that does not tell has it go on, no more', async () => {
+    const { clock, line, leave, answer, listen, gates } = told();
+    await answer(leave(1), 5);
+    expect(line.splice(0)).toEqual(['go on', 'look']);
+    listen('other', clock.monotonic(), { throttled: false, ignored: [], buckets: [] } as never);
+    expect([line, gates.find('other')]).toEqual([[], undefined]);
+    // Of limits alone nothing is learned where the user named them.
+    const buckets = [{ limit: 100, window: 60_000 }];
+    listen('key', clock.monotonic(), { throttled: false, ignored: [], limit: 100, window: 60_000, buckets } as never);
+    await clock.advance(0);
+    expect(line).toEqual(['go on']);
+  });
+
+  test('is no news to a throttle that is closed', async () => {
+    const { clock, stops, line, ceilings, leave, answer, close, refuse } = told();
+    close();
+    await answer(leave(1), 5);
+    refuse('key');
+    await clock.advance(0);
+    expect([ceilings, stops, line]).toEqual([[], [], []]);
+  });
+
+  test('ends with a newer answer that our own calls explain', async () => {
+    const { clock, leave, answer, most } = told({ news: ({ told }) => told?.remaining === 5 });
+    await answer(leave(1), 5);
+    expect(most()).toBeLessThan(5);
+    await clock.advance(10);
+    await answer(leave(1), 7);
+    expect(most()).toBe(Infinity);
   });
 
   test('is held for no longer than a server may stop a key', async () => {
@@ -310,4 +365,15 @@ describe('refusals', () => {
     for (let other = 1_000; other < 3_500; other++) refuse(`${other}`);
     expect(refuse('key')).toBe(false);
   });
+});
+
+test.each([
+  [undefined, true],
+  [true, true],
+  [false, false],
+])('a first call goes over a new connection, if its answer tells of the network: told %s', (tellsOfNetwork, isCold) => {
+  const { ear, grant } = told();
+  const call = grant('key');
+  ear.noteDeparture(call, tellsOfNetwork);
+  expect([call.isCold ?? false, call.departedAt]).toEqual([isCold, call.monotonic]);
 });

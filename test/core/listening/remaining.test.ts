@@ -101,6 +101,9 @@ describe('the statements of an answer', () => {
     // In a second that slides two windows may meet.
     expect(hear({ remaining: 200 })).toEqual([]);
     expect(hear({ remaining: 199 })).toHaveLength(1);
+    // Of another unit, and of those without a time, the limits say nothing.
+    expect(hear({ remaining: 200, unit: 'tokens' })).toHaveLength(1);
+    expect(hear({ remaining: 200, resetAt: wall - 5 })).toHaveLength(1);
     judged({ remaining: 5 });
     expect(hear({ remaining: 200 })).toHaveLength(1);
   });
@@ -160,15 +163,21 @@ describe('news', () => {
     hear({ remaining: 17, now: 10 });
     expect(most(10)).toBe(Infinity);
     refuse(10, 20);
-    hear({ remaining: 17, left: 20, now: 30 });
-    expect([most(30), remaining.until]).toEqual([14, 1_030 - tick]);
+    // Of answers that overlap it is the first, then the lowest.
+    hear({ remaining: 18, left: 5, now: 30 });
+    hear({ remaining: 17, left: 5, now: 30 });
+    hear({ remaining: 30, left: 5, now: 30 });
+    expect(most(30)).toBe(17 - 1 - 5);
+    hear({ remaining: 30, left: 30, now: 40 });
+    expect(most(40)).toBe(30 - 1 - 2);
+    expect(remaining.until).toBeCloseTo(1_030, 1);
   });
 });
 
 describe('the last call', () => {
   /** A server that says that so many are left, right after a window may have begun. */
-  function afterBegin(before: number, after: number, left: number) {
-    const set = follow();
+  function afterBegin(before: number, after: number, left: number, limits: Limit | readonly Limit[] = window) {
+    const set = follow(limits);
     set.judged({ remaining: before, limit: 100, now: 0 });
     set.judged({ remaining: after, limit: 100, now: 10 });
     set.judged({ remaining: left, limit: 100, now: 20 });
@@ -187,6 +196,9 @@ describe('the last call', () => {
     expect(afterBegin(30, 56, 2).most(20)).toBe(1);
     // The window ends a second after its begin was seen, whatever the reset says.
     expect(remaining.until).toBe(1_010 - tick);
+    // Of several limits it is the window that ends first.
+    const several = [window, slidingWindow({ limit: 500, interval: 60_000, name: 'minute' })];
+    expect(afterBegin(30, 56, 1, several).remaining.until).toBe(1_010 - tick);
   });
 });
 

@@ -41,8 +41,11 @@ it('one that is set while another is missed has its whole time', async () => {
   const missed: number[] = [];
   const start = clock.monotonic();
   deadlines.set(() => {
+    deadlines.close();
     deadlines.set(() => missed.push(clock.monotonic() - start));
   });
+  await clock.advance(1_500);
+  expect(clock.timers).toBe(1);
   await clock.advance(5_000);
   expect(missed).toEqual([2_000]);
   expect(clock.timers).toBe(0);
@@ -80,6 +83,7 @@ it('keeps a process of Node open only while a deadline is open', () => {
   deadlines.set(() => {})();
   expect(timers.map((timer) => timer.hasRef())).toEqual([false]);
   deadlines.set(() => {});
+  deadlines.set(() => {})();
   expect(timers.map((timer) => timer.hasRef())).toEqual([true]);
   for (const timer of timers) clearTimeout(timer);
 });

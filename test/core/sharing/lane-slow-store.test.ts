@@ -2,6 +2,7 @@ import {
   type BucketStore,
   createThrottle,
   memoryStore,
+  type StoreNews,
   type StoreOperations,
   sharedStore,
   slidingWindow,
@@ -50,6 +51,56 @@ describe('a lane on a slow store', () => {
     expect(most).toBe(1);
     expect(calls.every((call) => call.times === 1)).toBe(true);
     expect([clock.timers, slow.timers]).toEqual([0, 0]);
+  });
+
+  test('stays the only one of its key while it asks for nobody', async () => {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore({ clock }), clock, () => 50);
+    let asking = 0;
+    let most = 0;
+    const store: BucketStore = {
+      ...slow.store,
+      take: async (key, request) => {
+        if (key === 'left') most = Math.max(most, ++asking);
+        const answer = await slow.store.take(key, request);
+        if (key === 'left') asking--;
+        return answer;
+      },
+    };
+    const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 4 }, clock, store });
+    const controller = new AbortController();
+    void throttle.wait('left', { signal: controller.signal }).catch(() => {});
+    await clock.advance(0);
+    controller.abort();
+    // Another lane comes to rest after it, and takes its place if it is kept for nothing.
+    const other = new AbortController();
+    void throttle.wait('other', { signal: other.signal }).catch(() => {});
+    await clock.advance(0);
+    other.abort();
+    const call = outcomeOf(throttle.wait('left'), clock);
+    await clock.advance(1_000);
+    expect([call.state, most]).toEqual(['fulfilled', 1]);
+  });
+
+  test('looks at once when its store tells of what others did', async () => {
+    const clock = new ManualClock();
+    const inner = memoryStore({ clock });
+    let tell: (news: StoreNews) => void = () => {};
+    const store = {
+      ...slowStore(inner, clock, () => 1).store,
+      watch: (listener: (news: StoreNews) => void) => {
+        tell = listener;
+        return () => {};
+      },
+    };
+    const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 60_000 }, clock, store });
+    void throttle.wait();
+    const call = outcomeOf(throttle.wait(), clock);
+    await clock.advance(100);
+    inner.reset('default');
+    tell({ key: 'default' });
+    await clock.advance(10);
+    expect(call.state).toBe('fulfilled');
   });
 
   test('costs one reservation, not one for each call that waits', async () => {

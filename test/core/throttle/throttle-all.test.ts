@@ -14,7 +14,7 @@ import {
   whenIdle,
 } from 'sluice';
 import { ManualClock } from 'sluice/testing';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { slowStore } from '../sharing/slow-store.ts';
 
 const onMap = () => {
@@ -399,8 +399,12 @@ async function pass<T>(promise: Promise<T>, clock: ManualClock, ms = 50): Promis
 }
 
 describe('throttleAll', () => {
-  const clock = new ManualClock();
-  const one = createThrottle({ limits: wide, margin: 0, clock });
+  let clock: ManualClock;
+  let one: Throttle;
+  beforeEach(() => {
+    clock = new ManualClock();
+    one = createThrottle({ limits: wide, margin: 0, clock });
+  });
 
   test('takes turns with the calls of one throttle alone in memory', async () => {
     const api = createThrottle({ limits: { rate: 10, interval: 1_000 }, margin: 0, clock });
@@ -416,6 +420,17 @@ describe('throttleAll', () => {
     expect(names.length - own).toBeGreaterThan(15);
   });
 
+  test('counts maxWait from when the call came', async () => {
+    const both = throttleAll([one, createThrottle({ limits: even, margin: 0, clock })]);
+    await clock.advance(5_000);
+    await both.wait();
+    const late = both.wait('default', { maxWait: 999 });
+    const calls = [both.wait('default', { maxWait: 1_000 }), both.wait('default', { maxWait: 2_000 })];
+    await expect(late).rejects.toMatchObject({ name: 'WaitTooLongError', wait: 1_000, maxWait: 999 });
+    await clock.advance(2_000);
+    await Promise.all(calls);
+  });
+
   test('goes on the slots where timers are late, as each throttle does', async () => {
     class LateClock extends ManualClock {
       override setTimeout(callback: () => void, ms: number): unknown {
@@ -425,13 +440,13 @@ describe('throttleAll', () => {
     const late = new LateClock();
     const made = () => createThrottle({ limits: { rate: 20, interval: 1_000 }, margin: 40, clock: late });
     const [alone, api] = [made(), made()];
-    const both = throttleAll([createThrottle({ limits: wide, margin: 0, clock: late }), api]);
-    const ended: number[] = [];
+    const both = throttleAll([api, createThrottle({ limits: wide, margin: 0, clock: late })]);
+    const slots: number[][] = [];
     for (const run of [alone.run.bind(alone), both.run.bind(both)])
-      void Promise.all(Array.from({ length: 40 }, () => run(() => {}))).then(() => ended.push(late.monotonic()));
+      void Promise.all(Array.from({ length: 40 }, () => run(({ at }) => at))).then((all) => slots.push(all));
     await late.advance(10_000);
-    expect(ended).toHaveLength(2);
-    expect(ended[1]).toBe(ended[0]);
+    expect(slots).toHaveLength(2);
+    expect(slots[1]).toEqual(slots[0]);
   });
 
   describe('while a store is asked', () => {

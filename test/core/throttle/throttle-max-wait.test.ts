@@ -266,6 +266,14 @@ describe('maxQueue', () => {
     );
   });
 
+  test('refuses a call that is one too many as such, though it would wait too long as well', async () => {
+    const { clock, wait } = await busy({ maxQueue: 1 });
+    wait();
+    const call = wait({ maxWait: 0 });
+    await clock.advance(0);
+    expect(call.error).toBeInstanceOf(QueueFullError);
+  });
+
   test('has room again when a call has left', async () => {
     const { clock, wait } = await busy({ maxQueue: 1 });
     const controller = new AbortController();
