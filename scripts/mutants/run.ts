@@ -15,7 +15,9 @@ const silence = 90_000;
 /** Real time, other processes and other machines: too slow to run thousands of times. */
 const tooSlow =
   /\.(dom|browser|redis|loopback)\.test\.ts$|process-life|million|-memory\.test|core\/time\/(clock|system-clock)/;
-const signals = ['listening', 'fetch-refusal', 'fetch-settle'].map((name) => `test/adapters/${name}.neutral.test.ts`);
+const signalTests = ['listening', 'fetch-refusal', 'fetch-settle'].map(
+  (name) => `test/adapters/${name}.neutral.test.ts`,
+);
 /** Where the tests of a room are, besides the folder of its name. */
 const alsoIn: Readonly<Record<string, readonly string[]>> = {
   'src/core/base': ['test/core/throttle', 'test/core/line'],
@@ -23,7 +25,7 @@ const alsoIn: Readonly<Record<string, readonly string[]>> = {
   'src/core/limits': ['test/core/bucket'],
   'src/core/line': ['test/core/throttle'],
   'src/core/sharing': ['test/core/line', 'test/core/throttle', 'test/storage/key-value-news.test.ts'],
-  'src/core/listening': signals,
+  'src/core/listening': signalTests,
   'src/core/throttle': ['test/core/line'],
 };
 
@@ -136,12 +138,12 @@ function runTests(): Promise<number | undefined> {
       },
     );
     const stop = (): void => void (child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'));
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
-        stop();
-        process.exit(1);
-      });
-    }
+    const onSignal = (): never => {
+      stop();
+      process.exit(1);
+    };
+    const signals = ['SIGINT', 'SIGTERM'] as const;
+    for (const signal of signals) process.once(signal, onSignal);
     let hung: number | undefined;
     let heard = Date.now();
     let seen = '';
@@ -157,6 +159,7 @@ function runTests(): Promise<number | undefined> {
     }, 1_000);
     child.once('exit', () => {
       clearInterval(watch);
+      for (const signal of signals) process.off(signal, onSignal);
       resolve(hung);
     });
   });
