@@ -336,6 +336,14 @@ describe('limits that change again and again', () => {
     expect([4.1, 13.9, 14].map((at) => atRest(key, at * T))).toEqual([false, false, true]);
   });
 
+  test('leave a leaky bucket at rest that has leaked', () => {
+    const key = walk({ rate: 2, interval: 10 * T, burst: 2 }, [
+      ['take', 0, 1, 0],
+      ['change', 5, { rate: 2, interval: 10 * T, burst: 1 }],
+    ]);
+    expect(key.states).toEqual([longAgo]);
+  });
+
   test('remember nothing of a key at rest', () => {
     expect(walk(window(10), [['change', 0, window(5)]]).extras.past).toBeUndefined();
   });
@@ -401,6 +409,13 @@ describe('a debt', () => {
     ['change', 0, bucket(2)],
     // Two of ten calls are the burst; six are a debt.
     ['take', 0, 1, 7],
+  ]);
+
+  table('of a leaky bucket leaves room for a greater burst', bucket(4), [
+    ['take', 0, 1, 0, 1],
+    ['settle', 0, 1, 10],
+    ['change', 0, bucket(20)],
+    ['left', 0, 10],
   ]);
 
   table('of a window stays', window(4), [
