@@ -149,9 +149,10 @@ export function pastAllowsAt(
     const calls = costIn(rule, cost);
     if (one === undefined || calls === 0) continue;
     const { most } = one;
-    if (most !== undefined && most.until > allowAt && calls > most.calls) allowAt = most.until;
-    else if (most !== undefined && most.until > allowAt)
-      allowAt = Math.max(allowAt, Math.min(marksAllowAt(one.marks, rule.span, most.calls, calls), most.until));
+    if (most !== undefined) {
+      const leftAt = calls > most.calls ? Infinity : marksAllowAt(one.marks, rule.span, most.calls, calls);
+      allowAt = Math.max(allowAt, Math.min(leftAt, most.until));
+    }
     for (const { interval, span } of one.limits)
       allowAt = Math.max(allowAt, marksAllowAt(one.marks, span, mostIn(one.limits, interval), calls));
   }

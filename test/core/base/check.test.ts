@@ -18,4 +18,6 @@ test.each([undefined, null, 5, {}, { on: true }])('%o has no methods', (value) =
   expect(hasMethods(value, 'on')).toBe(false);
 });
 
+test('all of the methods are needed', () => expect(hasMethods([], 'map', 'on')).toBe(false));
+
 test('methods may be inherited', () => expect(hasMethods([], 'map', Symbol.iterator)).toBe(true));

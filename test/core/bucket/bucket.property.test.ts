@@ -1,9 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { conformsAt, grantNow, newBucket } from '../../../src/core/bucket/bucket.ts';
-import { take } from '../../../src/core/bucket/operations.ts';
+import {
+  adapt,
+  type Bucket,
+  conformsAt,
+  copyOf,
+  grantAt,
+  grantNow,
+  newBucket,
+} from '../../../src/core/bucket/bucket.ts';
+import { slowDown } from '../../../src/core/bucket/explained.ts';
+import { sync, take } from '../../../src/core/bucket/operations.ts';
 import { planOf } from '../../../src/core/limits/plan.ts';
 import { quota } from '../../../src/core/limits/quota.ts';
+import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
 import { tick } from '../../../src/core/time/clock.ts';
 import {
   anyCost,
@@ -103,6 +113,36 @@ describe('a leaky bucket', { timeout: patience }, () => {
         }
       }),
       { numRuns: runs(1000) },
+    );
+  });
+
+  test('that is held back by more than itself grants in the short way what it grants in the long way', () => {
+    const ways: readonly ((bucket: Bucket, now: number) => void)[] = [
+      (bucket, now) => sync(bucket, { remaining: 3, ms: 500, isNewest: true }, now),
+      (bucket, now) => slowDown(bucket, 0, 100, now),
+      (bucket, now) => {
+        grantAt(bucket, 1, now, now);
+        adapt(bucket, planOf(slidingWindow({ limit: 5, interval: 1000 }), 0), now);
+        adapt(bucket, planOf({ rate: 1, interval: 10, burst: 20 }, 0), now);
+      },
+    ];
+    const limits = [
+      { rate: 1, interval: 10, burst: 20 },
+      [{ rate: 1, interval: 10, burst: 20 }, quota({ limit: 9, interval: 300 })],
+    ];
+    fc.assert(
+      fc.property(fc.constantFrom(...limits), fc.constantFrom(...ways), fc.array(fc.nat(60)), (limit, hold, waits) => {
+        const short = newBucket(planOf(limit, 0));
+        let now = 0;
+        hold(short, now);
+        const long = copyOf(short);
+        for (const wait of waits) {
+          now += wait;
+          const went = take(long, { plan: long.plan, costs: [1], ahead: 0 }, now).granted.length > 0;
+          expect(grantNow(short, now)).toBe(went);
+          expect(short).toEqual(long);
+        }
+      }),
     );
   });
 });

@@ -1,19 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { atRest, conformsAt, grantNow, newBucket, note } from '../../../src/core/bucket/bucket.ts';
-import { peek, take } from '../../../src/core/bucket/operations.ts';
+import {
+  atRest,
+  conformsAt,
+  copyOf,
+  grantAt,
+  grantNow,
+  newBucket,
+  note,
+  tatOrTatsOf,
+} from '../../../src/core/bucket/bucket.ts';
+import { callIn, exceededBy, peek, receiptOf, take, takeBeside } from '../../../src/core/bucket/operations.ts';
 import { type Limit, longAgo } from '../../../src/core/limits/limit.ts';
 import { planOf } from '../../../src/core/limits/plan.ts';
 import { quota } from '../../../src/core/limits/quota.ts';
 import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
-import { type Step, T, table, walk } from './step-table.ts';
-
-/** A limit that lets a call go every T, `burst` of them at once. */
-const every = (burst: number, name?: string): Limit => ({
-  rate: 1,
-  interval: T,
-  burst,
-  ...(name === undefined ? undefined : { name }),
-});
+import { every, type Step, T, table, walk } from './step-table.ts';
 
 describe('a leaky bucket', () => {
   table('lets one call go at a time', every(1), [
@@ -354,5 +355,114 @@ describe('a bucket', () => {
       ['take', 11, 1, 0],
     ]);
     expect(conformsAt(bucket, 1, longAgo)).toBe(12 * T);
+  });
+});
+
+describe('an answer', () => {
+  const plan = planOf(every(1), 0);
+  const ask = { plan, costs: [1], ahead: 0 };
+
+  test('says no more than it was asked for', () => {
+    const key = newBucket(plan);
+    expect(take(key, { ...ask, report: true }, 0)).toStrictEqual({
+      now: 0,
+      granted: [receiptOf(key, 1, 0)],
+      reserved: undefined,
+      wait: 0,
+      limits: [{ remaining: 0, resetAfter: T }],
+    });
+    const { reserved } = take(key, { ...ask, ahead: Infinity }, 0);
+    expect(reserved).toMatchObject({ slot: T, before: [T], after: [2 * T] });
+    expect(reserved).not.toHaveProperty('pools');
+    note(key, { gate: 5 });
+    expect(take(key, ask, 4)).toMatchObject({ pausedFor: 1 });
+    expect(take(key, ask, 5)).not.toHaveProperty('pausedFor');
+    expect(take(key, ask, 5)).not.toHaveProperty('limits');
+  });
+
+  test('names the first limit whose burst the cost is above, if it has a name', () => {
+    expect(exceededBy(newBucket(planOf([every(3, 'three'), every(2)], 0)), 3)).toStrictEqual({ cost: 3, burst: 2 });
+    const named = newBucket(planOf([every(3), every(2, 'two')], 0));
+    expect(exceededBy(named, { two: 4 })).toStrictEqual({ cost: 4, burst: 2, limitName: 'two' });
+  });
+
+  test('says nothing of limits that the call passed by', () => {
+    const key = newBucket(planOf([every(1, 'calls'), every(1, 'data')], 0));
+    take(key, { ...ask, plan: key.plan }, 0);
+    const receipt = receiptOf(key, { calls: 1, data: 0 }, 0);
+    expect(receipt.after).toEqual([T, longAgo]);
+    expect(callIn(key, 1, receipt)).toMatchObject({ calls: 0, after: longAgo });
+  });
+
+  test('tells one tat of one limit, and a list of several', () => {
+    const one = newBucket(plan);
+    grantAt(one, 1, 0, 0);
+    expect(tatOrTatsOf(one)).toBe(T);
+    const two = newBucket(planOf([every(1), slidingWindow({ limit: 3, interval: T })], 0));
+    grantAt(two, 1, 5, 5);
+    expect(tatOrTatsOf(two)).toEqual([T + 5, 5]);
+  });
+});
+
+describe('a call that may be late', () => {
+  const plan = planOf(every(1), 0);
+  const slotOf = (tat: number, now: number, late: number) => {
+    const key = newBucket(plan);
+    key.states = [tat];
+    return take(key, { plan, costs: [1], ahead: 0, late }, now).granted[0]?.slot;
+  };
+
+  test.each([
+    ['goes on the slot that it had', 95, T, 10, 95],
+    ['goes on the slot that it had the smallest part of time ago', 99.5, T, 1, 99.5],
+    ['goes now if the slot came before it did', 90, T, 10, T],
+    ['goes now if it was missed', 80, T, 10, T],
+    ['goes now if it did not wait', 99, T, 0, T],
+    ['goes now if it did not wait, though that is no whole tick', T + 0.01, T + 0.03, 0, T + 0.03],
+  ])('%s', (_, tat, now, late, slot) => expect(slotOf(tat, now, late)).toBe(slot));
+
+  test('goes on a slot from before the end of a pause that is over', () => {
+    const key = newBucket(plan);
+    note(key, { gate: 10 });
+    expect([9, 10].map((now) => conformsAt(key, 1, 5, now))).toEqual([10, 5]);
+  });
+});
+
+describe('a call beside one that waits', () => {
+  const plan = planOf([every(3, 'few'), every(10, 'many')], 0);
+  const ask = (cost: Record<string, number>) => ({ plan, costs: [cost], ahead: 0 });
+  const head = { few: 2, many: 1 };
+
+  /** A bucket of which a call waits for two of the few. */
+  function full() {
+    const key = newBucket(plan);
+    grantAt(key, { few: 3, many: 1 }, 0, 0);
+    return key;
+  }
+
+  test('goes if it delays nothing', () => {
+    const key = full();
+    const { granted } = takeBeside(key, ask({ few: 0, many: 1 }), head, 0);
+    expect(granted).toHaveLength(1);
+    expect(key.states).toEqual([3 * T, 2 * T]);
+  });
+
+  test('is refused if it would delay the one that waits, and changes nothing', () => {
+    const key = full();
+    const before = copyOf(key);
+    const answer = takeBeside(key, ask({ few: 1, many: 1 }), head, T);
+    expect(answer).toMatchObject({ granted: [], wait: 2 * T, limits: peek(before, T).limits });
+    expect(key).toEqual(before);
+  });
+
+  test('goes if the one that waits could go now', () => {
+    const key = full();
+    expect(takeBeside(key, ask({ few: 1, many: 1 }), head, 2 * T).granted).toHaveLength(1);
+    expect(key.states).toEqual([4 * T, 3 * T]);
+  });
+
+  test('waits for its own limits alone if it comes before the other goes', () => {
+    const key = full();
+    expect(takeBeside(key, ask({ few: 1, many: 1 }), head, 0)).toMatchObject({ granted: [], wait: T });
   });
 });

@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { adapt, atRest, newBucket, note } from '../../../src/core/bucket/bucket.ts';
+import { adapt, atRest, grantAt, newBucket, note, restsAt } from '../../../src/core/bucket/bucket.ts';
+import { notedIn, voidedRefunds } from '../../../src/core/bucket/change.ts';
+import { slowDown } from '../../../src/core/bucket/explained.ts';
 import { peek, take } from '../../../src/core/bucket/operations.ts';
-import type { Limit } from '../../../src/core/limits/limit.ts';
+import type { Rule } from '../../../src/core/limits/kind.ts';
+import { learnedLimit } from '../../../src/core/limits/learned.ts';
+import { type Limit, longAgo } from '../../../src/core/limits/limit.ts';
 import { planOf } from '../../../src/core/limits/plan.ts';
 import { perSecond, quota } from '../../../src/core/limits/quota.ts';
 import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
+import { tick } from '../../../src/core/time/clock.ts';
 import { T, table, walk } from './step-table.ts';
 
 /** A limit that lets `rate` calls go every `interval` units of T, `burst` of them at once. */
@@ -254,6 +259,7 @@ describe('limits belong together', () => {
       ],
     );
     expect(key.extras.past).toEqual([undefined, expect.anything()]);
+    expect(restsAt(key)).toBe(11 * T);
   });
 
   table(
@@ -330,6 +336,65 @@ describe('limits that change again and again', () => {
     expect([4.1, 13.9, 14].map((at) => atRest(key, at * T))).toEqual([false, false, true]);
   });
 
+  test('leave a leaky bucket at rest that has leaked', () => {
+    const key = walk({ rate: 2, interval: 10 * T, burst: 2 }, [
+      ['take', 0, 1, 0],
+      ['change', 5, { rate: 2, interval: 10 * T, burst: 1 }],
+    ]);
+    expect(key.states).toEqual([longAgo]);
+  });
+
+  test('remember nothing of a key at rest', () => {
+    expect(walk(window(10), [['change', 0, window(5)]]).extras.past).toBeUndefined();
+  });
+
+  test('are remembered up to eight besides the present one, without the shortest', () => {
+    const key = walk(window(10, 100), [
+      ['take', 0, 10, 0],
+      ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((calls) => ['change', calls, window(calls, 9 + calls)] as const),
+    ]);
+    const intervals = key.extras.past?.[0]?.limits.map(({ interval }) => interval / T);
+    expect(intervals).toEqual([100, 11, 12, 13, 14, 15, 16, 17, 18]);
+  });
+
+  table('leave as many calls as the largest of them', window(10, 100), [
+    ['take', 0, 10, 0],
+    ['change', 0, bucket(3, 1, 10)],
+    // In a hundred T the leaky bucket lets twelve go.
+    ['left', 30, 2],
+    ['take', 30, 1, 0],
+    ['left', 30, 1],
+    ['take', 30, 1, 0],
+    ['left', 30, 0],
+    ['take', 30, 1, 70],
+    ['left', 100, 3],
+  ]);
+
+  table('leave no call before one that is reserved', window(4), [
+    ['take', 0, 4, 0],
+    ['reserve', 0, 1, 10],
+    ['change', 0, bucket(20)],
+    ['left', 0, 0],
+    ['take', 0, 0, 0],
+  ]);
+
+  table('count the true cost of a call that cost one more', window(10), [
+    ['take', 0, 1, 0, 1],
+    ['change', 0, bucket(4)],
+    ['settle', 0, 1, 2],
+    ['change', 0, window(10)],
+    ['left', 0, 8],
+  ]);
+
+  table('count the true cost of a call that cost half a call more', window(10), [
+    ['take', 0, 1, 0, 1],
+    ['change', 0, bucket(4)],
+    ['settle', 0, 1, 1.5],
+    ['change', 0, window(10)],
+    ['take', 0, 8.5, 0],
+    ['take', 0, 1, 10],
+  ]);
+
   table('let calls of cost 0 pass', window(2), [
     ['take', 0, 2, 0],
     ['change', 0, bucket(4)],
@@ -344,6 +409,13 @@ describe('a debt', () => {
     ['change', 0, bucket(2)],
     // Two of ten calls are the burst; six are a debt.
     ['take', 0, 1, 7],
+  ]);
+
+  table('of a leaky bucket leaves room for a greater burst', bucket(4), [
+    ['take', 0, 1, 0, 1],
+    ['settle', 0, 1, 10],
+    ['change', 0, bucket(20)],
+    ['left', 0, 10],
   ]);
 
   table('of a window stays', window(4), [
@@ -511,6 +583,102 @@ describe('the margin', () => {
   );
 });
 
+describe('more instants than are kept', () => {
+  const rule = planOf(window(100), 0).rules[0] as Rule;
+  const spanOf = (span: number) => ({ burst: 1, even: 0, interval: span, span });
+  const pastOf = (instants: readonly number[], ...spans: number[]) => ({
+    marks: [longAgo, ...instants.flatMap((at, index) => [at, index + 1])],
+    limits: spans.map(spanOf),
+    until: Infinity,
+  });
+  const evenly = (from: number, by: number, count: number) =>
+    Array.from({ length: count }, (_, index) => from + by * index);
+
+  /** The marks with a call at `now` more, as instants and calls. */
+  function grown(instants: readonly number[], now: number, ...spans: number[]) {
+    const { marks } = notedIn(pastOf(instants, ...spans), rule, 1, now, now);
+    return {
+      instants: marks.filter((_, place) => place % 2 === 1),
+      calls: marks.slice(1).filter((_, place) => place % 2 === 1),
+    };
+  }
+
+  test('become one mark of the two that are closest, at the later instant', () => {
+    const instants = evenly(0, 10, 32).map((at) => (at === 150 ? 147 : at));
+    const grownTo = grown(instants, 320, 1000, 2000);
+    expect(grownTo.instants).toEqual([...instants.filter((at) => at !== 140), 320]);
+    expect(grownTo.calls).toEqual([...evenly(1, 1, 14), 15 + 16, ...evenly(17, 1, 16), 1]);
+  });
+
+  test('become one mark of the first two where all are as close', () => {
+    const instants = evenly(0, 10, 32);
+    expect(grown(instants, 320, 1000, 2000).instants).toEqual([...instants.slice(1), 320]);
+  });
+
+  test('become one mark of the latest two where these are the closest', () => {
+    const instants = evenly(0, 10, 32);
+    expect(grown(instants, 315, 1000, 2000).instants).toEqual([...instants.slice(0, -1), 315]);
+  });
+
+  test('become one mark of the two that are the closest for their age', () => {
+    const instants = [0, 20, ...evenly(500, 16, 30)];
+    expect(grown(instants, 1000, 100, 2000).instants).toEqual([...instants.slice(1), 1000]);
+    // In a window in which all ages count the same it is the distance.
+    expect(grown(instants, 1000, 2000, 2000).instants).toEqual([0, 20, ...instants.slice(3), 1000]);
+  });
+
+  test('are forgotten after two windows where no limits from before matter', () => {
+    const past = { marks: [longAgo, 1, 1, 2, 1, 3, 1], limits: [], until: Infinity };
+    expect(notedIn(past, rule, 1, 2 + 20 * T, 2 + 20 * T).marks).toEqual([longAgo, 3, 1, 2 + 20 * T, 1]);
+  });
+
+  test('are no more for a call that costs nothing', () => {
+    const past = pastOf([1, 2]);
+    expect(notedIn(past, rule, 0, 5, 5)).toBe(past);
+  });
+});
+
+describe('the refunds after a change', () => {
+  test('are more than any receipt can take back', () => {
+    const key = newBucket(planOf([bucket(3), bucket(5, 1, 1, 'other')], 0));
+    expect(voidedRefunds(key, 0, 1)).toEqual([tick]);
+    grantAt(key, 2, 0, 0);
+    note(key, { refunds: [T / 2, 0] });
+    expect(voidedRefunds(key, T, 3)).toEqual([1.5 * T + tick, 1.5 * T + tick, 1.5 * T + tick]);
+    expect(voidedRefunds(key, 10 * T, 1)).toEqual([T / 2 + tick]);
+  });
+});
+
+describe('the pace', () => {
+  test('of limits that were left to the server ends when there are limits', () => {
+    const key = newBucket(planOf(learnedLimit, 0));
+    take(key, { plan: key.plan, costs: [1], ahead: 0 }, 0);
+    expect(key.extras.pace).toBeDefined();
+    adapt(key, planOf({ ...learnedLimit, name: 'other' }, 0), 0);
+    expect(key.extras.pace).toBeDefined();
+    adapt(key, planOf(bucket(1), 0), 0);
+    expect(key.extras.pace).toBeUndefined();
+  });
+
+  test('that was learned from a refusal stays', () => {
+    const key = newBucket(planOf(bucket(1), 0));
+    slowDown(key, 0, T, 0);
+    const { pace } = key.extras;
+    adapt(key, planOf(bucket(2), 0), 0);
+    expect(key.extras.pace).toBe(pace);
+  });
+
+  test('is learned but once of calls that were on their way together', () => {
+    const key = newBucket(planOf(bucket(1), 0));
+    slowDown(key, 0, T, 10 * T);
+    const { pace } = key.extras;
+    slowDown(key, T, T, 11.5 * T);
+    expect(key.extras.pace).toBe(pace);
+    slowDown(key, 0, T, 11.5 * T);
+    expect(key.extras.pace).not.toBe(pace);
+  });
+});
+
 describe('adapt', () => {
   test('holds a key to limits of its own, with the margin of the asker', () => {
     const asked = planOf(perSecond(1), 0);
@@ -520,6 +688,7 @@ describe('adapt', () => {
     expect(peek(key, 0).limits).toEqual([{ remaining: 5, resetAfter: 0 }]);
     adapt(key, planOf(perSecond(1), 2 * T), 0);
     expect(peek(key, 0).limits).toEqual([{ remaining: 3, resetAfter: 0 }]);
+    expect(key.extras.own).toBe(key.plan);
     note(key, { own: undefined });
     adapt(key, asked, 0);
     expect(key.plan).toBe(asked);

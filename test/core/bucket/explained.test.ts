@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { adapt, type Bucket, conformsAt, copyOf, grantAt, newBucket } from '../../../src/core/bucket/bucket.ts';
-import { hear, isTooHigh } from '../../../src/core/bucket/explained.ts';
+import { hear, isOurs, isTooHigh } from '../../../src/core/bucket/explained.ts';
 import { peek, take } from '../../../src/core/bucket/operations.ts';
 import type { Ceiling, Told } from '../../../src/core/bucket/pool.ts';
 import type { Cost } from '../../../src/core/limits/cost.ts';
@@ -100,6 +100,14 @@ describe('what is left of a window', () => {
     ['take', 10, 1, 4],
   ]);
 
+  table('is over when its time is, whichever answer comes then', window, [
+    ['said', 0, 3, reset, ofWindow],
+    ['left', 9.9, 4],
+    ['left', 10, 10],
+    ['said', 10, 8, reset, { ...ofWindow, isNewest: false }],
+    ['left', 10, 9],
+  ]);
+
   table('holds nobody back any more when its time is over', window, [
     ['said', 0, 3, reset, ofWindow],
     ['take', 5, 4, 0],
@@ -161,6 +169,8 @@ describe('what is left of a window', () => {
     // Then nothing is rounding.
     ['said', 0, 5, reset, { ...ofWindow, keptBack: 2 }],
     ['left', 0, 3],
+    ['said', 0, 5, reset, { ...ofWindow, keptBack: 1 }],
+    ['left', 0, 4],
   ]);
 });
 
@@ -251,6 +261,22 @@ describe('what is left of a leaky bucket', () => {
   ]);
 });
 
+describe('what is left of a leaky bucket of which the server does not say how much it holds', () => {
+  const bucket: Limit = { rate: 5, interval: 5 * T, burst: 5 };
+
+  table('is compared with what ours holds', bucket, [
+    ['take', 0, 4, 0],
+    ['said', 0, 0, 0, { ms: 5 }],
+    ['left', 0, 1],
+  ]);
+
+  table('is compared with what the server says its own holds, else', bucket, [
+    ['take', 0, 3, 0],
+    ['said', 0, 1, 1, { limit: 6 }],
+    ['left', 0, 1],
+  ]);
+});
+
 describe('what limit a server means', () => {
   const second = slidingWindow({ limit: 10, interval: 10 * T, name: 'second' });
   const minute = slidingWindow({ limit: 60, interval: 600 * T, name: 'minute' });
@@ -285,6 +311,56 @@ describe('what limit a server means', () => {
     ['said', 0, 30, 500, { ms: 500 }],
     ['left', 0, 4, 31],
   ]);
+  table(
+    'is the first of two that are as near',
+    [slidingWindow({ limit: 10, interval: 60 * T }), second],
+    [
+      ['said', 0, 3, 20, { limit: 10, ms: 20 }],
+      ['left', 0, 4, 10],
+    ],
+  );
+  table('is the one of its window, however large the number', window, [
+    ['take', 0, 1, 0],
+    ['said', 0, 27, reset, { limit: 30, window: 10 }],
+    ['said', 0, 27, 200, { limit: 30, window: 10, ms: 200 }],
+    ['said', 0, 6, 200, { window: 10, ms: 200 }],
+  ]);
+  test('is known beforehand', () => {
+    const plan = planOf(both, 0);
+    expect(isOurs(plan, said(3, { limit: 10 }))).toBe(true);
+    expect(isOurs(plan, said(3, { limit: 91 }))).toBe(false);
+    expect(isOurs(plan, { remaining: 3, ms: 1, isNewest: true })).toBe(false);
+  });
+  test('is judged by how long its word was meant for', () => {
+    const bucket = newBucket(planOf(both, 0));
+    hear(bucket, { ...said(3), meantFor: 600 * T }, 0);
+    expect(peek(bucket, 0).limits.map(({ remaining }) => remaining)).toEqual([10, 4]);
+  });
+
+  /** Whether a number of calls left, with no more than a reset, is said of one of the limits. */
+  const isOurReset = (limits: Limit, ms: number) => isOurs(planOf(limits, 0), said(3, { ms: ms / T }));
+
+  test('is none where the reset comes much later than that of ours could', () => {
+    // Half as long again, and whole seconds twice.
+    expect([3_500, 3_500.1].map((ms) => isOurReset(window, ms))).toEqual([true, false]);
+    const slow: Limit = { rate: 1, interval: 10 * T, burst: 5 };
+    expect([9_500, 9_500.1].map((ms) => isOurReset(slow, ms))).toEqual([true, false]);
+  });
+  test('is none by a reset that has come', () => {
+    expect([-10, 0, 1].map((ms) => isOurReset(window, ms))).toEqual([false, false, true]);
+  });
+  test('is one by a number that is half as large again', () => {
+    expect([15, 15.1].map((limit) => isOurs(planOf(window, 0), said(3, { limit })))).toEqual([true, false]);
+  });
+  test('is a leaky bucket by a number alone, whatever the window', () => {
+    const plan = planOf({ rate: 20, interval: 10 * T, burst: 5 }, 0);
+    expect([5, 7, undefined].map((limit) => isOurs(plan, said(1, { window: 2.5, limit } as Saying)))).toEqual([
+      true,
+      false,
+      true,
+    ]);
+  });
+
   table('is none where all windows are others: what is left is a ceiling', both, [
     ['said', 0, 3, reset, { limit: 10, window: 11.5 }],
     ['left', 0, 3, 3],
@@ -359,6 +435,9 @@ describe('limits that let more go than the server', () => {
     const plan = planOf([window, { rate: 20, interval: T, burst: 5 }], 0);
     expect([isTooHigh(plan, 4.4), isTooHigh(plan, 4.6), isTooHigh(plan, 9)]).toEqual([true, false, false]);
     expect([isTooHigh(planOf(window, 0), 8.9), isTooHigh(planOf(window, 0), 9)]).toEqual([true, false]);
+    // Of a quota what goes in its interval, not what goes at once.
+    const even = planOf(quota({ limit: 20, interval: 20 * T, burst: 5 }), 0);
+    expect([isTooHigh(even, 17), isTooHigh(even, 18)]).toEqual([true, false]);
   });
 
   test('count another window where far more of ours went than it allows, and some are left', () => {
@@ -374,6 +453,19 @@ describe('limits that let more go than the server', () => {
     expect([fewer.extras.past?.[0]?.most?.calls, fewer.extras.pools]).toEqual([5, undefined]);
     hear(bucket, said(0, { limit: 5 }), 0);
     expect(bucket.extras.past?.[0]?.most).toMatchObject({ calls: 5 });
+  });
+
+  test.each([
+    ['one is left', 9, 1, { limit: 5 }, true],
+    ['the window is told', 9, 2, { limit: 5, window: 10 }, false],
+    ['the number is about ours', 16, 2, { limit: 10 }, false],
+    ['the number is ours within a tenth', 14, 2, { limit: 9 }, false],
+    ['half as many again went', 6, 2, { limit: 4 }, false],
+  ] as const)('are of another window or of ours, when %s', (_, went, left, of, isOther) => {
+    const bucket = newBucket(planOf(window, 0));
+    grantAt(bucket, went, 0, 0);
+    hear(bucket, said(left, of), 0);
+    expect(bucket.extras.pools !== undefined).toBe(isOther);
   });
 });
 
@@ -409,6 +501,8 @@ describe('the count', () => {
     adapt(bucket, planOf(window, 0), 0);
     hear(bucket, said(5, ofWindow), 0);
     expect(bucket.extras.past).toMatchObject([{ until: 600 * T, limits: [{ burst: 60 }, { burst: 10 }] }]);
+    hear(bucket, said(10, ofWindow), 600 * T);
+    expect(bucket.extras.past).toEqual([{ until: 610 * T, limits: [], marks: expect.anything() }]);
   });
 
   test('is that of all limits, so that each of them can be told of next', () => {
@@ -424,6 +518,8 @@ describe('the count', () => {
     for (const more of [{}, ofWindow, { unit: 'tokens' }]) expect(hear(bucket, said(0, more), 0)).toBe(0);
     expect(bucket.extras.past).toMatchObject([{ limits: [] }]);
     expect([bucket.extras.pools, conformsAt(bucket, 1, 0)]).toEqual([undefined, 0]);
+    expect(hear(bucket, { remaining: 0, ms: T, isNewest: true }, 0)).toBe(T);
+    expect(conformsAt(bucket, 1, 0)).toBe(T);
   });
 });
 

@@ -1,16 +1,7 @@
 import { describe } from 'vitest';
-import type { Limit } from '../../../src/core/limits/limit.ts';
 import { quota } from '../../../src/core/limits/quota.ts';
 import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
-import { T, table } from './step-table.ts';
-
-/** A limit that lets a call go every T, `burst` of them at once. */
-const every = (burst: number, name?: string): Limit => ({
-  rate: 1,
-  interval: T,
-  burst,
-  ...(name === undefined ? undefined : { name }),
-});
+import { every, T, table } from './step-table.ts';
 
 describe('settle', () => {
   table('charges what a call cost more', every(3), [
@@ -171,5 +162,76 @@ describe('postpone', () => {
     ['take', 20, 1, 0],
     ['postpone', 20, 1, 10],
     ['take', 20, 1, 0],
+  ]);
+
+  table('counts the smallest part of time', every(1), [
+    ['take', 0, 1, 0, 1],
+    ['postpone', 0.5, 1, 0.01],
+    ['take', 0.5, 1, 0.51],
+  ]);
+
+  table('leaves a call alone whose limits have changed since', every(1), [
+    ['take', 0, 1, 0, 1],
+    ['change', 0, every(2)],
+    ['postpone', 0, 1, 1],
+    ['take', 0, 1, 0],
+    ['take', 0, 1, 1],
+  ]);
+
+  table('moves what was reserved after the call', every(1), [
+    ['take', 0, 1, 0, 1],
+    ['reserve', 0, 1, 1, 2],
+    ['reserve', 0, 1, 2, 3],
+    ['postpone', 0.5, 1, 0.5],
+    ['arrive', 1, 1, 0.5, 2],
+    ['arrive', 1.5, 1, 0, 2],
+    ['arrive', 2.5, 1, 0, 3],
+    ['take', 2.5, 1, 1],
+  ]);
+
+  table('moves what was reserved but once for calls that were late together', every(2), [
+    ['take', 0, 1, 0, 1],
+    ['take', 0, 1, 0, 2],
+    ['reserve', 0, 1, 1, 3],
+    ['postpone', 0.5, 1, 0.5],
+    ['postpone', 0.5, 2, 0.5],
+    ['arrive', 1, 1, 0.5, 3],
+    ['arrive', 1.5, 1, 0, 3],
+    ['take', 1.5, 1, 1],
+  ]);
+
+  table('moves nothing while a later slot stays where it is', every(1), [
+    ['take', 0, 1, 0, 1],
+    ['reserve', 0, 1, 1, 2],
+    ['fix', 0, 1, 2],
+    ['postpone', 0.5, 1, 0.5],
+    ['arrive', 1, 1, 0, 2],
+  ]);
+
+  table('moves the others once the slot that had to stay has come', every(1), [
+    ['take', 0, 1, 0],
+    ['fix', 0, 1, 1, 1],
+    ['reserve', 0, 1, 2, 2],
+    ['arrive', 1, 1, 0, 1],
+    ['postpone', 1, 1, 0.5],
+    ['arrive', 2, 1, 0.5, 2],
+  ]);
+
+  table(
+    'passes by the limits that the call passed by',
+    [every(1, 'calls'), every(1, 'data')],
+    [
+      ['take', 0, { calls: 1, data: 0 }, 0, 1],
+      ['postpone', 1, 1, 0.5],
+      ['take', 1, { calls: 0, data: 1 }, 0],
+      ['take', 1, { calls: 1, data: 0 }, 0.5],
+    ],
+  );
+
+  table('counts from later on what is left of a call that cost less', every(4), [
+    ['take', 0, 4, 0, 1],
+    ['settle', 0, 1, 2],
+    ['postpone', 1, 1, 1],
+    ['left', 1, 2],
   ]);
 });

@@ -89,6 +89,10 @@ describe('the rate after a refusal', () => {
   });
 });
 
+test('a call leaves the rate that was refused as it is', () => {
+  expect(paceAfter(refusedOnce, plan, 2, 5)).toMatchObject({ most: refusedOnce.most, calls: 2 });
+});
+
 describe('a further refusal', () => {
   test('of a call that left before the first pause was over changes nothing', () => {
     const pace = slower(undefined, plan, 0, 1_000, 100);

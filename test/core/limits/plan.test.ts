@@ -40,6 +40,16 @@ describe('a plan', () => {
     expect(isMadeOf(planOf([limit], 0), [other])).toBe(false);
   });
 
+  test('has no two limits of one name, whatever else is without one', () => {
+    expect(() => planOf([perSecond(1), perMinute(1), limit, limit], 0)).toThrow('limits with different names');
+    expect(() => planOf([perSecond(1), perMinute(1)], 0)).not.toThrow();
+  });
+
+  test('lets its burst go within some time, and what leaks in it', () => {
+    const [rule] = planOf(limit, 0).rules;
+    expect([0, 100, 1_000].map((ms) => rule?.kind.mostWithin(rule, ms))).toEqual([2, 3, 12]);
+  });
+
   test('goes the short way with a single limit that is no window', () => {
     expect(planOf([perSecond(10)], 0).only).toBeDefined();
     expect(planOf([perSecond(10), perMinute(60)], 0).only).toBeUndefined();
@@ -52,6 +62,8 @@ test.each<[Cost, Cost, boolean]>([
   [1, 2, false],
   [1, { requests: 1 }, false],
   [{ requests: 1 }, 1, false],
+  [1, {}, false],
+  [{}, 1, false],
   [{ requests: 1, tokens: 5 }, { tokens: 5, requests: 1 }, true],
   [{ requests: 1, tokens: 5 }, { requests: 1, tokens: 6 }, false],
   [{ requests: 1 }, { requests: 1, tokens: 5 }, false],
