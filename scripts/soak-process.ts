@@ -3,14 +3,20 @@
 import { Redis } from 'ioredis';
 import { createThrottle, quota, throttleFetch } from 'sluice';
 import { redisStore } from 'sluice/redis';
-import { stamped, Tally } from './soak-tally.ts';
+import { noteAsked, stamped } from './soak-stamp.ts';
+import { Tally } from './soak-tally.ts';
 
-const [, , port, url, name = ''] = process.argv;
+const [, , port, url, name = '', onStoreError] = process.argv;
 const redis = new Redis(Number(port), { retryStrategy: () => 50, maxRetriesPerRequest: 0 });
 redis.on('error', () => {});
 const limits = quota({ limit: 10, interval: 1_000, burst: 1 });
-const throttle = createThrottle({ limits, margin: 100, store: redisStore(redis), onStoreError: 'reject' });
-const fetch = throttleFetch(throttle, { key: () => 'soak', fetch: stamped(name) });
+const throttle = createThrottle({
+  limits,
+  margin: 100,
+  store: noteAsked(redisStore(redis)),
+  onStoreError: onStoreError as 'memory' | 'reject',
+});
+const fetch = throttleFetch(throttle, { key: () => 'soak', fetch: stamped(name, throttle, false) });
 const tally = new Tally();
 let stops = false;
 

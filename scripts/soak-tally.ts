@@ -1,13 +1,5 @@
 import { isThrottleError } from 'sluice';
 
-/** A fetch that tells the server who calls, and when the call left: ms since the epoch. */
-export function stamped(name: string): typeof fetch {
-  return (input, init) => {
-    const left = performance.timeOrigin + performance.now();
-    return fetch(input, { ...init, headers: { 'x-client': `${name} ${left}` } });
-  };
-}
-
 export interface TallyReport {
   readonly made: number;
   readonly answered: number;

@@ -2,9 +2,11 @@
 //
 // Each world is one quota of 10 calls in any second that several callers share, and a server of demo/servers, in a process of its
 // own, that logs what arrives. At the end the log is judged: what the throttled callers sent, refused calls included, was in no
-// second more than 10 (unless docs allow it after what was done to that world: `allowed` says how much, and why), every call has
-// ended, answered or by an error of its own, and the heap of this process is flat. A second counts by when calls arrived, unless
-// they left over more than a second and a busy machine held some up on their way. When they left is judged too (in tabs: the slots).
+// second more than 10 (unless a schedule of the world says how much more is allowed, and why), none arrived twice, every call has
+// ended, answered or by an error of its own, and the heap of this process is flat. A second counts by slots; by when calls left, less
+// the time between slot and departure in which their process did not run, as it measured itself; and by when they arrived, unless
+// they left over more than a second and were held up on their way. A line of a failure has, per call, when it was asked for, answered,
+// due by its slot, due by its departure, when it left and when it arrived, in ms.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -34,7 +36,8 @@ import { type Chromium, type ChromiumTab, startChromium } from '../test/browser/
 import { type Site, startSite } from '../test/browser/site.ts';
 import { startRedis } from '../test/storage/redis-server.ts';
 import { find, requirements } from './requirements.ts';
-import { stamped, sumOf, Tally, type TallyReport } from './soak-tally.ts';
+import { type Stamp, stamped, wall } from './soak-stamp.ts';
+import { sumOf, Tally, type TallyReport } from './soak-tally.ts';
 
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string', default: `${Date.now() % 100_000}` } },
@@ -56,20 +59,29 @@ const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 
 const end = performance.now() + length;
 const isOver = () => performance.now() >= end;
-const wall = () => performance.timeOrigin + performance.now();
 
-interface Call {
-  /** When it left, in ms since the epoch. */
-  readonly at: number;
-  /** When it arrived. */
+interface Call extends Stamp {
+  /** When it would have left, had its process run all the time since its slot. */
+  readonly due: number;
   readonly arrived: number;
-  readonly client: string;
 }
 
-/** Reads who called, and when the call left. A stamp is what `stamped` writes. */
-function callOf({ at: arrived, client = '' }: { readonly at: number; readonly client: string | undefined }): Call {
-  const [, name = '', left = ''] = /^(.*) ([\d.]+)$/.exec(client) ?? [];
-  return { at: Number(left), arrived, client: name };
+/** Reads the stamps of the calls that arrived, and leaves those of others out. */
+function callsOf(log: readonly { readonly at: number; readonly client: string | undefined }[]): Call[] {
+  return log.flatMap(({ at: arrived, client = '' }) => {
+    if (!client.startsWith('{')) return [];
+    const stamp = JSON.parse(client) as Stamp;
+    return [{ ...stamp, arrived, due: Math.max(Math.min(stamp.slot, stamp.left), stamp.left - stamp.stalled) }];
+  });
+}
+
+type By = 'slot' | 'due' | 'arrived';
+
+/** Calls that keep a quota, by slots and by departures, and how many more may be in a window, and why. */
+interface Schedule {
+  readonly name: string;
+  readonly calls: readonly Call[];
+  allowed?(window: readonly Call[], by: By): number;
 }
 
 interface World {
@@ -79,8 +91,8 @@ interface World {
   report(): TallyReport;
   /** What arrived. */
   log(): Promise<readonly Call[]>;
-  /** How many calls above the quota may be in a window, and why. */
-  allowed?(window: readonly Call[], log: readonly Call[]): number;
+  /** What has to keep the quota each for itself. Default: all calls together. */
+  schedules?(log: readonly Call[]): readonly Schedule[];
   /** What was done to it. */
   faults(): Readonly<Record<string, number>>;
   close?(): Promise<void>;
@@ -109,7 +121,9 @@ interface Local {
   readonly intruder?: boolean;
   /** Makes the wall clock of the world jump from time to time. */
   readonly clock?: { readonly clock: Clock; jump(ms: number): void };
-  readonly allowed?: (window: readonly Call[], jumps: readonly number[]) => number;
+  readonly allowed?: (window: readonly Call[], jumps: readonly number[], by: By) => number;
+  /** Whether the slots are judged by the clock of this process: that of the store is another, or jumps. */
+  readonly isLocal?: boolean;
 }
 
 /** A world in this process. */
@@ -130,11 +144,19 @@ async function local(options: Local): Promise<World> {
       ...(clock && { clock: clock.clock }),
     });
   const users: Throttle[] = Array.from({ length: throttles }, open);
+  let opened = 0;
+  const fetches = new WeakMap<Throttle, typeof fetch>();
+  const sendOf = (throttle: Throttle) => {
+    const send = fetches.get(throttle) ?? stamped(`${name} ${opened++}`, throttle, options.isLocal ?? false);
+    fetches.set(throttle, send);
+    return send;
+  };
 
   async function caller(index: number): Promise<void> {
     while (!isOver()) {
       const maxWait = between(500, 5_000);
-      const fetch = throttleFetch(users[index] as Throttle, { key: () => 'soak', maxWait, fetch: stamped(name) });
+      const throttle = users[index] as Throttle;
+      const fetch = throttleFetch(throttle, { key: () => 'soak', maxWait, fetch: sendOf(throttle) });
       const controller = new AbortController();
       const timer = random() < 0.1 ? setTimeout(() => controller.abort(), between(0, 1_500)) : undefined;
       await tally.count(fetch(server.url, { signal: controller.signal }).then((answer) => answer.text()));
@@ -180,8 +202,8 @@ async function local(options: Local): Promise<World> {
       await Promise.race([Promise.all(callers), sleep(30_000)]);
     },
     report: () => tally.report(),
-    log: async () => (await server.log()).map(callOf).filter(({ client }) => client === name),
-    allowed: (window) => options.allowed?.(window, jumps) ?? 0,
+    log: async () => callsOf(await server.log()),
+    schedules: (calls) => [{ name: 'all', calls, allowed: (window, by) => options.allowed?.(window, jumps, by) ?? 0 }],
     faults: () => counts,
   };
 }
@@ -212,18 +234,14 @@ function jumpingClock(): { readonly clock: Clock; jump(ms: number): void } {
   };
 }
 
-const inWindow = (instants: readonly number[], window: readonly Call[], before = 0) => {
-  const [first, last] = [window[0] as Call, window.at(-1) as Call];
-  return instants.filter((at) => at >= first.at - before && at <= last.at).length;
-};
-
 const locals: readonly Local[] = [
-  { name: 'memory, others use the quota too', store: () => () => memoryStore(), intruder: true },
+  { name: 'memory, others use the quota too', store: () => () => memoryStore(), intruder: true, isLocal: true },
   {
     name: 'a sliding window in memory',
     store: () => () => memoryStore(),
     limits: slidingWindow({ limit, interval }),
     intruder: true,
+    isLocal: true,
   },
   {
     name: 'a store with errors and delays',
@@ -239,6 +257,7 @@ const locals: readonly Local[] = [
     name: 'a wall clock that jumps',
     throttles: 3,
     clock: jumpingClock(),
+    isLocal: true,
     store: () => {
       const buckets = new Map<string, unknown>();
       const update = async (key: string, change: (stored: unknown) => unknown) => {
@@ -247,8 +266,13 @@ const locals: readonly Local[] = [
       };
       return () => keyValueStore({ name: 'map', update });
     },
-    // DESIGN: a jump forward lets at most one burst go, which is 1 here.
-    allowed: (window, jumps) => inWindow(jumps, window),
+    // DESIGN: a jump forward lets at most one burst go, which is 1 here. Who holds a slot goes on it besides.
+    allowed: (window, jumps, by) => {
+      const recent = jumps.filter(
+        (at) => at >= (window[0] as Call)[by] - interval && at <= (window.at(-1) as Call)[by],
+      );
+      return recent.length * 3;
+    },
   },
 ];
 
@@ -266,19 +290,23 @@ function shared(options: Local): Local {
 }
 
 /** Processes that share a Redis, are killed, and the Redis restarted from an older snapshot. */
-async function onRedis(): Promise<World> {
-  const name = 'processes on a Redis';
+async function onRedis(onStoreError: 'memory' | 'reject'): Promise<World> {
+  const name = `processes on a Redis, onStoreError: '${onStoreError}'`;
   const folder = mkdtempSync(join(tmpdir(), 'sluice-soak-'));
   const redis = await startRedis(['--dir', folder]);
   const server = await startServer();
   const { counts, note } = counter();
   const reports: TallyReport[] = [];
-  const restored: number[] = [];
+  const killed: number[] = [];
   let started = 0;
   const start = () =>
-    fork(fileURLToPath(new URL('./soak-process.ts', import.meta.url)), [`${redis.port}`, server.url, `p${started++}`], {
-      execArgv: ['--import', 'tsx'],
-    });
+    fork(
+      fileURLToPath(new URL('./soak-process.ts', import.meta.url)),
+      [`${redis.port}`, server.url, `p${started++}`, onStoreError],
+      {
+        execArgv: ['--import', 'tsx'],
+      },
+    );
   const stop = async (child: ChildProcess) => {
     const ended = once(child, 'exit');
     child.once('message', (report) => void reports.push(report as TallyReport));
@@ -316,9 +344,9 @@ async function onRedis(): Promise<World> {
           await admin.save();
           admin.disconnect();
           await sleep(between(200, 5_000));
+          killed.push(wall());
           await redis.kill();
           await sleep(between(0, 500));
-          restored.push(wall());
           await redis.start();
         } else {
           note('Redis frozen for a while');
@@ -330,9 +358,8 @@ async function onRedis(): Promise<World> {
       await Promise.all(children.map(stop));
     },
     report: () => sumOf(reports),
-    log: async () => (await server.log()).map(callOf),
-    allowed: (window, log) =>
-      Math.max(0, ...restored.filter((at) => inWindow([at], window, interval) > 0).map((at) => forgotten(log, at))),
+    log: async () => callsOf(await server.log()),
+    schedules: (calls) => schedulesOf(calls, killed),
     faults: () => counts,
     close: async () => {
       await redis.close();
@@ -342,19 +369,46 @@ async function onRedis(): Promise<World> {
 }
 
 /**
- * docs/scaling.md: after a restart each caller brings back what its process knows, though others came first. Who calls first after
- * it knows what went until his own last call, so at most those that others sent since then are forgotten, and one slot that each
- * of the others holds. Those who were killed bring nothing back: what they sent since is forgotten as well.
+ * What one run of Redis grants keeps the quota by itself, and so does what the local bucket of one process grants. After a restart
+ * the first who comes brings back what his process knows, and the schedule goes on from there: of the slots that were given later
+ * he knows nothing. Those that lie behind are before the new ones, whose first may follow the last of them closely: one call more.
+ * Those that lie ahead are one for each process, which goes on its slot without a look.
  */
-function forgotten(log: readonly Call[], restoredAt: number): number {
-  const before = log.filter(({ at }) => at <= restoredAt && at > restoredAt - 10_000);
-  const lasts = new Map(before.map(({ client, at }) => [client, at]));
-  const after = new Set(log.filter(({ at }) => at > restoredAt && at < restoredAt + 5_000).map(({ client }) => client));
-  const unknown = [...after].map((client) => {
-    const last = lasts.get(client) ?? restoredAt - interval;
-    return before.filter((call) => call.at > Math.max(last, restoredAt - interval) && call.client !== client).length;
-  });
-  return Math.max(0, ...unknown) + Math.max(0, after.size - 1);
+function schedulesOf(calls: readonly Call[], killed: readonly number[]): Schedule[] {
+  const runOf = ({ asked }: Call) => killed.filter((at) => at < asked).length;
+  const stored = calls.filter(({ standIn }) => !standIn);
+  const runs = killed.map((_, index) => stored.filter((call) => runOf(call) === index + 1));
+  const firsts = runs.map((run) => Math.min(...run.map(({ slot }) => slot)));
+  const clients = [...new Set(calls.map(({ client }) => client))];
+  return [
+    ...[stored.filter((call) => runOf(call) === 0), ...runs].map((run, index) => ({
+      name: `run ${index}`,
+      calls: run,
+    })),
+    {
+      name: 'all runs',
+      calls: stored,
+      allowed: (window) => {
+        const run = Math.max(...window.map(runOf));
+        if (run === Math.min(...window.map(runOf))) return 0;
+        const held = window.filter((call) => runOf(call) < run && call.slot >= (firsts[run - 1] as number));
+        return 1 + new Set(held.map(({ client }) => client)).size;
+      },
+    },
+    ...clients.map((client) => ({
+      name: `stand-in of ${client}`,
+      calls: calls.filter((call) => call.client === client && call.standIn),
+    })),
+    // What a local bucket granted the store is not told: its first call may follow the last of that closely.
+    ...clients.map((client) => ({
+      name: client,
+      calls: calls.filter((call) => call.client === client),
+      allowed: (window: readonly Call[], by: By) => {
+        const sorted = [...window].sort((a, b) => a[by] - b[by]);
+        return sorted.filter((call, index) => !call.standIn && sorted[index - 1]?.standIn).length;
+      },
+    })),
+  ];
 }
 
 /** Tabs of Chromium that share an IndexedDB, come and go, reload and freeze. */
@@ -365,7 +419,19 @@ async function inTabs(program: string): Promise<World> {
   const log: Call[] = [];
   const [strange, counted] = [[] as string[], { made: 0, answered: 0, pending: 0 }];
   const read = async () => {
-    for (const { at, slot, tab } of await site.takeLog()) log.push({ at: slot, arrived: at, client: tab });
+    for (const { at, slot, tab } of await site.takeLog())
+      log.push({
+        client: tab,
+        serial: log.length,
+        slot,
+        left: slot,
+        due: slot,
+        arrived: at,
+        stalled: 0,
+        asked: 0,
+        answered: 0,
+        standIn: false,
+      });
   };
   const count = 5;
   let runs = 0;
@@ -450,31 +516,38 @@ async function inTabs(program: string): Promise<World> {
 /** The windows in which more calls went than the quota and what is allowed besides, as lines. */
 function above(world: World, calls: readonly Call[]): string[] {
   const found: string[] = [];
-  for (const by of ['arrived', 'at'] as const) {
-    const log = [...calls].sort((a, b) => a[by] - b[by]);
-    let first = 0;
-    for (let last = 0; last < log.length; last++) {
-      while ((log[last] as Call)[by] - (log[first] as Call)[by] >= interval) first++;
-      const window = log.slice(first, last + 1);
-      if (window.length <= limit) continue;
-      if (by === 'arrived' && spanOf(window) >= interval) bunched++;
-      else if (window.length <= limit + (world.allowed?.(window, calls) ?? 0)) excused++;
-      else {
-        const when = new Date((window[0] as Call)[by]).toISOString();
-        found.push(`${window.length} calls ${by === 'at' ? 'left' : 'arrived'} in the second from ${when} on`);
+  const once = new Set(calls.map(({ client, serial }) => `${client} ${serial}`)).size;
+  if (once < calls.length) found.push(`${calls.length - once} calls arrived twice`);
+  for (const schedule of world.schedules?.(calls) ?? [{ name: 'all', calls }])
+    for (const by of ['slot', 'due', 'arrived'] as const) {
+      const log = [...schedule.calls].sort((a, b) => a[by] - b[by]);
+      let first = 0;
+      for (let last = 0; last < log.length; last++) {
+        while ((log[last] as Call)[by] - (log[first] as Call)[by] >= interval) first++;
+        const window = log.slice(first, last + 1);
+        if (window.length <= limit) continue;
+        if (by === 'arrived' && spanOf(window) >= interval) bunched++;
+        else if (window.length <= limit + (schedule.allowed?.(window, by) ?? 0)) excused++;
+        else {
+          const when = new Date((window[0] as Call)[by]).toISOString();
+          const times = window.map(({ client, slot, due, left, arrived, asked, answered, standIn }) => {
+            const from = (window[0] as Call)[by];
+            return `${client}${standIn ? '!' : ''} ${[asked, answered, slot, due, left, arrived].map((at) => (at - from).toFixed(0)).join('/')}`;
+          });
+          found.push(`${window.length} by ${by} in the second from ${when} (${schedule.name}): ${times.join(', ')}`);
+        }
       }
     }
-  }
   return found;
 }
 let bunched = 0;
+let excused = 0;
 
-/** From the first of these calls that left to the last, in ms. */
+/** From the first of these calls that was due to the last, in ms. */
 function spanOf(calls: readonly Call[]): number {
-  const instants = calls.map(({ at }) => at);
+  const instants = calls.map(({ due }) => due);
   return Math.max(...instants) - Math.min(...instants);
 }
-let excused = 0;
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -489,7 +562,7 @@ const unhandled: string[] = [];
 process.on('unhandledRejection', (error) => void unhandled.push(String(error)));
 
 const worlds: World[] = await Promise.all(locals.map((options) => local(shared(options))));
-worlds.push(await onRedis());
+worlds.push(await onRedis('reject'), await onRedis('memory'));
 const chromium = find(requirements.find(({ name }) => name === 'chromium') as (typeof requirements)[number]);
 if (chromium === undefined) console.log('Chromium is not here: no tabs.');
 else worlds.push(await inTabs(chromium));
@@ -523,6 +596,10 @@ for (const world of worlds) {
   );
   console.log(
     `  faults: ${JSON.stringify(world.faults())}; ${excused} seconds above the quota that are allowed, ${bunched} by calls held up on their way`,
+  );
+  const most = (of: (call: Call) => number) => Math.max(0, ...log.map(of)).toFixed(0);
+  console.log(
+    `  after their slots calls left by at most ${most(({ slot, left }) => left - slot)} ms, ${most(({ slot, due }) => due - slot)} while their process ran; before, by ${most(({ slot, left }) => slot - left)} ms`,
   );
   if (log.length === 0) wrong.push(`${world.name}: nothing arrived`);
   if (pending > 0) wrong.push(`${world.name}: ${pending} calls never ended`);

@@ -41,6 +41,7 @@ const parts: readonly Part[] = [
   ...script('package', 'check:package'),
   ...script('audit', 'check:audit'),
   ...script('mutants', 'check:mutants'),
+  ...script('recipes', 'check:recipes'),
   ...script('soak', 'soak'),
 ];
 
