@@ -15,7 +15,6 @@ const storeMethods = ['take', 'giveBack', 'settle', 'pause', 'sync', 'peek', 'ov
  * @example
  * const throttle = createThrottle({ limits: perMinute(100) });
  * await throttle.wait();
- *
  */
 export function createThrottle(options: ThrottleOptions): Throttle {
   checkOptions('options', options);

@@ -67,8 +67,6 @@ const checks = {
  * const answer = async (request: Request) => (await limit(request)) ?? new Response('Hello');
  *
  * (await answer(new Request('https://example.com/?user=amy'))).status //=> 200
- *
- *
  */
 export function limitRequests<Incoming = Request>(
   throttle: Throttle,
@@ -124,7 +122,6 @@ export interface AnswerForOptions {
  * await upstream.wait();
  * const error = await upstream.wait('default', { maxWait: 2_000 }).catch((error) => error);
  * answerFor(error)?.headers.get('retry-after') //=> '60'
- *
  */
 export function answerFor(error: unknown, options: AnswerForOptions = {}): Response | undefined {
   checkOptions('options', options);

@@ -131,7 +131,6 @@ const instrumentsOf = new WeakMap<Meter, Instruments>();
  * import { meterThrottle } from 'sluice/opentelemetry';
  *
  * const stop = meterThrottle(throttle, metrics.getMeter('sluice'), { attributes: { 'sluice.throttle': 'github' } });
- *
  */
 export function meterThrottle(throttle: Throttle, meter: Meter, options: MeterThrottleOptions = {}): () => void {
   const { lanes } = linkedOf(throttle);

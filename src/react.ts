@@ -17,9 +17,6 @@ const onServer = (): undefined => undefined;
  *   const status = useThrottleStatus(throttle);
  *   return status === undefined ? '…' : `${status.waiting} calls wait`;
  * }
- *
- *
- *
  */
 export function useThrottleStatus(throttle: Throttle, key: string = 'default'): Status | undefined {
   const follow = useCallback((onChange: () => void) => watchStatus(throttle, key, onChange), [throttle, key]);

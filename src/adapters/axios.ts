@@ -54,8 +54,6 @@ type Adapters = NonNullable<Config['adapter']>;
  *
  * const api = axios.create({ baseURL: 'https://api.example.com' });
  * const { eject } = throttleAxios(api, throttle);
- *
- *
  */
 export function throttleAxios(
   instance: AxiosInstance,

@@ -61,8 +61,6 @@ type AnswerOf<Target> = Target extends (...args: never) => infer Result ? Awaite
  * @example
  * const translate = throttleCalls(async (text: string) => text.toUpperCase(), throttle);
  * const answer = await translate('sluice');
- *
- *
  */
 export function throttleCalls<Target extends object>(
   target: Target,

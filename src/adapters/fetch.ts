@@ -40,7 +40,6 @@ export interface ThrottleFetchOptions extends CallOptions<FetchCall, Response> {
  * @example
  * const fetch = throttleFetch(throttle);
  * const answer = await fetch('https://api.github.com/zen');
- *
  */
 export function throttleFetch(throttle: Throttle | CombinedThrottle, options: ThrottleFetchOptions = {}): typeof fetch {
   checkCallOptions(options);

@@ -66,9 +66,6 @@ const silent = ['create', 'extend', 'retry', 'stop'];
  *
  * const api = throttleKy(ky, throttle);
  * const items = await api.get('https://api.example.com/items').json();
- *
- *
- *
  */
 export function throttleKy<Ky extends KyLike>(
   instance: Ky,
@@ -197,7 +194,6 @@ function standForCopy(response: Response): () => void {
  * import { kyHooks } from 'sluice/ky';
  *
  * const api = ky.create({ hooks: kyHooks(throttle) });
- *
  */
 export function kyHooks(throttle: Throttle | CombinedThrottle, options: KyHooksOptions = {}): KyHooks {
   checkCallOptions(options);

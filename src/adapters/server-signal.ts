@@ -16,8 +16,6 @@ export type { HeaderSource, ServerAnswer } from './server-signal/signal.ts';
  * @example
  * const now = Date.UTC(2026, 0, 1);
  * readServerSignal({ status: 429, headers: { 'Retry-After': '120' }, now }).retryAt //=> Date.UTC(2026, 0, 1, 0, 2)
- *
- *
  */
 export function readServerSignal(answer: ServerAnswer): ServerSignal {
   return readSignal(answer, fullReading, namesInUse);

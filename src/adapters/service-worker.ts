@@ -47,8 +47,6 @@ export interface ThrottleServiceWorkerOptions extends CallOptions<FetchCall, Res
  *
  * declare const self: ServiceWorkerScope;
  * throttleServiceWorker(self, throttle, { match: ({ url }) => url.origin === 'https://api.example.com' });
- *
- *
  */
 export function throttleServiceWorker(
   scope: ServiceWorkerScope,

@@ -49,7 +49,6 @@ export interface ThrottleInterceptorOptions extends CallOptions<UndiciCall, Answ
  * import { Agent, setGlobalDispatcher } from 'undici';
  *
  * setGlobalDispatcher(new Agent().compose(throttleInterceptor(throttle)));
- *
  */
 export function throttleInterceptor(
   throttle: Throttle | CombinedThrottle,

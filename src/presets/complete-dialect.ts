@@ -14,8 +14,6 @@ import { checkOptions } from '../core/base/check.ts';
  *
  * const dialect = completeDialect({ refusals: [{ status: [200], body: ['errors.*.code', 'RATE_LIMITED'] }] });
  * const fetch = throttleFetch(throttle, { dialect });
- *
- *
  */
 export function completeDialect(dialect: Dialect): Dialect {
   checkOptions('dialect', dialect);

@@ -37,7 +37,6 @@ export interface IndexedDbStoreOptions {
  * import { indexedDbStore } from 'sluice/indexed-db';
  *
  * const throttle = createThrottle({ limits: perMinute(100), store: indexedDbStore() });
- *
  */
 export function indexedDbStore(options: IndexedDbStoreOptions = {}): SharedStore {
   checkOptions('options', options);

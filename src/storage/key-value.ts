@@ -81,9 +81,6 @@ export interface KeyValueStoreOptions {
  * @example
  * const values = new Map<string, unknown>();
  * const store = keyValueStore({ name: 'map', update: (key, change) => void values.set(key, change(values.get(key))) });
- *
- *
- *
  */
 export function keyValueStore(storage: KeyValueStorage, options: KeyValueStoreOptions = {}): SharedStore {
   checkMethods('storage', storage, ['update']);

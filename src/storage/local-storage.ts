@@ -48,8 +48,6 @@ export interface LocalStorageStoreOptions {
  * import { localStorageStore } from 'sluice/local-storage';
  *
  * const throttle = createThrottle({ limits: perMinute(100), store: localStorageStore() });
- *
- *
  */
 export function localStorageStore(options: LocalStorageStoreOptions = {}): SharedStore {
   checkOptions('options', options);

@@ -66,9 +66,6 @@ export interface RedisStoreOptions {
  * import { redisStore } from 'sluice/redis';
  *
  * const throttle = createThrottle({ limits: perSecond(200), store: redisStore(new Redis()) });
- *
- *
- *
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): SharedStore {
   checkOptions('options', options);

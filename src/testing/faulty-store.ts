@@ -36,8 +36,6 @@ const operations: readonly StoreOperation[] = [
  * @example
  * let down = true;
  * const store = faultyStore(memoryStore(), () => (down ? { error: new Error('gone') } : undefined));
- *
- *
  */
 export function faultyStore(
   store: StoreOperations,

@@ -26,7 +26,6 @@ interface Timer {
  * await clock.advance(1000);
  * await second;
  * clock.monotonic() //=> 1000
- *
  */
 export class ManualClock implements Clock {
   #now: number;

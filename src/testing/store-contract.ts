@@ -65,7 +65,6 @@ const cases: readonly TrialCase[] = [
  *   advance: (ms) => clock.advance(ms),
  * });
  * for (const { name, run } of contract) test(name, run);
- *
  */
 export function bucketStoreContract(options: StoreContractOptions): readonly StoreContractCase[] {
   let found: Promise<number> | undefined;

@@ -46,7 +46,6 @@ export interface QuotaOptions {
  * @see docs/algorithm.md for the bound.
  * @example
  * quota({ limit: 100, interval: 60_000 }).rate //=> 96
- *
  */
 export function quota(options: QuotaOptions): Limit {
   checkOptions('options', options);

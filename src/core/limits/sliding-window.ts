@@ -29,7 +29,6 @@ export type SlidingWindowOptions = Omit<QuotaOptions, 'burst'>;
  * @throws TypeError, RangeError if an option is missing or out of range.
  * @example
  * slidingWindow({ limit: 100, interval: 60_000 }).burst //=> 100
- *
  */
 export function slidingWindow(options: SlidingWindowOptions): Limit {
   checkOptions('options', options);

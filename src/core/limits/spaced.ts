@@ -13,7 +13,6 @@ import { checkLimit, type Limit, longest, withCommon } from './limit.ts';
  * @throws TypeError, RangeError if `ms` is missing or out of range.
  * @example
  * spaced(250).interval //=> 250
- *
  */
 export function spaced(ms: number, options: Pick<Limit, 'name'> = {}): Limit {
   checkOptions('options', options);

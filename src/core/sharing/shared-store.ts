@@ -18,7 +18,6 @@ const brought: Sharing = {
  * @returns the same object
  * @example
  * const throttle = createThrottle({ limits: perMinute(100), store: sharedStore(myStore()) });
- *
  */
 export function sharedStore<Store extends StoreOperations>(store: Store): Store & SharedStore {
   // It can be copied by `{ ...store }`, for instance to change one operation.

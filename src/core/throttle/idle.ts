@@ -12,8 +12,6 @@ import type { CombinedThrottle } from './throttle-all.ts';
  * @example
  * await whenIdle(throttle);
  * await whenIdle(throttle, 'user:amy');
- *
- *
  */
 export async function whenIdle(throttle: Throttle | CombinedThrottle, key?: string): Promise<void> {
   if (key !== undefined && typeof key !== 'string') wrongType('key', 'a string', key);

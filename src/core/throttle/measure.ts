@@ -18,7 +18,6 @@ export interface Timeline {
  * @throws TypeError if `timeline` lacks one of the methods
  * @example
  * const stop = measureThrottle(throttle, performance);
- *
  */
 export function measureThrottle(throttle: Throttle, timeline: Timeline): () => void {
   checkMethods('timeline', timeline, ['now', 'measure', 'clearMeasures']);

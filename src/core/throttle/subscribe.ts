@@ -17,7 +17,6 @@ import type { Status, Throttle } from './throttle.ts';
  * const stop = subscribe(throttle, 'user:amy', ({ waiting, eta }) => {
  *   document.title = eta === undefined ? 'done' : `${waiting} left`;
  * });
- *
  */
 export function subscribe(throttle: Throttle, key: string | undefined, listener: StatusListener): () => void {
   linkedOf(throttle);

@@ -80,8 +80,6 @@ const departures = new WeakMap<Clock, Departures>();
  * const api = createThrottle({ limits: perSecond(20) });
  * const both = throttleAll([customers, { throttle: api, key: 'api' }]);
  * await both.run(() => 'done', { key: 'customer:7' }); //=> 'done'
- *
- *
  */
 export function throttleAll(throttles: readonly (Throttle | ThrottlePart)[]): CombinedThrottle {
   if (!Array.isArray(throttles) || throttles.length === 0) wrongType('throttles', 'a list of throttles', throttles);

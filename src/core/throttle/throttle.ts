@@ -110,8 +110,6 @@ export interface Throttle {
    * const answer = await throttle.run((_, { signal }) => fetch('https://api.example.com', { signal }), {
    *   signal: controller.signal,
    * });
-   *
-   *
    */
   run<T>(task: (grant: Grant, context: RunContext) => T | PromiseLike<T>, options?: RunOptions<T>): Promise<T>;
 
@@ -174,8 +172,6 @@ export interface Throttle {
    * @param reason the error they reject with; a ThrottleError by default
    * @example
    * throttle.clear('user:amy', new Error('Amy has left.'));
-   *
-   *
    */
   clear(key?: string, reason?: unknown): void;
 
@@ -194,7 +190,6 @@ export interface Throttle {
    * @example
    * setTimeout(() => throttle.close(), 10_000);
    * await throttle.close({ drain: true });
-   *
    */
   close(options?: CloseOptions): Promise<void>;
 

@@ -85,9 +85,6 @@ export type MapOutcome<Item, Result> = PromiseSettledResult<Result> & { readonly
  * for await (const square of throttledMap(throttle, numbers(), async (number) => number ** 2)) {
  *   if (square > 100) break;
  * }
- *
- *
- *
  */
 export function throttledMap<Item, Result>(
   throttle: Pick<Throttle, 'run'>,
