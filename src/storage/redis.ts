@@ -16,6 +16,7 @@ import { type Plan, planOf } from '../core/limits/plan.ts';
 import { sharedStore } from '../core/sharing/shared-store.ts';
 import { type Clock, systemClock } from '../core/time/clock.ts';
 import { canListen, checkPrefix, listenTo, type RedisClient, type Runner, runnerOf } from './redis-client.ts';
+import { ReturnDelay } from './redis-delay.ts';
 import { KnownBuckets } from './redis-known.ts';
 import {
   fieldsText,
@@ -86,6 +87,9 @@ interface Terms {
   readonly isQuiet?: boolean;
 }
 
+/** An answer that takes longer than this is slow, in ms. */
+const slowAnswer = 10;
+
 class RedisStore implements StoreOperations {
   readonly name = 'redis';
   readonly shared = true;
@@ -98,6 +102,7 @@ class RedisStore implements StoreOperations {
   readonly #listeners = new Set<(news: StoreNews) => void>();
   /** Distinguishes our own messages from those of others. */
   readonly #sender = Math.random().toString(36).slice(2);
+  readonly #delay = new ReturnDelay();
   #stopListening: (() => void) | undefined;
   #clock: Clock = systemClock;
 
@@ -126,6 +131,8 @@ class RedisStore implements StoreOperations {
 
   async take(key: string, request: TakeRequest): Promise<TakeAnswer> {
     const { plan, instead } = request;
+    const askedAt = this.#clock.monotonic();
+    const isFirst = !this.#delay.isKnown;
     const told =
       (await this.#run(key, request)) ??
       (await this.#do('take', key, { plan, fields: takeFields(request), tells: instead !== undefined, isQuiet: true }));
@@ -133,7 +140,12 @@ class RedisStore implements StoreOperations {
     const answer = takeAnswerOf(told as Told, held, request);
     const { granted, reserved } = answer;
     this.#learn(key, told as Told, held, reserved === undefined ? granted : [...granted, reserved]);
-    return answer;
+    if (reserved === undefined) return answer;
+    // Nothing shows how much of a slow first answer was the way back. A second one does.
+    if (isFirst && this.#clock.monotonic() - askedAt > slowAnswer) await this.peek(key, plan).catch(() => {});
+    const now = this.#clock.monotonic();
+    const sooner = Math.min(this.#delay.since(answer.now, now), now - askedAt);
+    return { ...answer, wait: answer.wait - sooner };
   }
 
   /**
@@ -231,8 +243,10 @@ class RedisStore implements StoreOperations {
   }
 
   #read(key: string, answer: unknown): Told | number | undefined {
-    this.#known.forget(this.#clock.monotonic());
+    const now = this.#clock.monotonic();
+    this.#known.forget(now);
     const told = readAnswer(answer);
+    if (typeof told === 'object') this.#delay.note(told.now, now);
     if (typeof told === 'object' && told.wasForeign) this.#tellForeign(key);
     return told;
   }

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { redisStore } from 'sluice/redis';
+import { ManualClock } from 'sluice/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { BucketStore } from '../../src/core/base/store.ts';
 import { newBucket } from '../../src/core/bucket/bucket.ts';
@@ -71,6 +72,8 @@ describe('buckets asked for together', () => {
     const below = (end: number) => Math.floor(draw() * end);
     const { calls, ...rest } = client(false);
     const store = redisStore({ ...rest });
+    // Answers come back in no time.
+    store.useClock?.(new ManualClock());
     const plans = [plan, planOf({ rate: 7, interval: 333, burst: 20 }, 5), planOf({ rate: 1, interval: 10 }, 0)];
     const names = keys(8, 'same');
     const buckets = names.map((_, index) => newBucket(plans[index % 3] as typeof plan));
