@@ -24,9 +24,8 @@ export function isStrange(cost: Cost, { rules }: Plan): boolean {
 /** @throws RangeError if a cost names a limit that is not in the plan. */
 export function checkNames(cost: Cost, { rules }: Plan): void {
   const name = strangeName(cost, rules);
-  if (name === undefined) return;
-  const names = rules.map((rule) => rule.name).filter((own) => own !== undefined);
-  outOfRange('cost', `one number per named limit (${names.join(', ') || 'none has a name'})`, name);
+  if (name !== undefined)
+    outOfRange('cost', `one number per named limit (${rules.map((rule) => rule.name ?? '–').join(', ')})`, name);
 }
 
 function strangeName(cost: Cost, rules: readonly Rule[]): string | undefined {
