@@ -1,5 +1,5 @@
 // The reference, of the doc comments of all public paths. A public name without one is a failure.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Application, LogLevel, type ProjectReflection, ReflectionKind, TSConfigReader } from 'typedoc';
@@ -70,6 +70,7 @@ export async function readReference(): Promise<Reference> {
     write: async (folder) => {
       app.options.setValue('out', folder);
       await app.generateOutputs(project);
+      linkPages(folder);
       writeFileSync(join(folder, 'sidebar.json'), JSON.stringify(sidebarOf(project)));
     },
   };
@@ -93,6 +94,21 @@ function undocumented(project: ProjectReflection): string[] {
       .filter((one) => !one.hasComment() && !(one.signatures ?? []).some((signature) => signature.hasComment()))
       .map((one) => `${one.name} of ${module.name}`),
   );
+}
+
+/** Makes links of the pages that comments name, such as docs/http.md. */
+function linkPages(folder: string): void {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md'));
+  for (const file of files.map((file) => join(folder, file))) {
+    const text = readFileSync(file, 'utf8').replace(
+      /\bdocs\/([\w-]+\.md)(#[\w-]+)?/g,
+      (_, page: string, section = '') => {
+        const [, title = page] = /^# (.+)$/m.exec(readFileSync(join(root, 'docs', page), 'utf8')) ?? [];
+        return `[${title}](/${page}${section})`;
+      },
+    );
+    writeFileSync(file, text);
+  }
 }
 
 interface SidebarItem {

@@ -10,6 +10,7 @@ import * as testing from 'sluice/testing';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { SlidingWindow } from '../demo/servers/sliding-window.ts';
+import { linkOnSite } from '../docs/.vitepress/links.ts';
 import { addressOf, pathOf, readManifest } from '../scripts/address.ts';
 import { layers } from '../scripts/layers.ts';
 
@@ -212,6 +213,16 @@ describe('the README', () => {
         else expect(() => read(join(file, '..', target)), `${file} -> ${target}`).not.toThrow();
       }
     }
+  });
+
+  it('links to files that the site shows', () => {
+    const lost = inDocs.flatMap((page) =>
+      [...read(`docs/${page}`).matchAll(/\]\((\.\.[^)]*)\)/g)].flatMap(([, link = '']) => {
+        const place = linkOnSite(link, page);
+        return place === '/' || place === '/reference/' ? [`${page} -> ${link}`] : [];
+      }),
+    );
+    expect(lost).toEqual([]);
   });
 
   it('links to sections that exist, by the same name on GitHub and on the site', () => {

@@ -40,7 +40,7 @@ export default defineConfig({
     siteTitle: 'sluice',
     logo: '/logo.svg',
     nav: [
-      { text: 'Documentation', link: '/adapters', activeMatch: '^/(?!reference|project|$)' },
+      { text: 'Documentation', link: '/getting-started', activeMatch: '^/(?!reference|project|$)' },
       { text: 'Reference', link: '/reference/', activeMatch: '^/reference/' },
       // Not a page of the router.
       { text: 'Playground', link: '/playground/', target: '_self' },

@@ -24,7 +24,8 @@ export function isStrange(cost: Cost, { rules }: Plan): boolean {
 /** @throws RangeError if a cost names a limit that is not in the plan. */
 export function checkNames(cost: Cost, { rules }: Plan): void {
   const name = strangeName(cost, rules);
-  if (name !== undefined) outOfRange('cost', 'one number per named limit', name);
+  if (name !== undefined)
+    outOfRange('cost', `one number per named limit (${rules.map((rule) => rule.name ?? '–').join(', ')})`, name);
 }
 
 function strangeName(cost: Cost, rules: readonly Rule[]): string | undefined {

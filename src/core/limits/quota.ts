@@ -59,13 +59,13 @@ export function quota(options: QuotaOptions): Limit {
 /** Options of `perSecond`, `perMinute`, `perHour` and `perDay`. */
 export type PerOptions = Omit<QuotaOptions, 'limit' | 'interval'>;
 
-/** Makes a `quota` of `limit` calls per second. */
+/** Makes a `quota` of `limit` calls per second, spread evenly: a twentieth of them may go at once. */
 export const perSecond = (limit: number, options: PerOptions = {}): Limit => per(limit, 1_000, options);
-/** Makes a `quota` of `limit` calls per minute. */
+/** Makes a `quota` of `limit` calls per minute, spread evenly: a twentieth of them may go at once. */
 export const perMinute = (limit: number, options: PerOptions = {}): Limit => per(limit, 60_000, options);
-/** Makes a `quota` of `limit` calls per hour. */
+/** Makes a `quota` of `limit` calls per hour, spread evenly: a twentieth of them may go at once. */
 export const perHour = (limit: number, options: PerOptions = {}): Limit => per(limit, 3_600_000, options);
-/** Makes a `quota` of `limit` calls per 24 hours. */
+/** Makes a `quota` of `limit` calls per 24 hours, spread evenly: a twentieth of them may go at once. */
 export const perDay = (limit: number, options: PerOptions = {}): Limit => per(limit, 86_400_000, options);
 
 function per(limit: number, interval: number, options: PerOptions): Limit {

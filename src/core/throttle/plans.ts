@@ -1,4 +1,4 @@
-import { checkOptions, outOfRange, wrongType } from '../base/check.ts';
+import { outOfRange, wrongType } from '../base/check.ts';
 import type { Limit } from '../limits/limit.ts';
 import { type Margin, type Plan, planOf } from '../limits/plan.ts';
 
@@ -94,8 +94,9 @@ export class Plans {
   /** The plan of every key; undefined if the limits are a function. */
   #planOf(limits: Limits): Plan | undefined {
     if (typeof limits === 'function' || limits === 'server') return undefined;
-    if (typeof limits === 'string') outOfRange('limits', "a limit, a list of limits, a function or 'server'", limits);
-    if (!Array.isArray(limits)) checkOptions('limits', limits);
+    const rule = "a limit, a list of limits, a function or 'server'";
+    if (typeof limits === 'string') outOfRange('limits', rule, limits);
+    if (typeof limits !== 'object' || limits === null) wrongType('limits', rule, limits);
     // A copy, which no other code changes.
     this.#own = planOf(limits, this.#margin).limits;
     return this.#made(this.#own);

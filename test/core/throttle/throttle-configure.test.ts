@@ -105,8 +105,8 @@ describe.each(Object.entries(stores))('configure on %s', (_, makeStore) => {
   });
 
   test.each<[unknown, typeof TypeError, string]>([
-    [null, TypeError, 'Expected `limits` to be an object, got `null`.'],
-    [5, TypeError, 'Expected `limits` to be an object, got `5`.'],
+    [null, TypeError, "Expected `limits` to be a limit, a list of limits, a function or 'server', got `null`."],
+    [5, TypeError, "Expected `limits` to be a limit, a list of limits, a function or 'server', got `5`."],
     ['fast', RangeError, 'Expected `limits` to be a limit, a list of limits, a function or \'server\', got `"fast"`.'],
     [[], RangeError, 'Expected `limits` to be at least one limit, got `array of 0`.'],
     [[slow, 5], TypeError, 'Expected `limits[1]` to be a limit, got `5`.'],

@@ -83,9 +83,9 @@ describe('an option of createThrottle', () => {
     ['clock', 5, TypeError, 'an object with now, monotonic, setTimeout, clearTimeout'],
     ['store', null, TypeError, 'an object with take, giveBack'],
     ['store', 'redis', TypeError, 'an object with take, giveBack'],
-    ['limits', undefined, TypeError, 'an object'],
-    ['limits', null, TypeError, 'an object'],
-    ['limits', 5, TypeError, 'an object'],
+    ['limits', undefined, TypeError, "a limit, a list of limits, a function or 'server'"],
+    ['limits', null, TypeError, "a limit, a list of limits, a function or 'server'"],
+    ['limits', 5, TypeError, "a limit, a list of limits, a function or 'server'"],
     ['limits', '5 per second', RangeError, "a limit, a list of limits, a function or 'server'"],
     ['limits', [], RangeError, 'at least one limit'],
   ])('%s: refuses %s', (name, value, type, rule) => {
@@ -162,8 +162,8 @@ describe.each(methods)('%s', (method) => {
   });
 
   test.each([
-    [{ other: 1 }, RangeError, 'Expected `cost` to be one number per named limit, got `"other"`.'],
-    [[1], RangeError, 'Expected `cost` to be one number per named limit, got `"0"`.'],
+    [{ other: 1 }, RangeError, 'Expected `cost` to be one number per named limit (tokens), got `"other"`.'],
+    [[1], RangeError, 'Expected `cost` to be one number per named limit (tokens), got `"0"`.'],
     [JSON.parse('{"__proto__": 1}'), RangeError, 'Expected `cost` to be one number per named limit'],
     [{ tokens: -1 }, RangeError, 'Expected `cost.tokens` to be a number of at least 0, got `-1`.'],
     [{ tokens: Number.NaN }, RangeError, 'Expected `cost.tokens` to be a number of at least 0, got `NaN`.'],

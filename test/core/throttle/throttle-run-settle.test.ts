@@ -51,7 +51,7 @@ describe('the settle option of run', () => {
   test.each([
     [-1, RangeError, 'Expected `cost` to be a number of at least 0, got `-1`.'],
     ['5', TypeError, 'Expected `cost` to be a number, or one number per named limit, got `"5"`.'],
-    [{ tokens: 1 }, RangeError, 'Expected `cost` to be one number per named limit, got `"tokens"`.'],
+    [{ tokens: 1 }, RangeError, 'Expected `cost` to be one number per named limit (–), got `"tokens"`.'],
   ])('rejects the run when it gives %s, and the lane goes on', async (cost, type, message) => {
     const { throttle, remaining } = setup({ concurrency: 1 });
     const run = throttle.run(() => 1, { settle: () => cost as number });

@@ -181,7 +181,7 @@ describe.each(Object.entries(stores))('setLimits on %s', (_, makeStore) => {
       throttle.wait('another', { cost: { tokens: 1 } }),
       throttle.settle(grant, { cost: { calls: 1 } }),
     ]) {
-      await expect(attempt).rejects.toThrow('Expected `cost` to be one number per named limit, got ');
+      await expect(attempt).rejects.toThrow('Expected `cost` to be one number per named limit (');
     }
     expect(await remaining()).toEqual([4, 1]);
   });

@@ -266,7 +266,7 @@ describe('settle', () => {
     [null, TypeError, 'Expected `cost` to be a number, or one number per named limit, got `null`.'],
     [{ tokens: -1 }, RangeError, 'Expected `cost.tokens` to be a number of at least 0, got `-1`.'],
     [{ tokens: '1' }, TypeError, 'Expected `cost.tokens` to be a number of at least 0, got `"1"`.'],
-    [{ tokns: 1 }, RangeError, 'Expected `cost` to be one number per named limit, got `"tokns"`.'],
+    [{ tokns: 1 }, RangeError, 'Expected `cost` to be one number per named limit (tokens), got `"tokns"`.'],
   ])('refuses a cost of %s and changes nothing', async (cost, type, message) => {
     const { throttle, take, remaining } = setup({ limits: { ...bucket, name: 'tokens' } });
     const grant = await take();
