@@ -18,7 +18,7 @@ export function prove(place: () => Place): void {
     it.each(names)('%s', (name) => expect(failures[name]).toBe(''));
   });
 
-  it('gives no slot twice and skips none, whatever processes take at once', async () => {
+  it('grants each slot once and skips none, whatever processes take at once', async () => {
     const orders = {
       ...place(),
       what: 'reserve',

@@ -40,11 +40,11 @@ describe('a record of what the server says is left', () => {
     expect(recordIn({ ...record, pools: [pool] })).toBe(undefined);
   });
 
-  test('is none of ours with no statement, or something else than a list of them', () => {
+  test('is not a valid record without a statement, or with something other than a list of them', () => {
     for (const pools of [[], { left: 3, until: 1000 }, 5]) expect(recordIn({ ...record, pools })).toBe(undefined);
   });
 
-  test('and one that was written at the same time leave what both do, each statement as long as it holds', () => {
+  test('and one written at the same time leave what both leave, each statement as long as it holds', () => {
     const both = (...said: [left: number, until: number][]) => {
       const [bucket, other] = said.map(([left, until]) => pooled(left, until)) as [Bucket, Bucket];
       fill(bucket, other, 500);

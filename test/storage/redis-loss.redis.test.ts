@@ -51,7 +51,7 @@ const kinds = [
   ['sliding window', slidingWindow({ limit: 10, interval: hour })],
 ] as const;
 
-describe.each(kinds)('a %s is no emptier than its users know', (_, limits) => {
+describe.each(kinds)('restores what its users know of a %s', (_, limits) => {
   test('after FLUSHALL, and once each of them has said so', async () => {
     const server = await start();
     const redis = connect(server.port);
