@@ -20,7 +20,7 @@ afterAll(() => site?.close());
 
 // WebKitGTK has 17 connections in all, so that calls would stand in a line of its own, and leave it during the pause.
 describe.each(engines.filter(({ name, found }) => found && name !== 'webkit'))('in $name', ({ start }) => {
-  it('a refusal in one tab stops those that wait in all', async () => {
+  it('a refusal in one tab stops the waiting calls of all tabs', async () => {
     const store = 'indexed-db' as const;
     const browser = await start();
     try {

@@ -93,16 +93,16 @@ it.each(named([...withNumbers, ...withOwnLimits].filter(({ tell }) => !unread.in
   },
 );
 
-describe('a preset with numbers uses what they allow', () => {
+describe('a preset with numbers uses the whole quota', () => {
   it.each(named(withNumbers))('%s', (_, vendor) => reachesItsAim(vendor));
 });
 
-describe('a preset without numbers uses what right limits allow', () => {
+describe('a preset without numbers uses as much as the right limits', () => {
   it.each(named(withOwnLimits))('%s', (_, vendor) => reachesItsAim(vendor));
 });
 
 describe('docs/presets.md', () => {
-  it('says what the presets above reach', () => {
+  it('shows the results of the presets above', () => {
     const page = readFileSync(new URL('../../docs/presets.md', import.meta.url), 'utf8');
     const [, least] = /(\d+) to 100 % of what its limits allow/.exec(page) ?? [];
     expect(Math.floor(100 * Math.min(...shares))).toBe(Number(least));

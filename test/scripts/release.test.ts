@@ -117,7 +117,7 @@ describe('npm run release -- 1.0.0', () => {
     expect(said.at(-1)).toMatch(/^FAILED: run \.ci\/run/);
   });
 
-  test('changes nothing when the checks leave changes behind', () => {
+  test('changes nothing when the checks change files', () => {
     program(join(root, '.ci/run'), 'touch left-behind');
     commit();
     expect(run('1.0.0')).toBe(false);
