@@ -1,6 +1,6 @@
 import { isThrottleError } from 'sluice';
 
-/** A fetch that tells the server who calls, and when the call left: ms since the epoch. */
+/** A fetch that sends the server the caller's name, and when the call left: ms since the epoch. */
 export function stamped(name: string): typeof fetch {
   return (input, init) => {
     const left = performance.timeOrigin + performance.now();

@@ -342,9 +342,9 @@ async function onRedis(): Promise<World> {
 }
 
 /**
- * docs/scaling.md: after a restart each caller brings back what its process knows, though others came first. Who calls first after
- * it knows what went until his own last call, so at most those that others sent since then are forgotten, and one slot that each
- * of the others holds. Those who were killed bring nothing back: what they sent since is forgotten as well.
+ * docs/scaling.md: after a restart each caller brings back what its process knows, though others came first. The first caller after
+ * it knows what went until its own last call, so at most those that others sent since then are forgotten, and one slot that each
+ * of the others holds. Killed processes bring nothing back: what they sent since is forgotten as well.
  */
 function forgotten(log: readonly Call[], restoredAt: number): number {
   const before = log.filter(({ at }) => at <= restoredAt && at > restoredAt - 10_000);
@@ -491,7 +491,7 @@ process.on('unhandledRejection', (error) => void unhandled.push(String(error)));
 const worlds: World[] = await Promise.all(locals.map((options) => local(shared(options))));
 worlds.push(await onRedis());
 const chromium = find(requirements.find(({ name }) => name === 'chromium') as (typeof requirements)[number]);
-if (chromium === undefined) console.log('Chromium is not here: no tabs.');
+if (chromium === undefined) console.log('Chromium was not found: no tabs are tested.');
 else worlds.push(await inTabs(chromium));
 
 console.log(`soak: ${values.minutes} minutes, seed ${values.seed}, ${worlds.length} worlds of ${limit} calls a second`);
@@ -519,10 +519,10 @@ for (const world of worlds) {
   bunched = 0;
   const excess = above(world, log);
   console.log(
-    `\n${world.name}: ${made} calls, ${answered} answered, ${log.length} arrived; ended by ${JSON.stringify(errors)}`,
+    `\n${world.name}: ${made} calls, ${answered} answered, ${log.length} arrived; rejections: ${JSON.stringify(errors)}`,
   );
   console.log(
-    `  faults: ${JSON.stringify(world.faults())}; ${excused} seconds above the quota that are allowed, ${bunched} by calls held up on their way`,
+    `  faults: ${JSON.stringify(world.faults())}; ${excused} allowed seconds above the quota, ${bunched} by calls delayed on the network`,
   );
   if (log.length === 0) wrong.push(`${world.name}: nothing arrived`);
   if (pending > 0) wrong.push(`${world.name}: ${pending} calls never ended`);

@@ -76,7 +76,7 @@ describe('install', () => {
       'The tests need programs that are missing here. This run installs them:',
       'on this system, with apt-get: redis-server, valkey-server',
       'unpacked under node_modules, from Debian bookworm: redis-server, redis-tools',
-      'SLUICE_INSTALL=0 keeps it from that; the suites that need them are then left out.',
+      'SLUICE_INSTALL=0 prevents this; the suites that need these programs are then skipped.',
       'apt-get update',
       'apt-get install -y --no-install-recommends redis-server valkey-server',
       'unpack redis-server redis-tools of bookworm',
