@@ -16,7 +16,7 @@ afterEach(() => {
 interface Demo {
   readonly child: ChildProcess;
   readonly output: { stdout: string; stderr: string };
-  /** Its exit code, once it and whoever else holds its output open have ended: the process of the servers too. */
+  /** Its exit code, once it and every other process that holds its output open have ended: the process of the servers too. */
   readonly ended: Promise<number | null>;
 }
 
