@@ -80,7 +80,7 @@ describe('a refusal', () => {
     expect(times()).toEqual([0, 2 * T, 4 * T]);
     await pass(2 * T);
     expect(times()[3]).toBe(6 * T);
-    // Refused three times in a row it begins slowly: what a server takes that refuses so much has to be found anew.
+    // Refused three times in a row it begins slowly: what a server takes that refuses so much has to be found again.
     await pass(30 * T);
     expect(times()).toHaveLength(51);
   });

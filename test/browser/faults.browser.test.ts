@@ -82,7 +82,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
       expectInLine(before, after);
       expect(after.troubles).toHaveLength(1);
       expect(after.troubles[0]).toMatch(/not a bucket of this version/);
-      // The record is whole again for those who come later.
+      // The record is whole again for later readers.
       const elsewhere = await reserve(other, 1);
       expectInLine(after, elsewhere);
       expect(elsewhere.troubles).toEqual([]);

@@ -9,7 +9,7 @@ import { faultsIn } from './ledger.ts';
 import type { StoreName } from './page/stores.ts';
 import { type Site, startSite } from './site.ts';
 
-// Three of four tabs are hidden for so long that Chromium wakes their own timers once a minute.
+// Three of four tabs are hidden long enough for Chromium to wake their own timers only once a minute.
 
 const stores = ['indexed-db', 'local-storage'] as const;
 /** The third may have no worker, by its content security policy. */

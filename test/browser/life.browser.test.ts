@@ -160,7 +160,7 @@ describe.each(engines.filter(({ name, found }) => found && name !== 'chromium'))
     const victim = kills ? await processOf(browser, killed) : undefined;
     await site.takeLog();
     const options = { store, count: 40, startAt: Date.now() + lead, url: site.calls, limit, margin };
-    // Nobody waits for these: a driver that asks a tab without a process may wait for ever.
+    // These are not awaited: a driver that asks a tab without a process may wait for ever.
     await closed.call('beginCalls', { ...options, tab: 'closed' });
     await killed.call('beginCalls', { ...options, tab: 'killed' });
     const served = others.map((tab, index) => tab.call('calls', { ...options, tab: `${index}` }));

@@ -6,7 +6,7 @@ import { type Site, startSite } from './site.ts';
 // A refusal that one tab hears stops the calls of all. The server tells when they came.
 
 const callsPerTab = 130;
-/** So many calls at least are on their way when one of them is refused: all that may go at once, and those that came meanwhile. */
+/** At least this many calls are in flight when one of them is refused: all that may go at once, and those that came meanwhile. */
 const inFlight = 52;
 const retryAfter = 2_000;
 /** A browser has no more than six connections to a host: fewer than are needed here. */

@@ -14,7 +14,7 @@ import { withOwnLimits } from './presets/with-own-limits.ts';
 /** What limits keep in hand before an adapter has seen a round trip, in ms. */
 const margin = 50;
 
-/** When the last of so many calls goes by the formulas of docs/algorithm.md, in ms from rest. */
+/** When the last of this many calls goes by the formulas of docs/algorithm.md, in ms from rest. */
 function formula({ kind, rate, interval, burst = 1 }: Limit, calls: number, margin: number): number {
   if (kind === 'sliding-window') return Math.floor((calls - 1) / rate) * (interval + margin);
   const kept = kind === 'quota' ? margin : 0;

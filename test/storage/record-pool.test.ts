@@ -8,7 +8,7 @@ import { type BucketRecord, bucketOf, moved, recordIn, recordOf, sameBucket } fr
 const plan = planOf({ rate: 1, interval: 100, burst: 5 }, 0);
 const stamp = { birth: 1, seq: 1, writer: 1 };
 
-/** A bucket of which so many calls are left until an instant. */
+/** A bucket of which this many calls are left until an instant. */
 function pooled(left: number, until: number) {
   const bucket = newBucket(plan);
   sync(bucket, { remaining: left, ms: until, isNewest: true }, 0);

@@ -119,7 +119,7 @@ const limitIn = ({ limits }: Plan, place: number | string): Limit =>
 /** Before every fifth step, to any. */
 const nowAndThen = ([act, , , pick]: Step) => (act % 5 === 0 ? pick : undefined);
 
-/** Of an emission interval below a tick, whole ticks are used up at a time. */
+/** An emission interval below a tick uses up whole ticks at a time. */
 const coarse = anyLimit.filter(({ rate, interval }) => interval / rate >= 1 / 8);
 
 /** Emission intervals and levels are rounded up, by less than a hundredth all together. */

@@ -15,7 +15,7 @@ const bucket = (burst: number, rate = 1, interval = 1, name?: string): Limit => 
   ...(name === undefined ? undefined : { name }),
 });
 
-/** So many calls in any `interval` units of T. */
+/** At most `limit` calls in any `interval` units of T. */
 const window = (limit: number, interval = 10, name?: string): Limit =>
   slidingWindow({ limit, interval: interval * T, ...(name === undefined ? undefined : { name }) });
 

@@ -31,9 +31,9 @@ function said(remaining: number, { ms = reset, isNewest = true, less = remaining
 
 /**
  * One step, at an instant in units of T.
- * - `take`: asks for a call and expects a wait of so many T, 0 if it goes
- * - `said`: the server says that so many are left, and that is expected to hold calls back for so many T: 0 if it is no news
- * - `left`: expects so many calls to remain, per limit
+ * - `take`: asks for a call and expects a wait of this many T, 0 if it goes
+ * - `said`: the server says how many are left, which is expected to hold calls back for this many T: 0 if our own calls explain it
+ * - `left`: expects this many calls to remain, per limit
  */
 type Step =
   | readonly ['take', at: number, cost: Cost, wait: number]
@@ -302,7 +302,7 @@ describe('what limit a server means', () => {
     ['left', 0, 10, 4],
   ]);
 
-  // So far whoever heard it waits for the later end, and lets no call go alone when the ceiling is over.
+  // The throttle that heard it waits for the later end, and sends no call alone when the ceiling is over.
   test('is none: then it holds for as long as the ceiling that it becomes', () => {
     const bucket = newBucket(planOf(both, 0));
     hear(bucket, said(3, { limit: 91, ms: 90 }), 0);

@@ -46,7 +46,7 @@ const told = (limit: fc.Arbitrary<Limit>, fewest: number, most: number): fc.Arbi
 
 const any = told(fc.oneof(buckets(), windows(8), windows(60)), 1, 3);
 
-/** Limits that waste nothing: so few calls that each has a mark of its own. */
+/** Limits that waste nothing: each of their few calls has its own mark. */
 const exact = told(fc.oneof(buckets(), windows(8)), 1, 3);
 
 const newHistory = ({ limits, begin, margin }: Told): History =>

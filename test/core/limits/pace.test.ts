@@ -27,7 +27,7 @@ function refuse(bucket: Bucket, sentAgo: number, ms: number, now: number): void 
   pause(bucket, ms, now);
 }
 
-/** A bucket that was refused so many ms ago. */
+/** A bucket that was refused this many ms ago. */
 function refusedBucket(limits: Limit | readonly Limit[], ms = 0): Bucket {
   const bucket = newBucket(planOf(limits, 0));
   refuse(bucket, 0, ms, 0);

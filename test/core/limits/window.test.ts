@@ -10,7 +10,7 @@ import { slidingWindow, slidingWindowKind } from '../../../src/core/limits/slidi
 import { storedWindow } from '../../../src/storage/stored-limits.ts';
 import { T, table } from '../bucket/step-table.ts';
 
-/** So many calls in any 10 T. */
+/** At most `limit` calls in any 10 T. */
 const inTen = (limit: number, name?: string): Limit =>
   slidingWindow({ limit, interval: 10 * T, ...(name === undefined ? undefined : { name }) });
 

@@ -46,7 +46,7 @@ describe('limits that were learned', () => {
     const learned = new LearnedLimits();
     expect(learned.learn(key, signal)).toBe(false);
     expect(learned.of(key)).toEqual([learnedLimit]);
-    // As long as limits are one object, nobody works them out anew.
+    // As long as limits are one object, nobody works them out again.
     expect(learned.of(key)).toBe(learned.of('other'));
   });
 

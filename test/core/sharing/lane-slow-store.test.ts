@@ -218,7 +218,7 @@ describe('a lane on a slow store', () => {
     await clock.advance(0);
     await clock.advance(20);
     const { take } = slow.asked;
-    // The slot does not fit who is next, so the line is about to ask anew.
+    // The slot does not fit who is next, so the line is about to ask again.
     first.abort('mine');
     second.abort('mine');
     await clock.advance(20);

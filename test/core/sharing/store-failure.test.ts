@@ -92,7 +92,7 @@ describe.each(modes)("a store that %s, with 'memory'", (mode) => {
     await throttle.wait();
     await throttle.wait();
     expect(state.asked.map(([operation]) => operation)).toEqual(['take', 'take']);
-    // A store that was back fails anew: the first rest is short again.
+    // A store that was back fails again: the first rest is short again.
     state.isDown = true;
     failures.length = 0;
     await tryFor(2500);

@@ -176,7 +176,7 @@ describe('configure', () => {
     await throttle.configure({ limits: limit });
     limit.burst = 100;
     limit.rate = Number.NaN;
-    // A fetch that is attached makes all limits ready anew, with a margin.
+    // A fetch that is attached makes all limits ready again, with a margin.
     throttleFetch(throttle, { fetch: async () => new Response() });
     await throttle.allow();
     expect(await remaining()).toEqual([7]);

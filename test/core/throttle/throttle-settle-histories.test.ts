@@ -147,7 +147,7 @@ function mostInWindow(log: readonly { at: number; cost: number }[]): number {
   );
 }
 
-/** One step of those who share a key. */
+/** One step of the sharers of a key. */
 type SharedStep =
   | { wait: number; by: boolean }
   | { reserve: number; by: boolean }
