@@ -20,7 +20,7 @@ const fleets: readonly Pick<FleetOptions, 'server' | 'limits'>[] = [
 ];
 
 export async function fleet(): Promise<void> {
-  console.log('fleet: 8 processes x 500 calls, 200 per second');
+  console.log('fleet: 8 processes with 500 calls each, 200 per second in all');
   const redis = await startRedis();
   try {
     for (const { server, limits } of fleets) {

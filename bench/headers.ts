@@ -6,7 +6,7 @@ import { cellsWith } from '../test/network/headers/cells.ts';
 export async function headers(): Promise<void> {
   const words = (process.env.SLUICE_CELLS ?? '').split(',').map((word) => word.trim());
   const chosen = cellsWith(...words);
-  console.log(`headers: a server of 20 per second, in virtual time; ${chosen.length} cells`);
+  console.log(`headers: a server that takes 20 per second, in virtual time; ${chosen.length} cells`);
   const start = performance.now();
   const misses = new Map<string, [cells: number, missed: number]>();
   for (const { name, measure } of chosen) {

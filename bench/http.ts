@@ -16,6 +16,8 @@ export async function http(): Promise<void> {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     const [code] = await once(child, 'close');
-    console.log(code === 0 ? '' : '  (aim: none above its limit, none refused, every Retry-After right to a second)\n');
+    console.log(
+      code === 0 ? '' : '  (aim: no user above the limit, no call refused, every Retry-After correct to a second)\n',
+    );
   }
 }

@@ -50,7 +50,7 @@ export async function memory(): Promise<void> {
     for (let call = 0; call < count; call++) waiting.push(throttle.wait());
     return waiting;
   });
-  console.log(`  a call that waits, its promise included: ${perCall}`);
+  console.log(`  a waiting call, its promise included: ${perCall}`);
   const ended = Promise.allSettled(waiting);
   await throttle.close();
   await ended;

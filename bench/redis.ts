@@ -15,7 +15,7 @@ import { median, sideBySide } from './side-by-side.ts';
 
 /** Never full while the bench runs. */
 const wide: Limit = { rate: 1_000_000, interval: 60_000, burst: 1e9 };
-/** So many that two runs differ by no more than a few percent. */
+/** Enough for two runs to differ by a few percent at most. */
 const rounds = Number(process.env.SLUICE_RUNS ?? 21);
 const ms = 700;
 

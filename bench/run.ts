@@ -34,7 +34,7 @@ const { positionals: names, values } = parseArgs({
   options: { against: { type: 'string' }, quick: { type: 'boolean', default: false } },
 });
 if (names[0] === 'peers') {
-  // Only when it is asked for: it installs the other libraries and writes into docs. What follows are its parts.
+  // Runs only when named: it installs the other libraries and writes into docs. What follows are its parts.
   await peers(names.slice(1), values.quick);
   process.exit();
 }

@@ -7,9 +7,9 @@ const emissionInterval = 1_000 / rate;
 interface Outcome {
   /** Operations of the store per call. */
   readonly operations: number;
-  /** Slots that nobody used, of all that were leased. */
+  /** The unused share of the leased slots. */
   readonly wasted: number;
-  /** Of the rate, how much went. */
+  /** The share of the rate that was used. */
   readonly used: number;
 }
 
@@ -49,7 +49,7 @@ function simulate(processes: number, slotsPerLease: number, load: number): Outco
 }
 
 export async function scaling(): Promise<void> {
-  console.log(`scaling: ${rate} calls per second, ${seconds} s in virtual time, nine tenths of them asked for`);
+  console.log(`scaling: ${rate} calls per second, ${seconds} s in virtual time, with a load of nine tenths`);
   const percent = (part: number) => `${(part * 100).toFixed(1)} %`.padStart(9);
   for (const processes of [8, 100, 1_000]) {
     for (const slots of [1, 2, 5, 10]) {

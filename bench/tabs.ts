@@ -64,7 +64,7 @@ export async function tabs(against?: string): Promise<void> {
   const sites = await startSites(against);
   try {
     for (const { name, found, start } of engines) {
-      console.log(`\n  ${name}${found ? '' : ': not here'}`);
+      console.log(`\n  ${name}${found ? '' : ': not found'}`);
       if (!found) continue;
       const browser = await start();
       try {

@@ -51,7 +51,7 @@ export async function runClientExample(client: string, { answer, gives, connect 
 }
 
 /**
- * The same, whoever makes the calls.
+ * The same for any way to make the calls.
  * @param title who makes them
  * @param answer what the servers answer
  * @param makeCalls makes CALLS calls at once to a server, bare or throttled by `exampleLimits`
@@ -88,7 +88,7 @@ export async function compareCalls(
 function report(name: string, refused: number, { answered, time, odd }: CallsMade): void {
   const line = `${count(answered).padStart(2)} answered, ${count(refused).padStart(2)} × 429, in ${measured(time)}`;
   process.stdout.write(`  ${name.padEnd(9)}  ${line}\n`);
-  if (answered < CALLS) process.stdout.write(`             the first that was not: ${String(odd).split('\n')[0]}\n`);
+  if (answered < CALLS) process.stdout.write(`             the first failure: ${String(odd).split('\n')[0]}\n`);
 }
 
 /** The version that is installed. */

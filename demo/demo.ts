@@ -72,8 +72,8 @@ export async function runDemo(options: DemoOptions): Promise<Run[]> {
   watcher?.started?.('sluice', total);
   const throttled = await Promise.all(
     scenarios.map(async ({ server, client }, index) => {
-      // They share a thread, as clients in real life do not: started in the same breath, the first call of each would
-      // wait for all the calls of the others to be lined up.
+      // They share a thread, as clients in real life do not: started at the same instant, the first call of each would
+      // wait until all calls of the others are in line.
       await new Promise((resolve) => setTimeout(resolve, (index + 1) * options.apart));
       return runOne(server, 'sluice', client, options.openThrottled(client), options);
     }),

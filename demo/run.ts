@@ -20,9 +20,9 @@ Starts four local API servers that enforce a quota, one per algorithm, and sends
 with plain fetch, and with a fetch that sluice throttles. Takes about 20 seconds.
 
 Options:
-  --page        serve the same as a page instead, to try in a browser, until it is interrupted
-  --json        print one JSON document and nothing else
-  --svg <file>  also draw the timeline into a file
+  --page        serve a page instead, to try the same in a browser, until you interrupt it
+  --json        print only one JSON document
+  --svg <file>  also draw the timeline to a file
   --help        print this
 
 Exit code: 0 if the throttled calls met no 429, were all answered and used at least 95% of what the
@@ -35,7 +35,7 @@ const APART = 250;
 /** ms. Past this the demo says what is missing instead of waiting on. */
 const PATIENCE = 50_000;
 
-// Where a reader has gone away (`| head`), there is nobody left to tell.
+// Ends when the reader has gone away (`| head`).
 process.stdout.on('error', () => process.exit(1));
 
 const options = readOptions();
@@ -93,7 +93,7 @@ async function main({ json, svg }: { json: boolean; svg: string | undefined }): 
     const passed = runs.every((run) => run.client === 'plain' || shortcomings(run).length === 0);
     process.exitCode = passed ? 0 : 1;
   } catch (error) {
-    // Pulling servers and clients from under the calls makes them fail; that is no news.
+    // Closing servers and clients makes pending calls fail; these errors are not reported.
     if (!interruption.signal.aborted) throw error;
   } finally {
     await cleanUp();

@@ -7,7 +7,7 @@ import { versionOf } from './client-example.ts';
 import { count, duration, measured } from './report/words.ts';
 import { startServerProcess } from './servers/server-process.ts';
 
-/** What each user may request in any window of so many ms. */
+/** The requests that each user may make in any window of `WINDOW` ms. */
 const LIMIT = 5;
 const WINDOW = 3_000;
 
@@ -22,7 +22,7 @@ const TOLERANCE = 20;
 
 /** What the server of an example has to keep, and what it has to call for each request that may go on. */
 export interface ServerParts {
-  /** Keeps each user to his limit. */
+  /** Keeps each user to the limit. */
   readonly users: Throttle;
   /**
    * Asks somebody else's API, whose quota all users share.
@@ -37,7 +37,7 @@ export interface ListeningServer {
   close(): unknown;
 }
 
-/** What one request came to, and when, in ms. */
+/** The result of one request, with times in ms. */
 interface Outcome {
   readonly sent: number;
   readonly answered: number;
@@ -49,7 +49,7 @@ interface Outcome {
 
 /**
  * Sends requests of many users to the server of an example, far more than they may, and prints what came of it. Half of the users send
- * as fast as they can, the others come back when Retry-After says. The exit code is 0 if no user got more than his limit, the API behind
+ * as fast as they can, the others come back when Retry-After says. The exit code is 0 if no user got more than the limit, the API behind
  * was never asked for more than its quota, and every Retry-After was right to a second.
  * @param framework the package, as package.json names it
  * @param start starts the server. A request says in `x-user` whose it is.
@@ -112,11 +112,11 @@ export async function runServerExample(
     const line = (what: string, text: string) => process.stdout.write(`  ${what.padEnd(22)}${text}\n`);
     line('answered', `${count(ofStatus(200))} × 200, ${count(ofStatus(429))} × 429, ${count(ofStatus(503))} × 503`);
     line('in', `${measured(took)}, ${count(Math.round((outcomes.length * 1_000) / took))} a second`);
-    line('most of one user', `${most} in any ${duration(WINDOW)}`);
+    line('most for one user', `${most} in any ${duration(WINDOW)}`);
     line('refused by the API', `${refused}`);
     line(
       'Retry-After',
-      `off by ${measured(off)} beyond its second; of ${count(returns)} who came back then, ${refusedAgain} too early`,
+      `off by ${measured(off)} beyond its second; ${count(returns)} came back then, ${refusedAgain} of them too early`,
     );
     const isAnswered = outcomes.every(({ status, isTold }) => [200, 429, 503].includes(status) && isTold);
     const isRight = most === LIMIT && refused === 0 && off <= TOLERANCE && returns > 0 && refusedAgain === 0;
@@ -132,7 +132,7 @@ export async function runServerExample(
 
 interface End {
   readonly outcomes: readonly Outcome[];
-  /** How often a user came back when he was told to, and how often he was refused then. */
+  /** How often a user came back at the stated time, and how often that request was refused. */
   readonly returns: number;
   readonly refusedAgain: number;
 }

@@ -1,5 +1,5 @@
-// Asks the registry about the packages in the lock file: known holes, and whether they are signed. The signatures need a second server,
-// which holds the keys; where it cannot be reached this says so, and fails in CI alone.
+// Asks the registry about the packages in the lock file: known vulnerabilities, and whether they are signed. The signatures
+// need a second server, which holds the keys. If it cannot be reached this says so, and fails only in CI.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -12,9 +12,9 @@ function npm(...args: string[]) {
 
 // What users install: peers too, though none of them is required.
 const holes = npm('audit', '--omit=dev');
-console.log(`${holes.isWell ? 'ok    ' : 'FAILED'} npm audit of what users install\n${holes.text}`);
+console.log(`${holes.isWell ? 'ok    ' : 'FAILED'} npm audit of the packages that users install\n${holes.text}`);
 const signatures = npm('audit', 'signatures');
 const isCutOff = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT/.test(signatures.text);
-if (isCutOff) console.log('NOT CHECKED: the signatures, whose keys are at a server that cannot be reached from here');
+if (isCutOff) console.log('NOT CHECKED: the signatures. The server with the keys cannot be reached from here.');
 else console.log(`${signatures.isWell ? 'ok    ' : 'FAILED'} npm audit signatures\n${signatures.text}`);
 if (!holes.isWell || (!signatures.isWell && (!isCutOff || process.env.CI === 'true'))) process.exitCode = 1;

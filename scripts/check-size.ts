@@ -12,7 +12,7 @@ interface Row {
   readonly path: string | readonly string[];
   /** What is imported: from the path, or from each of several. */
   readonly import: string | Readonly<Record<string, string>>;
-  /** Peers that do not count, since whoever imports this has them anyway. */
+  /** Peers that do not count, since every importer has them anyway. */
   readonly ignore?: string[];
   readonly limit: string;
 }

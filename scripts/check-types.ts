@@ -34,7 +34,7 @@ const pairs = [
 const waysOf = (compiler: string): readonly Module[] =>
   compiler === 'typescript-7' ? ['node16', 'esnext'] : ['node16', 'esnext', 'commonjs'];
 
-/** Those who use the package: each compiler, with each way to find modules, with what the platform brings. */
+/** The consumers of the package: each compiler, with each way to find modules, with what the platform brings. */
 export const consumers: readonly Consumer[] = pairs.flatMap(([compiler, node]) =>
   (node === undefined ? [['es2022', 'dom']] : [['es2023'], ['es2023', 'dom']]).flatMap((lib) =>
     waysOf(compiler).map((module) => ({ compiler, node, lib, module })),

@@ -26,15 +26,6 @@ const filesIn = (folder: string, ending: string) =>
     .filter((file) => !/^docs\/(reference|project)\//.test(file))
     .sort();
 
-/** Pages whose sentences are still to be made plain: only their spelling is checked. */
-const LATER = new Set([
-  'CHANGELOG.md',
-  'docs/algorithm.md',
-  'docs/benchmarks.md',
-  'docs/benchmarks-peers.md',
-  'docs/recipes.md',
-]);
-
 // In folders of docs stands what `npm run site` makes.
 const inDocs = filesIn('docs', '.md').filter((file) => !file.slice('docs/'.length).includes('/'));
 const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...inDocs];
@@ -57,8 +48,7 @@ const complain = (file: string, line: number, what: string) => {
 
 function checkWords(file: string, sentences: readonly Sentence[]): void {
   for (const sentence of sentences) {
-    for (const { found, better } of LATER.has(file) ? [] : phrasesIn(sentence))
-      complain(file, sentence.line, `"${found}": write ${better}.`);
+    for (const { found, better } of phrasesIn(sentence)) complain(file, sentence.line, `"${found}": write ${better}.`);
     for (const word of spelledIn(sentence)) {
       if (!isKnown(word))
         complain(file, sentence.line, `"${word}" is neither in the dictionary nor in lint/words.txt.`);
@@ -75,7 +65,7 @@ for (const file of pages) {
   const whole = sentences.filter(({ words }) => words >= SHORT);
   const share = long.length / whole.length;
   shares.push(`${(share * 100).toFixed(1).padStart(5)} % of ${String(whole.length).padStart(3)}  ${file}`);
-  const isTooMuch = share > MOST_LONG && long.length > 1 && !LATER.has(file);
+  const isTooMuch = share > MOST_LONG && long.length > 1;
   if (isTooMuch)
     complain(
       file,
@@ -83,8 +73,7 @@ for (const file of pages) {
       `${(share * 100).toFixed(1)} % of the sentences have more than ${LONG} words, not ${MOST_LONG * 100} %.`,
     );
   for (const { line, text, words } of long) {
-    if ((words > TOO_LONG && !LATER.has(file)) || isTooMuch || verbose)
-      console.warn(`${file}:${line}: ${words} words: ${text}`);
+    if (words > TOO_LONG || isTooMuch || verbose) console.warn(`${file}:${line}: ${words} words: ${text}`);
   }
 }
 for (const file of sources) checkWords(file, sentencesOfComments(read(file)));

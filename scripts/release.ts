@@ -28,7 +28,7 @@ export function release(root: string, args: readonly string[], env = process.env
   const { version } = readManifest(root);
   const { problems, steps, next } =
     wanted === undefined ? planToPublish(root, version, env) : planToPrepare(root, version, wanted);
-  for (const problem of problems) print(`In the way: ${problem}`);
+  for (const problem of problems) print(`Blocked: ${problem}`);
   if (isDry) for (const { title } of steps) print(`Would ${title}`);
   if (isDry || problems.length > 0) return problems.length === 0;
   for (const { title, run } of steps) {
@@ -56,7 +56,7 @@ function planToPrepare(root: string, version: string, wanted: string): Plan {
     ...missingAddress(root),
     ...uncommitted(root),
     ...(branch === 'main' ? [] : [`The branch is ${branch}; releases are made on main.`]),
-    ...(next === undefined ? [`${wanted} is no version after ${version}: give major, minor, patch or 1.2.3`] : []),
+    ...(next === undefined ? [`${wanted} is not a version after ${version}: give major, minor, patch or 1.2.3`] : []),
     ...(ask(root, 'git', 'tag', '--list', tag) === '' ? [] : [`The tag ${tag} exists.`]),
     ...(entries === 0 ? ['CHANGELOG.md has no entries under "Unreleased".'] : []),
   ];
@@ -80,7 +80,7 @@ function planToPrepare(root: string, version: string, wanted: string): Plan {
     },
     { title: `git tag ${tag}`, run: () => act(root, 'git', 'tag', '-a', tag, '-m', tag) },
   ];
-  const after = `Nothing has left this machine yet. git push --follow-tags sends it; npm run release publishes it, in CI on ${tag}.`;
+  const after = `Nothing is published yet. git push --follow-tags pushes it; npm run release, in CI on ${tag}, publishes it.`;
   return { problems, steps, next: after };
 }
 
@@ -88,7 +88,7 @@ function planToPublish(root: string, version: string, env: NodeJS.ProcessEnv): P
   const tag = `v${version}`;
   const isTagged = ask(root, 'git', 'tag', '--points-at', 'HEAD').split('\n').includes(tag);
   const entries = entriesUnder(readFileSync(join(root, 'CHANGELOG.md'), 'utf8'), version);
-  // Who npm believes: GitHub Actions with `id-token: write`, and GitLab CI with an id token named so.
+  // What npm trusts: GitHub Actions with `id-token: write`, and GitLab CI with an id token named so.
   const isProvable = Boolean(env.ACTIONS_ID_TOKEN_REQUEST_URL ?? env.SIGSTORE_ID_TOKEN);
   const problems = [
     ...missingAddress(root),
@@ -98,7 +98,7 @@ function planToPublish(root: string, version: string, env: NodeJS.ProcessEnv): P
     ...(isProvable
       ? []
       : [
-          'npm cannot prove here what the package was made from: publish in GitHub Actions or GitLab CI, with an id token.',
+          'npm cannot prove here which commit the package was built from: publish in GitHub Actions or GitLab CI, with an id token.',
         ]),
   ];
   const publish = ['npm', 'publish', '--provenance', '--access', 'public'] as const;

@@ -132,7 +132,7 @@ export function install(missing: readonly Requirement[], machine: Machine = this
   for (const { packages, release } of others) {
     machine.print(`  unpacked under node_modules, from Debian ${release}: ${packages.join(', ')}`);
   }
-  machine.print('SLUICE_INSTALL=0 keeps it from that; the suites that need them are then left out.');
+  machine.print('SLUICE_INSTALL=0 prevents this; the suites that need these programs are then skipped.');
   machine.apt(['update']);
   if (own.length > 0) machine.apt(['install', '-y', '--no-install-recommends', ...own]);
   for (const { packages, release } of others) machine.unpack(packages, release);
@@ -141,7 +141,7 @@ export function install(missing: readonly Requirement[], machine: Machine = this
 /** Says how to get what is missing, in one line. */
 export function advice({ name, command, debianPackage, release, variable }: Requirement): string {
   if (release !== undefined) {
-    return `${name}: needs ${command} of Debian ${release}, which the test run fetches as root on Debian. Elsewhere, or once it is no longer there: put the path of such a ${command} in ${variable}.`;
+    return `${name}: needs ${command} of Debian ${release}, which the test run installs as root on Debian. Elsewhere, or if Debian no longer has it: put the path of such a ${command} in ${variable}.`;
   }
   return `${name}: needs ${command}. On Debian: apt-get install ${debianPackage}. Elsewhere: put ${command} on the PATH, or its path in ${variable}.`;
 }

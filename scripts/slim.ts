@@ -1,5 +1,5 @@
 // Makes `dist` small after tsup has written it. There are no source maps: they took two thirds of the package, and without the sources
-// in them they only make bundlers warn. Modules stay as they can be read, for debuggers and for those who read what they install.
+// in them they only make bundlers warn. Modules stay as they can be read, for debuggers and for people who read what they install.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,8 +15,8 @@ export function slimCode(file: string, code: string): string {
 }
 
 /**
- * Makes the types of a path for modules from those for CommonJS. They refer to the same file: each class is then one type, whoever
- * imports it, and the package has it once. Where other packages come in, the text is repeated, since theirs may differ.
+ * Makes the types of a path for modules from those for CommonJS. They refer to the same file: each class is then one type for all
+ * importers, and the package has it once. Where other packages come in, the text is repeated, since theirs may differ.
  */
 export function typesOfModule(name: string, types: string): string {
   return /^import .* from '(?!\.)/m.test(types) ? types : `export * from './${name}.cjs';\n`;

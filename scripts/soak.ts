@@ -564,7 +564,7 @@ process.on('unhandledRejection', (error) => void unhandled.push(String(error)));
 const worlds: World[] = await Promise.all(locals.map((options) => local(shared(options))));
 worlds.push(await onRedis('reject'), await onRedis('memory'));
 const chromium = find(requirements.find(({ name }) => name === 'chromium') as (typeof requirements)[number]);
-if (chromium === undefined) console.log('Chromium is not here: no tabs.');
+if (chromium === undefined) console.log('Chromium was not found: no tabs are tested.');
 else worlds.push(await inTabs(chromium));
 
 console.log(`soak: ${values.minutes} minutes, seed ${values.seed}, ${worlds.length} worlds of ${limit} calls a second`);
@@ -592,10 +592,10 @@ for (const world of worlds) {
   bunched = 0;
   const excess = above(world, log);
   console.log(
-    `\n${world.name}: ${made} calls, ${answered} answered, ${log.length} arrived; ended by ${JSON.stringify(errors)}`,
+    `\n${world.name}: ${made} calls, ${answered} answered, ${log.length} arrived; rejections: ${JSON.stringify(errors)}`,
   );
   console.log(
-    `  faults: ${JSON.stringify(world.faults())}; ${excused} seconds above the quota that are allowed, ${bunched} by calls held up on their way`,
+    `  faults: ${JSON.stringify(world.faults())}; ${excused} allowed seconds above the quota, ${bunched} by calls delayed on the network`,
   );
   const most = (of: (call: Call) => number) => Math.max(0, ...log.map(of)).toFixed(0);
   console.log(

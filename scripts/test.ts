@@ -66,18 +66,18 @@ if (isQuick) console.log(`${notQuick}. npm test runs everything.`);
 if (missing.length > 0) console.log('Suites that DID NOT RUN:');
 for (const requirement of missing) console.log(`  ${advice(requirement)}`);
 
-// Those that a name on the command line leaves out are no news.
+// Tests that a name on the command line leaves out are not listed.
 const skipped = results
   .flatMap(({ assertionResults }) => assertionResults)
   .filter(({ status }) => args.length === 0 && (status === 'skipped' || status === 'pending'));
 if (skipped.length > 0) console.log('Tests that were SKIPPED:');
 for (const { fullName } of skipped) console.log(`  ${fullName}`);
 
-// What failed stands last: the report of a long run is read from its end.
+// Failures come last, since people read a long report from its end.
 const failures = results.flatMap(failuresOf);
 if (failures.length > 0) console.log('Tests that FAILED:');
 for (const failure of failures) console.log(`  ${failure}`);
-if (run.status !== 0 && failures.length === 0) console.log('No test failed, but vitest did: its errors stand above.');
+if (run.status !== 0 && failures.length === 0) console.log('No test failed, but vitest did: see its errors above.');
 
 const failed = run.status !== 0 || forgotten.length > 0 || (ci && missing.length > 0);
 process.exit(failed ? 1 : 0);

@@ -93,7 +93,7 @@ describe('limitRequests', () => {
     });
   });
 
-  test('makes of any name a string that can be read', async () => {
+  test('turns any name into a readable string', async () => {
     const { throttle } = world(perSecond(1, { name: 'a "b" \\ für\nalle' }));
     expect((await told(limitRequests(throttle))).policy).toBe('"a \\"b\\" \\\\ f?r?alle";q=1;w=1');
   });
@@ -111,7 +111,7 @@ describe('limitRequests', () => {
     expect((await told(limitRequests(world(limits).throttle))).policy).toBe(`"default";${policy}`);
   });
 
-  test('tells what our own reader reads', async () => {
+  test('sends fields that `readServerSignal` reads', async () => {
     const { clock, throttle } = world(slidingWindow({ limit: 2, interval: 60_000 }));
     const limit = limitRequests(throttle);
     await limit(request());
@@ -148,7 +148,7 @@ describe('limitRequests', () => {
     expect(await throttle.status('default')).toMatchObject({ limits: [{ remaining: 0 }] });
   });
 
-  test('counts a request as much as it says', async () => {
+  test('counts a request at its cost', async () => {
     const { throttle } = world(slidingWindow({ limit: 10, interval: 60_000 }));
     const limit = limitRequests(throttle, { cost: async ({ method }) => (method === 'POST' ? 5 : undefined) });
     const post = new Request('https://example.com', { method: 'POST' });
@@ -157,7 +157,7 @@ describe('limitRequests', () => {
     expect(await limitRequests(throttle, { cost: 4 })(request())).toBeUndefined();
   });
 
-  test('says of a paused key that nothing is left until the pause ends', async () => {
+  test('reports that nothing is left of a paused key until the pause ends', async () => {
     const { clock, throttle } = world(perMinute(100));
     await throttle.pause('default', clock.now() + 9_500);
     expect(await told(limitRequests(throttle))).toMatchObject({ status: 429, after: '10', left: '"default";r=0;t=10' });
@@ -228,7 +228,7 @@ describe('answerFor', () => {
     expect(await answer?.text()).toBe('Not available at the moment. Try again in 30 s.\n');
   });
 
-  test('takes off what the call has waited already', async () => {
+  test('subtracts the time that the call has already waited', async () => {
     const { clock, throttle, error } = await tooLong(31_000);
     await throttle.pause('default', clock.now() + 60_000);
     await clock.advance(31_000);
@@ -236,12 +236,12 @@ describe('answerFor', () => {
     expect(answerFor(await error, { now: clock.now() })?.headers.get('retry-after')).toBe('29');
   });
 
-  test('answers 429 if it is the caller who asks too much', async () => {
+  test('answers 429 if the caller asks too much', async () => {
     const { clock, error } = await tooLong(0);
     expect(answerFor(await error, { status: 429, now: clock.now() })?.status).toBe(429);
   });
 
-  test('knows the instant by itself', () => {
+  test('reads the present instant itself', () => {
     const error = new WaitTooLongError('key', 9_000, Date.now() + 2_500, 100);
     expect(answerFor(error)?.headers.get('retry-after')).toBe('3');
     expect(answerFor(new WaitTooLongError('key', 9_000, Date.now() - 1, 100))?.headers.get('retry-after')).toBe('1');

@@ -99,7 +99,7 @@ describe('meterThrottle', () => {
     ]);
   });
 
-  test('reads how many wait and are on their way when it is collected, those from before it was there too', async () => {
+  test('reports at collection how many calls wait and are in flight, also those from before it was created', async () => {
     const { clock, throttle, meter, valuesOf, stop, run } = setup();
     stop();
     for (const key of ['a', 'a', 'a', 'b', 'b']) run(300, key);
@@ -116,12 +116,12 @@ describe('meterThrottle', () => {
     expect(await both()).toEqual([0, 0]);
   });
 
-  test('tells that nothing waits before the first call', async () => {
+  test('reports that no call waits before the first call', async () => {
     const { valuesOf } = setup();
     expect(await valuesOf('sluice.call.waiting')).toEqual([{ attributes, value: 0 }]);
   });
 
-  test('asks the store nothing', async () => {
+  test('sends no operation to the store', async () => {
     const asked: string[] = [];
     const store = faultyStore(memoryStore(), (operation) => void asked.push(operation));
     const { clock, collect, run } = setup({ store });
@@ -198,7 +198,7 @@ describe('meterThrottle', () => {
     expect(await valuesOf('sluice.call.granted')).toEqual([{ attributes, value: 1 }]);
   });
 
-  test('gives all measurements the attributes that it was given', async () => {
+  test('adds the given attributes to all measurements', async () => {
     const { clock, collect, run } = setup({}, { attributes: { api: 'x' } });
     run(T);
     run(T);
@@ -279,7 +279,7 @@ describe('meterThrottle', () => {
     expect([collect(), collect()]).toEqual([1_500, 1_000]);
   });
 
-  test('measures nothing any more once it is stopped', async () => {
+  test('measures nothing after it is stopped', async () => {
     const { clock, run, stop, valuesOf } = setup();
     run(0);
     await clock.advance(0);
@@ -291,7 +291,7 @@ describe('meterThrottle', () => {
     expect(await valuesOf('sluice.call.duration')).toEqual([{ attributes, count: 1, sum: 0 }]);
   });
 
-  test('with attributes that throw disturbs no call', async () => {
+  test('does not disturb calls when its attributes function throws', async () => {
     const shown = vi.spyOn(console, 'error').mockImplementation(() => {});
     const wrong = () => {
       throw new Error('mine');
@@ -304,7 +304,7 @@ describe('meterThrottle', () => {
     shown.mockRestore();
   });
 
-  test('brings no code of OpenTelemetry', async () => {
+  test('imports no code of OpenTelemetry', async () => {
     const entryPoints = [fileURLToPath(new URL('../src/opentelemetry.ts', import.meta.url))];
     const { metafile } = await build({ entryPoints, bundle: true, format: 'esm', write: false, metafile: true });
     expect(Object.keys(metafile.inputs).filter((file) => file.includes('node_modules'))).toEqual([]);

@@ -10,7 +10,7 @@ const all = Object.entries(presets);
 const byName = new Map(all);
 
 describe('every preset', () => {
-  it('is one of at least 20', () => expect(all.length).toBeGreaterThanOrEqual(20));
+  it('is in a list of at least 20', () => expect(all.length).toBeGreaterThanOrEqual(20));
 
   it.each(all)('says where it comes from: %s', (_, preset) => {
     const { about } = preset();
@@ -21,7 +21,7 @@ describe('every preset', () => {
     expect(['primary', 'copy', 'secondhand', 'memory']).toContain(about.confidence);
   });
 
-  it.each(all)('is what a throttle takes, with limits of its own or given: %s', async (_, preset) => {
+  it.each(all)('is accepted by a throttle, with limits of its own or given: %s', async (_, preset) => {
     await createThrottle(preset()).close();
     const given = preset({ limits: perMinute(5) });
     expect(given.limits).toEqual(perMinute(5));
@@ -33,7 +33,7 @@ describe('every preset', () => {
     expect(signal).toMatchObject({ throttled: true, retryAt: now + 7_000 });
   });
 
-  it.each(all)('refuses options that are none: %s', (_, preset) => {
+  it.each(all)('refuses invalid options: %s', (_, preset) => {
     expect(() => preset(5 as never)).toThrow(TypeError);
   });
 });

@@ -1,4 +1,4 @@
-/** So many calls in any `interval`, in ms. */
+/** At most this many calls in any `interval`, in ms. */
 export interface Quota {
   readonly limit: number;
   readonly interval: number;

@@ -8,7 +8,7 @@ const callsPerTurn = 1_000;
 const roundTime = 100;
 const callsPerRound = 200_000;
 
-/** Never full: so many calls are not made. */
+/** Never full: the bench makes fewer calls. */
 const oneQuota: Quota = { limit: 2_000_000, interval: 60_000 };
 const keyQuota: Quota = { limit: 100, interval: 60_000 };
 
@@ -49,7 +49,7 @@ async function round(call: KeyedCall, keys: readonly string[], from: number): Pr
   return { ns: ((performance.now() - start) / made) * 1e6, made };
 }
 
-/** @returns `ns`: a call with one key, or with so many */
+/** @returns `ns`: a call with one key, or with this many */
 export async function decide(contender: Contender, { rounds = 5, keys: count = 1 }): Promise<Outcome> {
   const loaded = await contender.load();
   const keys = Array.from({ length: count }, (_, index) => `key ${index}`);

@@ -96,9 +96,11 @@ const sections: Readonly<Record<string, (part: Part) => string>> = {
     const keyed = part.rows.filter(({ name }) => withKeys.test(name));
     return `## decide
 
-What a call costs that may go at once, its \`.then\` included: ns a call, 1,000 calls in a turn, the median of 5 rounds of 0.1 s, and
-the best of three passes over all rows. With one key the quota is 2,000,000 in 60 s, with 100,000 keys 100 in 60 s for each. "Keys: Map" is a library
-without keys; a Map of its instances stands for them. Each key is used once before, which counts for the time limit of 20 s alone. Libraries that space calls evenly are left out, as no second call may go at once.
+This part measures what a call costs that may go at once, its \`.then\` included. The figures are ns a call, with 1,000 calls in a turn: the median
+of 5 rounds of 0.1 s, and the best of three passes over all rows. With one key the quota is 2,000,000 in 60 s. With 100,000 keys it is 100 in 60 s for each.
+
+"Keys: Map" is a library without keys, used through a Map of its instances. Each key is used once before the measurement. That first use counts only
+for the time limit of 20 s. Libraries that space calls evenly are left out, as no second call may go at once.
 
 ${plain('peers-decide', 'ns for a call that may go at once, 100,000 keys')}
 
@@ -112,9 +114,14 @@ ${table(
   ]),
 )}
 
-Before the best row of sluice with 100,000 keys of their own: ${ahead(keyed, of)}. With a Map of instances: ${ahead(part.rows, of)}. With one key:
-${ahead(part.rows, (row) => value(row, '1', 'ns'))}. What these save: p-throttle hands out no grant, and knows neither cost nor a second limit;
-\`tryRemoveTokens\` gives no promise and never waits. \`allow\` of sluice tells what is left of each limit, which is most of its cost.
+Faster than the best row of sluice:
+
+- with 100,000 keys of their own: ${ahead(keyed, of)}
+- with a Map of instances: ${ahead(part.rows, of)}
+- with one key: ${ahead(part.rows, (row) => value(row, '1', 'ns'))}
+
+These do less. p-throttle hands out no grant, and has neither costs nor a second limit. \`tryRemoveTokens\` gives no promise and never waits.
+\`allow\` of sluice tells what is left of each limit, which is most of its cost.
 
 ${measured(part)}`;
   },
@@ -122,12 +129,18 @@ ${measured(part)}`;
     const ofDrain = (row: Row) => value(row, 'drain 1000000', 'ofTheory');
     return `## queue
 
-Many calls on one key that all have to wait. "In line" is what a call takes to get there, in ns, and what it holds, in bytes, its promise
-included, with ${whole(100_000)} and ${whole(1_000_000)} waiting. Timers are those that are set while 1,000 wait. A drain lasts from the first call to the end
-of the last: the limit lets a third of the calls go in any ${drainInterval} ms, of a million a fifth; so theory says ${drainTheory(1_000)} ms, and ${drainTheory(1_000_000)} ms for a million. The table has how
-many times as long it took. No margin is kept, as the others keep none. The machine limits this more than the libraries' logic does: a million
-promises are mostly work for the garbage collector, so the last column has the processor's time, all threads together. A call that is made when
-its turn has come already goes at once. Those that space calls by whole milliseconds are not drained.
+This part makes many calls on one key that all have to wait:
+
+- "In line" is how long a call takes to join the line, in ns. "Bytes" is what it holds there, its promise included. Both are measured with
+  ${whole(100_000)} and ${whole(1_000_000)} waiting.
+- "Timers" counts those that are set while 1,000 calls wait.
+- A "drain" lasts from the first call to the end of the last. The limit lets a third of the calls go in any ${drainInterval} ms, and of a million calls a
+  fifth. So theory says ${drainTheory(1_000)} ms, and ${drainTheory(1_000_000)} ms for a million. The table has how many times as long it took.
+- "Processor" is the processor's time, all threads together.
+
+No margin is kept, as the others keep none. A call that is made when its turn has already come goes at once. Libraries that space calls by whole
+milliseconds are not drained. The machine limits these figures more than the libraries' logic does, since a million promises are mostly work for
+the garbage collector.
 
 ${plain('peers-queue', 'Drain of a million waiting calls against theory')}
 
@@ -152,8 +165,9 @@ ${table(
   ]),
 )}
 
-Before the best row of sluice with a million: ${ahead(part.rows, ofDrain)}. In bytes for a waiting call: ${ahead(part.rows, (row) => value(row, 'hold 1000000', 'bytes'))}. A waiting call of
-sluice can leave at any time, has a priority and a deadline, and gets a grant that can be settled; the bare minimum is an array of callbacks.
+Faster than the best row of sluice with a million: ${ahead(part.rows, ofDrain)}. Fewer bytes for a waiting call: ${ahead(part.rows, (row) => value(row, 'hold 1000000', 'bytes'))}.
+A waiting call of sluice can leave at any time, has a priority and a deadline, and gets a grant that can be settled. The bare minimum is an array
+of callbacks.
 
 ${measured(part)}`;
   },
@@ -163,14 +177,19 @@ ${measured(part)}`;
     const spots = part.rows.filter((row) => row.results['real time'] !== undefined);
     return `## utilisation
 
-In virtual time: all calls are made at once, and a server that enforces the quota refuses what is too much. Nobody sends a call again. The
-servers: a fixed window, a sliding one, a token bucket that holds the whole quota, and a leaky bucket that takes a tenth of it at once, two
-calls at least. The quotas: ${Object.entries(quotas)
+All calls are made at once, in virtual time, and a server that enforces the quota refuses what is too much. Refused calls are not sent again.
+
+- Servers: a fixed window, a sliding window, a token bucket and a leaky bucket. The token bucket holds the whole quota. The leaky bucket takes a
+  tenth of it at once, and at least two calls.
+- Quotas: ${Object.entries(quotas)
       .map(([name, { calls }]) => `${name} (${whole(calls)} calls)`)
-      .join(', ')}. The networks: 5 ms one way; each call up to 60 ms late;
-and new connections that take 150 ms, kept open and used again. Timers are Node's: whole milliseconds, up to one late.
-sluice has the documented number and its adapter for fetch, with the margin that is its default. "Used" is the
-lowest share of the rate that the accepted calls of a cell used from the first arrival to the last. It can be above 100 %, as a first window goes at once.
+      .join(', ')}.
+- Networks: 5 ms one way; each call up to 60 ms late; new connections that take 150 ms, kept open and used again.
+- Timers are Node's: whole milliseconds, up to one late.
+
+The throttle of sluice has only the documented number, its adapter for fetch and the default margin. "Used" is the share of the rate that the
+accepted calls of a cell used from the first arrival to the last. The table has the lowest of all cells. It can be above 100 %, as a first window
+goes at once.
 
 ${plain('peers-utilisation', 'Calls that servers refused, of all')}
 
@@ -198,9 +217,10 @@ ${table(
 )}
 
 Refused by no server: ${clean.length === 0 ? 'none' : clean.map(({ name }) => name).join('; ')}. An evenly spaced quota costs speed where the server is a window: its
-first calls do not go all at once. A burst that a window allows is more than a leaky bucket takes. Whoever does not know the server takes \`burst: 1\`.
+first calls do not go all at once. A burst that a window allows is more than a leaky bucket takes. If you do not know the server, take \`burst: 1\`.
 
-All 36 cells of each row are in bench/peers/results.json. One of them in real time, ${cellName('sliding window', '100 per second', 'jitter 60 ms')}:
+All 36 cells of each row are in bench/peers/results.json. One cell was measured in real time too: ${cellName('sliding window', '100 per second', 'jitter 60 ms')}.
+
 ${spots
   .map((row) => {
     const cell = (what: string) => ({
@@ -208,9 +228,9 @@ ${spots
       share: value(row, what, 'share') ?? Number.NaN,
     });
     const [real, virtual] = [cell('real time'), cell(cellName('sliding window', '100 per second', 'jitter 60 ms'))];
-    return `${row.name}: ${real.refused} refused and ${percent(real.share)} used, ${virtual.refused} and ${percent(virtual.share)} in virtual time`;
+    return `- ${row.name}: ${real.refused} refused and ${percent(real.share)} used; in virtual time ${virtual.refused} and ${percent(virtual.share)}`;
   })
-  .join('; ')}.
+  .join('\n')}
 
 ${measured(part)}`;
   },
@@ -218,7 +238,8 @@ ${measured(part)}`;
     const of = (row: Row) => value(row, '1000000', 'bytes');
     return `## memory
 
-Bytes on the heap for each key after one call, the key's string not counted; the quota is 10 an hour. A library without keys is a Map of instances.
+This part measures the bytes on the heap for each key after one call. The key's string is not counted. The quota is 10 an hour. A library without
+keys is used through a Map of instances.
 
 ${plain('peers-memory', 'Bytes for each key, a million keys')}
 
@@ -232,7 +253,7 @@ ${table(
   ]),
 )}
 
-Before the best row of sluice: ${ahead(part.rows, of)}. The bare minimum is a number in an object in a Map.
+Fewer bytes than the best row of sluice: ${ahead(part.rows, of)}. The bare minimum is a number in an object in a Map.
 
 ${measured(part)}`;
   },
@@ -240,8 +261,8 @@ ${measured(part)}`;
     const of = (row: Row) => value(row, 'import', 'bytes');
     return `## size
 
-What a page loads for the useful import: bundled with esbuild, minified and gzipped. axios is not counted for axios-rate-limit, nor are modules
-of Node that a bundler would have to replace (p-ratelimit, async-sema).
+This part measures what a page loads for the useful import, bundled with esbuild, minified and gzipped. For axios-rate-limit, axios is not counted.
+Modules of Node that a bundler would have to replace (p-ratelimit, async-sema) are not counted either.
 
 ${plain('peers-size', 'Size of the useful import')}
 
@@ -253,8 +274,9 @@ ${table(
   ]),
 )}
 
-sluice is large. Most of the others are one limiter in one process. The rest is several limits in one decision, limits that change,
-leaving the line, priorities, timers in hidden pages, and in \`throttleFetch\` what servers say. Who needs none of that is well served by p-throttle with \`strict\`.
+sluice is large. Most of the others are one limiter in one process. What it adds is several limits in one decision, limits that change, leaving the
+line, priorities, timers in hidden pages, and in \`throttleFetch\` what servers say. If you need none of that, p-throttle with \`strict\` serves
+you well.
 
 ${measured(part)}`;
   },
@@ -262,8 +284,9 @@ ${measured(part)}`;
     const of = (row: Row) => -(value(row, 'call', 'many') ?? 0);
     return `## redis
 
-Decisions on one key in one Redis on the same machine, through one ioredis 6 for all: how many a second with one caller who asks again as soon as
-he is answered, with 64 of them, and what each of the latter takes of the server's processor.
+This part measures decisions on one key in one Redis on the same machine, through one ioredis 6 for all. A caller asks again as soon as it is
+answered. The table has the decisions per second with one caller and with 64 of them. The last column is what a decision takes of the server's
+processor with 64 callers.
 
 ${plain('peers-redis', 'Decisions a second in one Redis, 64 callers')}
 
@@ -277,12 +300,14 @@ ${table(
   ]),
 )}
 
-One script call of sluice decides for all callers who wait at that moment; with one caller there is nobody to share it with. Before sluice with one caller: ${ahead(
-      part.rows,
-      (row) => -(value(row, 'call', 'alone') ?? 0),
-    )}.
-The script of sluice does more in a call: it keeps several limits, pauses and what the server said. @upstash/ratelimit is made for Upstash over HTTP; here its script goes to the same Redis. p-ratelimit asks Redis for no decision: it splits the quota by
-the number of processes. Effect's store for Redis brings a client of its own and is not here.
+One script call of sluice decides for all callers that wait at that moment. A single caller has nobody to share it with. Faster than sluice with
+one caller: ${ahead(part.rows, (row) => -(value(row, 'call', 'alone') ?? 0))}. The script of sluice does more in a call: it keeps several limits, pauses and what
+the server said.
+
+The package @upstash/ratelimit is made for Upstash over HTTP; here its script goes to the same Redis. Two others are left out:
+
+- p-ratelimit asks Redis for no decision. It splits the quota by the number of processes.
+- Effect's store for Redis brings its own client.
 
 ${measured(part)}`;
   },
@@ -290,8 +315,8 @@ ${measured(part)}`;
     const of = (row: Row) => value(row, 'tabs', 'refused');
     return `## tabs
 
-In Chromium, ${tabCount} tabs of one page make ${callsPerTab} calls each at one instant to one API that takes ${tabQuota.limit} in any second. A library
-that counts in its own tab lets each of them have the whole quota.
+In Chromium, ${tabCount} tabs of one page make ${callsPerTab} calls each at one instant. They call one API that takes ${tabQuota.limit} in any second. A library that counts in
+its own tab gives each tab the whole quota.
 
 ${plain('peers-tabs', 'Calls that the API refused, of 200 from four tabs')}
 
@@ -317,13 +342,17 @@ export function pageOf(results: Results): string {
   });
   return `# Side by side with the alternatives
 
-<!-- Made by \`npm run bench -- peers\` of bench/peers/results.json: changes by hand are lost. -->
+<!-- \`npm run bench -- peers\` makes this page from bench/peers/results.json: changes by hand are lost. -->
 
-\`npm run bench -- peers\` measures sluice and what people use today on the same work, and writes this page. It is meant for a machine with nothing else to do, with two
-cores. \`npm run bench -- peers decide tabs\` measures these parts alone, \`--quick\` looks whether all runs and writes nothing. The other
-libraries are in bench/peers with a package.json of their own, and are installed when they are first needed. Each is configured as its
-documentation advises; bench/peers/contenders.ts names the page. Each measurement has a process of its own and a time limit: "not done
-after" is what came of one that hangs or is slow. Look at ratios: times differ from machine to machine, and by what else it does.
+\`npm run bench -- peers\` measures sluice and the alternatives that people use today on the same work, and writes this page. It is meant for a
+machine with two cores and nothing else to do.
+
+- \`npm run bench -- peers decide tabs\` measures only these parts.
+- \`--quick\` checks that everything runs, and writes nothing.
+
+The other libraries are in bench/peers, with their own package.json. They are installed when they are first needed. Each is configured as its
+documentation advises; bench/peers/contenders.ts and the last table name the page. Each measurement has its own process and a time limit. "Not done after" stands for one that
+hangs or is slow. Look at the ratios: times differ from machine to machine, and with the other work of the machine.
 
 ${parts.join('\n\n')}
 

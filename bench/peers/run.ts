@@ -55,7 +55,7 @@ export function writePage(results: Results = readResults()): void {
 /**
  * Measures every alternative and this library on the same work, and writes what came of it to results.json, docs/benchmarks-peers.md
  * and docs/images.
- * @param names the parts to measure; all if none is named. `page` measures nothing and writes the page anew
+ * @param names the parts to measure; all if none is named. `page` measures nothing and writes the page again
  * @param isQuick a look at whether all runs, in fewer rounds and sizes: nothing is written
  */
 export async function peers(names: readonly string[], isQuick: boolean): Promise<void> {

@@ -1,4 +1,4 @@
-// Hono: a middleware of one line. So do all servers whose requests are a `Request`: Next, Bun, Deno, Workers.
+// Hono: a middleware of one line. It works the same in all servers whose requests are a `Request`: Next, Bun, Deno, Workers.
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';

@@ -17,10 +17,10 @@ const USAGE = `Usage: npx tsx demo/examples/openai.ts [options]
 Sends questions to a local server that allows ${count(REQUESTS)} requests and ${count(TOKENS)} tokens in any minute.
 
 Options:
-  --minute <s>   how long a minute lasts, so that it can be watched; default: 6
+  --minute <s>   how many seconds a minute lasts here, so that you can watch it; default: 6
   --calls <n>    how many questions to ask; default: 1400
-  --margin <ms>  what the throttle keeps in hand for calls that arrive late; default: 250
-  --plain        send them without the throttle, to see what it is good for
+  --margin <ms>  the margin of the throttle, for calls that arrive late; default: 250
+  --plain        send them without the throttle, to see the difference
   --help         print this
 
 Exit code: 0 if no call was refused, all were answered and the server saw both limits kept; 1 if not; 2 for a wrong option.

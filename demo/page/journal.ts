@@ -102,7 +102,7 @@ export class Journal {
 }
 
 function openOf(line: Line, { asked, answered, failed, aborted, refused }: Entries): number {
-  // Without sluice nobody sends a refused call again.
+  // Without sluice refused calls are not sent again.
   const given = line === 'plain' ? refused.length : 0;
   return Math.max(0, asked.length - answered.length - failed.length - aborted.length - given);
 }

@@ -99,7 +99,7 @@ startTheme(byId<HTMLButtonElement>('theme'), () => {
 function legend(): string {
   const isFixed = setup.algorithm === 'fixed-window';
   const shaded = isFixed ? "every other window of the server's" : `the latest ${seconds(setup.interval)}`;
-  return `Shaded: ${shaded}. A number stands over bars that are cut off.`;
+  return `Shaded: ${shaded}. Bars that are cut off have a number.`;
 }
 
 function point(line: Line, bin: Bin | undefined): void {

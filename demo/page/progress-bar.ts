@@ -21,7 +21,7 @@ export function showProgress(
     bar.max = done + left;
     bar.value = done;
     const seconds = Math.ceil(((eta ?? 0) - Date.now()) / 1_000);
-    const end = eta === undefined ? 'the last one is on its way' : `about ${seconds} s left`;
+    const end = eta === undefined ? 'the last one is in flight' : `about ${seconds} s left`;
     words.textContent = left === 0 ? `${done} done` : `${done} of ${done + left} done, ${end}`;
     // The next calls begin a new count.
     if (left === 0) done = 0;

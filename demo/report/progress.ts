@@ -23,7 +23,7 @@ export interface Progress extends Watcher {
 
 /**
  * One line that is drawn over where that is possible; elsewhere a line per finished run and one every few seconds.
- * The cursor stays visible: whoever kills us in the middle finds a terminal with nothing to repair.
+ * The cursor stays visible, so killing the process leaves the terminal in order.
  */
 export function showProgress(write: (text: string) => void, terminal: () => Terminal, now: () => number): Progress {
   const { live } = terminal();

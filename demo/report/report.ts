@@ -167,7 +167,7 @@ function footnotes(runs: readonly Run[], { columns, style }: Terminal): string[]
     'Timeline: calls per slice of time; ▄ is the steady rate, █ twice that or more.',
   ];
   if (runs.some((run) => run.client === 'plain' && run.mostInAnyWindow > run.mostAllowed)) {
-    notes.push('More than the limit in a window: a flood that falls on the edge of two fixed windows gets both.');
+    notes.push('More than the limit in a window: calls around the edge of two fixed windows can use both.');
   }
   return notes.flatMap((note) => wrap(note, columns, '  ', '    ')).map(style.dim);
 }

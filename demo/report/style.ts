@@ -23,7 +23,7 @@ export interface Terminal {
   readonly style: Style;
 }
 
-/** Reads a stream's abilities anew: a terminal may have been resized. `NO_COLOR` is https://no-color.org. */
+/** Reads a stream's abilities each time: a terminal may have been resized. `NO_COLOR` is https://no-color.org. */
 export function terminalOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Terminal {
   const capable = stream.isTTY === true && env.TERM !== 'dumb';
   return {

@@ -7,7 +7,7 @@ if (!process.send) throw new Error('This file runs as a child process; start it 
 
 const servers = new Map<number, QuotaServer>();
 
-// A Ctrl-C in a terminal goes to the whole process group; the one who started us closes us when it is done.
+// A Ctrl-C in a terminal goes to the whole process group; our parent process closes us when it is done.
 process.on('SIGINT', () => {});
 // Fires too when the other process was killed and could not say goodbye.
 process.on('disconnect', () => process.exit());
@@ -20,7 +20,7 @@ process.on('message', (order: Order) => {
 });
 
 function answer(message: Answer): void {
-  // Whoever asked may be gone by now, which 'disconnect' sees to; without a callback the failed write would be thrown.
+  // The asking process may be gone by now, which 'disconnect' handles; without a callback the failed write would be thrown.
   process.send?.(message, undefined, undefined, () => {});
 }
 

@@ -35,7 +35,7 @@ export interface ServerProcess {
  */
 export function startServerProcess(): ServerProcess {
   const child = fork(fileURLToPath(new URL('./server-process-main.ts', import.meta.url)), {
-    // Whoever starts it may run TypeScript by other means.
+    // The parent process may run TypeScript by other means.
     execArgv: ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href],
     // Carries an Error and an undefined as they are.
     serialization: 'advanced',

@@ -4,7 +4,7 @@ import { createAlgorithm, type Rules } from './rules.ts';
 
 // An API and the network in front of it, without either: no sockets, no Node. It runs in a service worker or behind an HTTP server.
 
-/** What the API is like. All of it stands in the URL of a call, so that whoever answers needs to remember nothing. */
+/** What the API is like. All of it is in the URL of a call, so the server needs to remember nothing. */
 export interface ApiSettings extends Rules {
   readonly burst: number;
   /** ms of a round trip; half of it lies before the call is counted. */

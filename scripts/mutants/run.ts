@@ -111,19 +111,19 @@ session.write('known', {
 });
 // Also a run that is ended leaves its coverage to the next.
 writeFileSync(join(folder, 'cache.json'), JSON.stringify(cache));
-console.log(`${asked.length} mutants, of which ${chosen.length} are tried.`);
+console.log(`Trying ${chosen.length} of ${asked.length} mutants.`);
 
 const began = Date.now();
 while (session.verdicts.length < chosen.length) {
   const before = session.verdicts.length;
   const current = await runTests();
-  if (current !== undefined) session.judge({ id: current, outcome: 'looped', message: 'The process came to a stop.' });
+  if (current !== undefined) session.judge({ id: current, outcome: 'looped', message: 'The process hung.' });
   if (session.verdicts.length === before && current === undefined) {
     if (session.coverage === undefined) throw new Error('The tests do not run.');
   }
 }
 const isClean = report(session.verdicts, new Map(mutants.map((mutant) => [mutant.id, mutant])));
-console.log(`It took ${Math.round((Date.now() - began) / 1000)} s. All of it is in coverage/mutants.`);
+console.log(`It took ${Math.round((Date.now() - began) / 1000)} s. The results are in coverage/mutants.`);
 process.exit(isClean ? 0 : 1);
 
 /** Runs the tests until all is judged or the process ends; resolves with the mutant in which it hangs. */
@@ -224,7 +224,7 @@ function filesIn(path: string): string[] {
     .filter((file) => file.endsWith('.ts'));
 }
 
-/** Draws so many, in the order of the list. */
+/** Draws this many, in the order of the list. */
 function drawn<T>(list: readonly T[], count: number, seed: number): readonly T[] {
   if (count >= list.length) return list;
   const indexes = list.map((_, index) => index);

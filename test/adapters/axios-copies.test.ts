@@ -73,7 +73,7 @@ describe.each(copies)('an instance of %s', (_, copy) => {
     expect(withoutBoundary(requests[0])).toContain('Bearer secret');
   });
 
-  it('rejects with errors of its own', async () => {
+  it('rejects with its own errors', async () => {
     stage.handle = (_, __, response) => response.writeHead(418).end();
     const { instance, throttle, clock } = throttled();
     const error = await instance.get(stage.url).catch((error: unknown) => error);

@@ -76,7 +76,7 @@ describe('the key', () => {
     expect(keys).toEqual(key === undefined ? [] : [key]);
   });
 
-  it('is of the base URL where absolute ones are not allowed', async () => {
+  it('is from the base URL where absolute ones are not allowed', async () => {
     const set = setUp({}, {}, { baseURL: 'https://a.example', allowAbsoluteUrls: false });
     const adapter = async () => ({ status: 200, data: '' }) as AxiosResponse;
     await set.instance({ url: 'https://b.example', adapter });
@@ -85,7 +85,7 @@ describe('the key', () => {
 });
 
 describe('a call’s own options', () => {
-  it('go before those of throttleAxios', async () => {
+  it('override those of throttleAxios', async () => {
     const set = setUp({ cost: 1, key: 'one' }, { limits: { rate: 1, interval: T, burst: 5 } });
     await set.instance.get(stage.url, { throttle: { cost: 3 } });
     expect(await remaining(set, 'one')).toBe(2);
@@ -242,7 +242,7 @@ describe('eject', () => {
     expect(stage.arrivals.length).toBe(2);
   });
 
-  it('takes one of two doors to the same throttle away, by each of which a call counts', async () => {
+  it('removes one of two interceptors of the same throttle, which each count a call', async () => {
     const { instance, eject, ...set } = setUp({}, { limits: { rate: 1, interval: T, burst: 5 } });
     throttleAxios(instance, set.throttle);
     await instance.get(stage.url);
@@ -407,7 +407,7 @@ describe('settle', () => {
     expect(response.config.transformResponse).toEqual([axios.defaults.transformResponse].flat());
   });
 
-  it('hears of answers that axios rejects with', async () => {
+  it('gets answers that axios rejects with', async () => {
     stage.handle = (_, __, response) => response.writeHead(404).end('{"used":2}');
     const set = setUp({ settle: ({ data }) => data.used, cost: 5 }, { limits: { rate: 1, interval: T, burst: 10 } });
     await expect(set.instance.get(stage.url)).rejects.toBeInstanceOf(AxiosError);

@@ -138,7 +138,7 @@ describe('a query', () => {
     expect(query.constructor).toBe(Query);
   });
 
-  it('waits after another one was made of it, and where objects lead to it', async () => {
+  it('waits after another query was derived from it, and when nested in objects', async () => {
     const { clock, database, plain } = setUp({ lazy: ['from', 'table'] });
     await database.from('users');
     const calls = [
@@ -182,7 +182,7 @@ describe('a query', () => {
     expect(seen).toEqual([{ method: 'from', args: ['users'] }]);
   });
 
-  it('heeds a signal of its own while it waits', async () => {
+  it('ends its wait when its own signal aborts', async () => {
     const { clock, database, plain } = setUp({ lazy: ['from'] });
     const controller = new AbortController();
     await database.from('users');
@@ -223,7 +223,7 @@ describe('a query', () => {
     expect(plain.admin.database.sent).toEqual(['a', 'b']);
   });
 
-  it('may be what a function gives', async () => {
+  it('may be the result of a function', async () => {
     const clock = new ManualClock();
     const throttle = createThrottle({ limits: { rate: 1, interval: T }, margin: 0, clock });
     const sent: string[] = [];

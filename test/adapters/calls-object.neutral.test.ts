@@ -243,8 +243,8 @@ describe('the methods of an object', () => {
   });
 });
 
-describe('what a method gives', () => {
-  it('has the methods that its own promise has, of which the first one says how the answer is read', async () => {
+describe('what a method returns', () => {
+  it('has the methods of its own promise; the first one called says how the answer is read', async () => {
     const { client, clock, plain } = setUp({ methods: ['create'] });
     const answer = client.create().withResponse();
     await clock.advance(0);
@@ -265,7 +265,7 @@ describe('what a method gives', () => {
     expect(await made).toBe('answer');
   });
 
-  it('gives what each of its methods gives, whichever comes first, and when the call was made already', async () => {
+  it('returns what each of its methods returns, in any order, and after the call was made', async () => {
     const { client, clock } = setUp({ methods: ['create'] });
     const made = client.create();
     const both = [made.size(), made.withResponse()];
@@ -311,7 +311,7 @@ describe('what a method gives', () => {
     expect((await throttle.status()).limits[0]?.resetAfter).toBe(T / 2);
   });
 
-  it('is a promise for the rest', async () => {
+  it('is otherwise a promise', async () => {
     const { client, clock } = setUp({ methods: ['create', 'get'] });
     const made = client.create();
     expect(made).toBeInstanceOf(Promise);

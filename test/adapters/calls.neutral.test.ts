@@ -28,7 +28,7 @@ const refusal = (more: object = {}) => Object.assign(new Error('slow down'), { s
 const never = () => new Promise<string>(() => {});
 
 describe('a throttled function', () => {
-  it('tells nothing of the network: the margin stays, however long its calls take', async () => {
+  it('does not change the margin, however long its calls take', async () => {
     const limits = { rate: 1, interval: 1, burst: 100 };
     const set = setUp(
       (_, index) => new Promise((done) => set.clock.setTimeout(() => done('ok'), index % 2 === 0 ? 1 : 90)),
@@ -71,7 +71,7 @@ describe('a throttled function', () => {
     expect([throttled.name, throttled.length, throttled.version]).toEqual(['fetchItem', 2, 3]);
   });
 
-  it('hands over what it gives and what it throws, untouched', async () => {
+  it('returns what it returns and throws what it throws, untouched', async () => {
     const answer = { any: 'thing' };
     const answers = [() => answer, () => Promise.resolve(answer)];
     const failures = [
@@ -94,7 +94,7 @@ describe('a throttled function', () => {
     expect((await throttle.status()).margin).toBe(50);
   });
 
-  it('goes straight through where match says so', async () => {
+  it('is called without waiting where `match` says so', async () => {
     const { call, times, throttle } = setUp(async () => 'ok', { match: ({ args }) => args[0] !== 'free' });
     await Promise.all([call('free'), call('free'), call('held')]);
     expect(times).toEqual([0, 0, 0]);
@@ -340,7 +340,7 @@ describe('an abort', () => {
     expect(second).toEqual({ state: 'rejected', value: reason });
   });
 
-  it('comes from where the signal option says', async () => {
+  it('is found by the signal option', async () => {
     const { clock, call } = setUp(async () => 'ok', { signal: ({ args }) => (args[0] as { stop: AbortSignal })?.stop });
     const controller = new AbortController();
     await call();

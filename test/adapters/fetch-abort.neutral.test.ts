@@ -181,7 +181,7 @@ describe('an abort', () => {
     expect(sent.length).toBe(1);
   });
 
-  it('in flight: is for fetch to heed, and the place is free again', async () => {
+  it('in flight: is left to fetch, and the place is free again', async () => {
     const { clock, throttled, throttle, sent } = setUp(never, {}, { concurrency: 1 });
     const controller = new AbortController();
     const first = watch(throttled(url, { signal: controller.signal }));

@@ -81,7 +81,7 @@ describe('the key', () => {
     expect(keys).toEqual(['https://a.example']);
   });
 
-  it('may be one for all', async () => {
+  it('may be one key for all calls', async () => {
     const { clock, throttled, times } = setUp({ key: 'one' });
     for (const url of [a, b]) void throttled(url);
     await clock.advance(T);
@@ -184,7 +184,7 @@ describe('cost and priority', () => {
 });
 
 describe('match', () => {
-  it('lets the others go straight through, uncounted, with what they were called with', async () => {
+  it('sends other calls without waiting, uncounted, with the same arguments', async () => {
     const { throttled, throttle, sent, times } = setUp({ match: ({ url }) => url.pathname.startsWith('/api') });
     const init = { headers: { a: '1' } };
     await throttled(`${a}api/1`);
@@ -248,7 +248,7 @@ describe('refusals of the throttle', () => {
     expect(sent).toEqual([]);
   });
 
-  it('let a wait go that is just as long as maxWait', async () => {
+  it('accept a wait of exactly maxWait', async () => {
     const { clock, throttled, times } = setUp({ maxWait: T });
     void throttled(a);
     void throttled(a);
@@ -288,7 +288,7 @@ describe('functions that fail', () => {
   });
 });
 
-describe('functions that say nothing', () => {
+describe('functions that return undefined', () => {
   it('get the defaults', async () => {
     const nothing = () => undefined as never;
     const { throttle, throttled } = setUp({ key: nothing, cost: nothing, priority: nothing, maxWait: nothing });
@@ -323,11 +323,11 @@ describe('throttleFetch', () => {
     expect(() => throttleFetch(throttle, { [name]: value })).toThrow(words);
   });
 
-  it.each([undefined, null, 5, {}])('refuses %j for a throttle', (throttle) => {
+  it.each([undefined, null, 5, {}])('refuses %j as a throttle', (throttle) => {
     expect(() => throttleFetch(throttle as never)).toThrow(TypeError);
   });
 
-  it.each([null, 5, []])('refuses %j for options', (options) => {
+  it.each([null, 5, []])('refuses %j as options', (options) => {
     expect(() => throttleFetch(createThrottle({ limits: even }), options as never)).toThrow('`options`');
   });
 

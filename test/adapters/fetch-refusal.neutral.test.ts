@@ -71,7 +71,7 @@ describe('a refused call', () => {
     expect((call.value as Response).status).toBe(200);
   });
 
-  it('is sent again by Retry-After where answers before told of the same quota', async () => {
+  it('is sent again at Retry-After where earlier answers named the same quota', async () => {
     const told = (headers: Record<string, string>) => () => new Response('ok', { headers });
     const { pass, throttled, times } = setUp(
       inTurn(told({ ratelimit: '"d";r=1;t=61' }), () => refused({ 'retry-after': '2', ratelimit: '"d";r=0;t=60' })),
@@ -126,7 +126,7 @@ describe('a refused call', () => {
     expect([response.headers.get('x-own'), await response.text()]).toEqual(['2', 'refused']);
   });
 
-  it('pauses longer and longer while the server does not say for how long', async () => {
+  it('pauses for growing times while the server names none', async () => {
     const { pass, throttled, times } = setUp(() => refused(), { retry: 8 });
     void throttled(url);
     await pass(400 * T);

@@ -52,7 +52,7 @@ it('does not settle a refused call', async () => {
   expect(settle).not.toHaveBeenCalled();
 });
 
-it('reports what the function throws and harms neither the call nor the line', async () => {
+it('reports what the function throws without harm to the call and the line', async () => {
   const report = vi.fn();
   vi.stubGlobal('reportError', report);
   const wrong = new Error('no usage');

@@ -298,7 +298,7 @@ describe('the arguments', () => {
     expect(input).toBe(foreign);
   });
 
-  it('may hold Headers of another make', async () => {
+  it('may hold Headers of another class', async () => {
     class OtherHeaders {
       readonly #map: Map<string, string>;
       constructor(from: Iterable<[string, string]>) {

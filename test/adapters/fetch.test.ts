@@ -168,7 +168,7 @@ describe('streams', () => {
     expect((await reader.read()).done).toBe(true);
   });
 
-  it('are looked into for a megabyte and no further', async () => {
+  it('are read for one megabyte at most', async () => {
     handle = (_, response) => {
       response.setHeader('content-type', 'application/json');
       response.write(`"${'x'.repeat(1_500_000)}`);
@@ -259,7 +259,7 @@ describe('an abort', () => {
     expect((await throttle.status(server.url)).waiting).toBe(0);
   });
 
-  it('of a call that waits lays hold of the body of its Request at once, as plain fetch does', async () => {
+  it('of a call that waits takes the body of its Request at once, as plain fetch does', async () => {
     const throttle = createThrottle({ limits: hourly });
     await throttle.wait(server.url);
     const controller = new AbortController();
@@ -295,7 +295,7 @@ describe('a refusal', () => {
     answers = 0;
   });
 
-  it('that was read to its end leaves its connection to the next try', async () => {
+  it('that was read completely leaves its connection to the next try', async () => {
     handle = (_, response) => {
       if (answers++ > 0) response.end('ok');
       else response.writeHead(429, { 'retry-after': '0.05' }).end('no');

@@ -145,7 +145,7 @@ describe.each(clients)('a stream that $name is to send', (client) => {
     expect([waiting, inFlight, limits[0]?.remaining]).toEqual([0, 0, 1]);
   });
 
-  it('and that is whole is sent when the turn comes, and keeps no listener of ours', async () => {
+  it('and that is complete is sent when the turn comes, and keeps no listener of ours', async () => {
     const { clock, throttle, send } = setUp();
     await throttle.wait(stage.origin);
     const stream = Readable.from(['one', 'two']);

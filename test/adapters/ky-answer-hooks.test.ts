@@ -96,7 +96,7 @@ describe.each<[string, Ky]>([
     await vi.waitFor(() => expect(call.value).toBe('ok'));
   });
 
-  it('whose hook gives something else is judged as if there were none', async () => {
+  it('whose hook returns another value is handled as without a hook', async () => {
     stage.handle = refuseFirst(1, 1);
     const { api, clock } = setUp();
     const call = watch(

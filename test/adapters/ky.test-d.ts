@@ -7,7 +7,7 @@ import { describe, expectTypeOf, it } from 'vitest';
 const throttle = createThrottle({ limits: perSecond(1) });
 
 describe('throttleKy', () => {
-  it('gives what it takes, of either version', () => {
+  it('returns the type of its argument, of either version', () => {
     expectTypeOf(throttleKy(ky1, throttle)).toEqualTypeOf<KyInstance>();
     expectTypeOf(throttleKy(ky2, throttle)).toEqualTypeOf<KyInstance2>();
     expectTypeOf(throttleKy(ky2.create({ prefix: 'x' }), throttle).extend({})).toEqualTypeOf<KyInstance2>();

@@ -99,7 +99,7 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
     expect(await remaining(throttle)).toBe(2);
   });
 
-  it('keeps its options in what extend gives', async () => {
+  it('keeps its options in an extended instance', async () => {
     const { api, throttle } = setUp({ key: 'own' });
     await api.extend({}).get(stage.url);
     expect((await throttle.status('own')).limits[0]?.remaining).toBe(0);
@@ -192,7 +192,7 @@ describe.each(versions)('throttleKy with %s', (_, ky) => {
     expect(listeners()).toBe(0);
   });
 
-  it('sends through the fetch that the instance or the call has', async () => {
+  it('sends through the fetch of the instance or the call', async () => {
     const own = vi.fn(async () => new Response('own'));
     const { api, clock } = setUp({}, wide, ky.create({ fetch: own }));
     expect(await api.get(stage.url).text()).toBe('own');

@@ -80,7 +80,7 @@ describe('a refusal', () => {
     expect(times()).toEqual([0, 2 * T, 4 * T]);
     await pass(2 * T);
     expect(times()[3]).toBe(6 * T);
-    // Refused three times in a row it begins slowly: what a server takes that refuses so much has to be found anew.
+    // Refused three times in a row it begins slowly: what a server takes that refuses so much has to be found again.
     await pass(30 * T);
     expect(times()).toHaveLength(51);
   });
@@ -155,7 +155,7 @@ describe('a refusal', () => {
     expect((await throttle.status(key)).pausedUntil).toBe(clock.now() + 20 * T);
   });
 
-  it('pauses for as long as the dialect says at least', async () => {
+  it('pauses at least for the shortest pause of the dialect', async () => {
     const { pass, send, throttle, clock } = setUp(() => refused(), { dialect: { leastPause: 30 * T } });
     send(1);
     await pass(0);
@@ -223,7 +223,7 @@ describe('what the server says is left', () => {
     expect(times()).toHaveLength(8);
   });
 
-  it('slows no calls down if our own calls explain it', async () => {
+  it('does not slow calls down if our own calls explain it', async () => {
     const { pass, send, throttle, times } = setUp((_, index) => leftOfLimits(999 - index, 60));
     for (let call = 0; call < 20; call++) {
       send(1);
@@ -251,7 +251,7 @@ describe('what the server says is left', () => {
     expect(times().length).toBeLessThanOrEqual(97);
   });
 
-  it('is nothing to go by where tokens are meant, or the limits let less go anyway', async () => {
+  it('is ignored where it counts tokens, or where the limits allow less anyway', async () => {
     const { pass, send, throttle } = setUp((_, index) =>
       index === 0 ? ok({ 'x-ratelimit-remaining-tokens': '5', 'x-ratelimit-reset-tokens': '60s' }) : left(1e6, 1),
     );
@@ -331,7 +331,7 @@ describe("limits: 'server'", () => {
   });
 
   // The rate at which it began stays in force until it is above the limits' own.
-  it('goes by what the server tells from its first answer on', async () => {
+  it('follows the statements of the server from its first answer on', async () => {
     const { pass, send, times } = setUp(
       () => ok({ 'ratelimit-policy': '"default";q=100;w=10' }),
       {},
@@ -349,7 +349,7 @@ describe("limits: 'server'", () => {
     expect(times()).toHaveLength(30);
   });
 
-  it('keeps every window of what the server tells', async () => {
+  it('keeps every window that the server names', async () => {
     const { pass, send, times } = setUp(
       () => ok({ 'ratelimit-policy': '"b";q=5;w=1,"d";q=20;w=60' }),
       {},
@@ -376,7 +376,7 @@ describe("limits: 'server'", () => {
     expect(times().map(Math.floor)).toEqual([0, 1000, 1500, 1833, 2083, 2283, 2450, 2592, 2717, 2828, 2928, 3019]);
   });
 
-  it('keeps to the rate of a token bucket that tells when it will be full', async () => {
+  it('keeps the rate of a token bucket that says when it will be full', async () => {
     const size = 20;
     let level = size;
     let filledAt = 0;

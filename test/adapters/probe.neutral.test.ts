@@ -166,7 +166,7 @@ describe('a call goes alone', () => {
 });
 
 describe('a throttle', () => {
-  it('that may not be stopped is not paused, nor does a call go alone', async () => {
+  it('with `maxPause: 0` is not paused, and no call goes alone', async () => {
     const { pass, answered, send, times, events } = setUp((_, index) => (index === 0 ? refused() : answered(50, ok)), {
       maxPause: 0,
     });

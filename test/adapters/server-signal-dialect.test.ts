@@ -64,7 +64,7 @@ describe('a field of a dialect', () => {
     });
   });
 
-  it('is asked for where names cannot be listed', () => {
+  it('is read by name where names cannot be listed', () => {
     const get = (name: string) => (name === 'x-share' ? '3/4' : undefined);
     expect(read(dialect, 200, get).limit).toBe(4);
   });
@@ -126,7 +126,7 @@ describe('a quota in the body', () => {
     });
   });
 
-  it('tells a call that went nothing but what is left', () => {
+  it('gives an accepted call only what is left', () => {
     expect(read(dialect, 200, {}, { cost })).toEqual({
       ...{ throttled: false, limit: 1_000, remaining: 100, unit: 'points', ignored: [] },
       buckets: [{ limit: 1_000, remaining: 100, unit: 'points' }],

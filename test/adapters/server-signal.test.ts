@@ -84,7 +84,7 @@ describe('the pause', () => {
     ['is not cut at maxPause', 429, { 'retry-after': '3900' }, maxPause],
   ])('%s', (_, status, headers, ms) => expect(wait(status, headers)).toBe(ms));
 
-  it('is cut to the maxPause that it is given', () => {
+  it('is at most the given maxPause', () => {
     const answer = { status: 429, headers: { 'retry-after': '30' }, now };
     expect(readServerSignal({ ...answer, maxPause: 10 * s })).toMatchObject({ retryAt: now + 10 * s, clamped: true });
     expect(readServerSignal({ ...answer, maxPause: 60 * s })).not.toHaveProperty('clamped');

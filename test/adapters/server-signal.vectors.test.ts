@@ -37,7 +37,7 @@ function lines({ headers }: Vector): [string, string][] {
 }
 
 describe('an answer', () => {
-  it('is there for each kind', () => expect(vectors.length).toBeGreaterThan(70));
+  it('has an example of each kind', () => expect(vectors.length).toBeGreaterThan(70));
 
   it.each(vectors)('is read: $group, $name', (vector) => expect(read(vector)).toEqual(vector.expect));
 
@@ -125,7 +125,7 @@ describe('fields that no server sends', () => {
   const read = (status: number, headers: Readonly<Record<string, string>>, dialect?: Dialect) =>
     readServerSignal({ status, headers, now: 0, ...(dialect && { dialect }) });
 
-  it('makes no quota: an item one of whose numbers is none, even if it says what is left', () => {
+  it('makes no quota: an item with an invalid number, even if it says what is left', () => {
     expect(read(200, { RateLimit: '"a";r=5;q=x' })).toMatchObject({ buckets: [], ignored: ['ratelimit'] });
     expect(read(200, { RateLimit: '"a";a=5;w=0' })).toMatchObject({ buckets: [], ignored: ['ratelimit'] });
   });

@@ -284,7 +284,7 @@ describe('a page that is closed or reloaded', () => {
     expect(set.sent[1]?.url).toBe(`${api}/last`);
   });
 
-  it('leaves in line what cannot be asked for', async () => {
+  it('keeps requests in line whose page cannot be looked up', async () => {
     const set = setUp();
     set.scope.clients.get = () => Promise.reject(new Error('no'));
     for (const request of items(3, 'old')) set.dispatch(request);
@@ -294,7 +294,7 @@ describe('a page that is closed or reloaded', () => {
 });
 
 describe('throttleServiceWorker', () => {
-  it('turns down what is no worker and no option', () => {
+  it('refuses values that are not a worker or an option', () => {
     const throttle = createThrottle({ limits: even });
     const scope = setUp().scope;
     expect(() => throttleServiceWorker({} as never, throttle)).toThrow('Expected `scope.fetch` to be a function');

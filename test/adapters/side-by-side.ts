@@ -39,7 +39,7 @@ function errorParts(error: unknown): unknown {
 /**
  * Makes a test that sends the same call plain, throttled at once, and throttled after a wait, with equal outcome.
  * @param status what plain fetch is known to get, undefined where it fails
- * @param make makes the arguments, anew each time
+ * @param make makes new arguments each time
  * @param origin where the call goes
  */
 export function itIsTheSame(name: string, status: number | undefined, make: () => unknown[], origin: () => string) {

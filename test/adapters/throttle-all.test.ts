@@ -112,7 +112,7 @@ describe('an adapter on several throttles', () => {
     expect(times()).toEqual([0, 30_000]);
   });
 
-  it('tells a throttle that does not listen nothing of what the server says', async () => {
+  it('keeps what the server says from a throttle that does not listen', async () => {
     const { clock, customers, api, both, send } = setUp({}, {}, { answer: refusedOnce, listens: false });
     const signals: string[] = [];
     for (const throttle of [customers, api]) throttle.on('signal', ({ key }) => signals.push(key));

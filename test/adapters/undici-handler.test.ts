@@ -53,7 +53,7 @@ type Seen = { aborted: boolean; reason: unknown; paused: boolean; rawHeaders: un
 describe('a handler of undici 6', () => {
   const answer = (status: number) => [status, ['retry-after', '5'].map((text) => Buffer.from(text))];
 
-  it('hears all that there is to hear, and of answers before the answer at once', async () => {
+  it('gets every event of a request, and informational answers at once', async () => {
     const { clock, sent, send } = setUp();
     const { handler, names, heard } = listener(older);
     send(request, handler);
@@ -72,7 +72,7 @@ describe('a handler of undici 6', () => {
     expect([heard[1]?.[2], heard[2]?.slice(1), heard[5]?.[1]]).toEqual(['context', [1, 2], 103]);
   });
 
-  it('is told no faster than it takes what was kept, and no more of it is kept than 64 KiB', async () => {
+  it('gets buffered data only as fast as it reads, and at most 64 KiB of it are kept', async () => {
     const { clock, sent, send } = setUp({ maxWait: 10 });
     const { handler, names, heard } = listener(older, (name) => name !== 'onData');
     send(request, handler);
@@ -95,7 +95,7 @@ describe('a handler of undici 6', () => {
 });
 
 describe('a handler of undici 7', () => {
-  it('hears all that there is to hear, by one controller, which is undici’s own behind it', async () => {
+  it('gets every event of a request, by one controller, which is undici’s own behind it', async () => {
     const { clock, sent, send } = setUp();
     const { handler, names, heard } = listener(newer);
     send(request, handler);
@@ -122,7 +122,7 @@ describe('a handler of undici 7', () => {
     expect([heard[3]?.[2], controller.rawHeaders, controller.rawTrailers]).toEqual([103, ['a'], ['b']]);
   });
 
-  it('is told no faster than it takes what was kept, and no more of it is kept than 64 KiB', async () => {
+  it('gets buffered data only as fast as it reads, and at most 64 KiB of it are kept', async () => {
     const { clock, sent, send } = setUp({ maxWait: 10 });
     const pauseAtData = (name: string) => name === 'onResponseData' && controller.pause();
     const { handler, names, heard } = listener(newer, pauseAtData);
@@ -151,7 +151,7 @@ describe('a handler of undici 7', () => {
     expect(own.resume).toHaveBeenCalledTimes(1);
   });
 
-  it('that aborts before its request has a connection is not begun again: the first reason counts', async () => {
+  it('that aborts before its request has a connection does not start again: the first reason counts', async () => {
     const { clock, sent, send } = setUp();
     const { handler, names, heard } = listener(newer);
     send(request, handler);
@@ -209,7 +209,7 @@ describe('a request', () => {
     expect((await throttle.status(key)).limits[0]?.remaining).toBe(0);
   });
 
-  it('whose answer is too long to be looked into is handed over at once', async () => {
+  it('whose answer is too long to read is passed on at once', async () => {
     const { clock, sent, send } = setUp({ dialect: completeDialect({ refusals: [{ body: ['code', 'no'] }] }) });
     for (const [size, isAtOnce] of [
       [1_000_001, true],

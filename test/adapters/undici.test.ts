@@ -146,7 +146,7 @@ describe.each(versions)('undici %s', (_, undici) => {
     expect((await answer.body.text()).length).toBe(10_000);
   });
 
-  it.each([0, 10, 60_000, 1_000_000])('hands a refused answer of %d bytes over to fetch', async (size) => {
+  it.each([0, 10, 60_000, 1_000_000])('passes a refused answer of %d bytes to fetch', async (size) => {
     const { fetch } = setUp({ maxWait: 10 });
     refuse(9, 'x'.repeat(size));
     const answer = await fetch('/own');
@@ -162,7 +162,7 @@ describe.each(versions)('undici %s', (_, undici) => {
     expect([await (await call).body.text(), count.calls]).toEqual(['done', 2]);
   });
 
-  it('looks into what is packed under another name', async () => {
+  it('reads bodies whose encoding has another name', async () => {
     const dialect = completeDialect({ refusals: [{ body: ['code', 'no'] }] });
     const { request, throttle } = setUp({ retry: 0, dialect });
     own = (_request, response) => {

@@ -13,7 +13,7 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 describe('docs/benchmarks-peers.md', () => {
   const results = JSON.parse(read('bench/peers/results.json')) as Results;
 
-  it('is what bench/peers/results.json makes: `npm run bench -- peers page` writes it anew', () => {
+  it('is generated from bench/peers/results.json: `npm run bench -- peers page` writes it again', () => {
     expect(read('docs/benchmarks-peers.md')).toBe(pageOf(results));
   });
 
@@ -87,7 +87,7 @@ describe('virtual time', () => {
     }
   });
 
-  it('says so when calls wait and no timer is set, or none before the end', async () => {
+  it('fails when calls wait and no timer is set, or none before the end', async () => {
     const time = new VirtualTime();
     await expect(time.until(() => false, turn, 1_000)).rejects.toThrow('no timer is set');
     time.at(2_000, () => {});
@@ -138,7 +138,7 @@ describe('plots', () => {
     expect(ticksOf(150, 98_000, 'log')).toEqual([100, 1_000, 10_000, 100_000]);
   });
 
-  it('say why where there is no number, and keep names out of the markup', () => {
+  it('name the reason where there is no number, and keep names out of the markup', () => {
     const svg = svgOf({
       title: 'any',
       axis: 'ns',

@@ -9,7 +9,7 @@ export type Reply<Name extends keyof Lab> = Awaited<ReturnType<Lab[Name]>>;
 export interface Tab {
   /** Runs a function of the lab in the page. Both what it takes and what it answers with go by JSON. */
   call<Name extends keyof Lab>(name: Name, question: Question<Name>): Promise<Reply<Name>>;
-  /** Loads the page anew. */
+  /** Loads the page again. */
   reload(): Promise<void>;
   close(): Promise<void>;
 }

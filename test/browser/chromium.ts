@@ -14,7 +14,7 @@ export interface ChromiumTab extends Tab {
   freeze(): Promise<void>;
   resume(): Promise<void>;
   goTo(url: string): Promise<void>;
-  /** Loads the page anew past all caches and service workers, as Shift and Reload do. */
+  /** Loads the page again past all caches and service workers, as Shift and Reload do. */
   forceReload(): Promise<void>;
   /** Goes back to the page before. Resolves with whether it came out of the back-forward cache. */
   goBack(): Promise<boolean>;

@@ -10,12 +10,12 @@ describe('jainIndex', () => {
 });
 
 describe('jainPerSpan', () => {
-  it('looks at whole spans while all tabs have calls to send', () => {
+  it('uses only whole spans in which all tabs have calls to send', () => {
     const log = [...calls('a', 0, 100, 200, 1_100, 1_900, 2_500), ...calls('b', 50, 1_200, 1_300, 1_400, 2_400, 9_000)];
     expect(jainPerSpan(log, 1_000)).toEqual([jainIndex([3, 1]), jainIndex([2, 3])]);
   });
 
-  it('counts a tab that has nothing in a span', () => {
+  it('includes a tab without a call in a span', () => {
     expect(jainPerSpan([...calls('a', 0, 500, 1_000), ...calls('b', 10, 1_100)], 1_000)).toEqual([jainIndex([2, 1])]);
     expect(jainPerSpan([...calls('a', 0, 500, 2_100), ...calls('b', 1_100, 2_050)], 1_000)[0]).toBe(0.5);
   });

@@ -69,26 +69,26 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
   };
 
   describe.each(['indexed-db', 'local-storage'] as const)('on %s', (store) => {
-    it('goes on where it was after the site data were cleared', async () => {
+    it('keeps what was used after the site data were cleared', async () => {
       const { tab, before, reserve } = await begin(store);
       await tab.clearSiteData();
       expectInLine(before, await reserve(tab));
     });
 
-    it('goes on where it was after its record was corrupted, and reports it', async () => {
+    it('keeps what was used after its record was corrupted, and reports it', async () => {
       const { tab, other, before, key, reserve } = await begin(store);
       await other.call('corrupt', { store, key });
       const after = await reserve(tab);
       expectInLine(before, after);
       expect(after.troubles).toHaveLength(1);
       expect(after.troubles[0]).toMatch(/not a bucket of this version/);
-      // The record is whole again for those who come later.
+      // The record is whole again for later readers.
       const elsewhere = await reserve(other, 1);
       expectInLine(after, elsewhere);
       expect(elsewhere.troubles).toEqual([]);
     });
 
-    it('throttles by itself in a sandboxed frame, where storage is blocked', async () => {
+    it('falls back to a local bucket in a sandboxed frame, where storage is blocked', async () => {
       tabs = await openTabs(browser, `${site.pages}/`, 1);
       const report = await (tabs[0] as ChromiumTab).call('reserveInFrame', { store, key: 'frame', count: 5 });
       expectInLine(report);
@@ -127,7 +127,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
     await outside.close();
   });
 
-  it('goes on where it was after another tab has deleted the database, which does not wait for it', async () => {
+  it('keeps what was used after another tab deleted the database, which does not wait for it', async () => {
     const { tab, other, before, reserve } = await begin('indexed-db');
     expect(await other.call('deleteDatabase', undefined)).toBeLessThan(1_000);
     const after = await reserve(tab);
@@ -135,7 +135,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
     expect(after.troubles).toEqual([]);
   });
 
-  it('goes on over a new connection after its own was closed', async () => {
+  it('continues over a new connection after its own was closed', async () => {
     const { tab, other, before, reserve } = await begin('indexed-db');
     expect(await tab.call('closeConnections', undefined)).toBeGreaterThan(0);
     const after = await reserve(tab);
@@ -143,7 +143,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
     expect(after.troubles).toEqual([]);
   });
 
-  it('goes on in a localStorage that fills up under it', async () => {
+  it('continues when localStorage fills up meanwhile', async () => {
     const { tab, other, before, reserve } = await begin('local-storage');
     await other.call('fillStorage', undefined);
     const after = await reserve(tab);
@@ -151,7 +151,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
     expect(after.troubles).toEqual([]);
   });
 
-  it('throttles by itself while localStorage has no room for a bucket', async () => {
+  it('uses a local bucket while localStorage has no room for one', async () => {
     tabs = await openTabs(browser, `${site.pages}/`, 1);
     const [tab] = tabs as [ChromiumTab];
     await tab.call('fillStorage', undefined);
@@ -160,7 +160,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
     expect(report.troubles[0]).toMatch(/store-error.*quota/i);
   });
 
-  it('goes on where it was after another tab has cleared localStorage', async () => {
+  it('keeps what was used after another tab cleared localStorage', async () => {
     const { tab, other, before, reserve } = await begin('local-storage');
     await other.call('clearStorage', undefined);
     await until('the other process sees it', async () => (await tab.call('storedItems', undefined)) === 0);
@@ -204,7 +204,7 @@ describe.skipIf(!hasClock)('in chromium, whose wall clock is set', () => {
   }
 
   describe.each(['indexed-db', 'local-storage'] as const)('on %s', (store) => {
-    it('waits neither longer nor less after an hour back', async () => {
+    it('keeps its waits when the clock is set back by an hour', async () => {
       await setBy(-hour, store, async ({ tab, other, before, key, reserve }) => {
         expect(await tab.call('pausedFor', { store, key })).toBe(0);
         const after = await reserve(tab);
@@ -224,7 +224,7 @@ describe.skipIf(!hasClock)('in chromium, whose wall clock is set', () => {
       });
     });
 
-    it('lets at most one burst go after an hour forward', async () => {
+    it('sends at most one burst when the clock is set forward by an hour', async () => {
       await setBy(hour, store, async ({ tab, other, reserve }) => {
         const after = await reserve(tab);
         expectInLine(after, await reserve(other));

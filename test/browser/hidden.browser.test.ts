@@ -9,7 +9,7 @@ import { faultsIn } from './ledger.ts';
 import type { StoreName } from './page/stores.ts';
 import { type Site, startSite } from './site.ts';
 
-// Three of four tabs are hidden for so long that Chromium wakes their own timers once a minute.
+// Three of four tabs are hidden long enough for Chromium to wake their own timers only once a minute.
 
 const stores = ['indexed-db', 'local-storage'] as const;
 /** The third may have no worker, by its content security policy. */
@@ -67,7 +67,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium, with three of four 
 
   let first: Awaited<ReturnType<typeof run>> | undefined;
 
-  it('each is served and none gets the slot of another, and the status says which timer is in use', async () => {
+  it('each tab is served and none gets the slot of another, and the status says which timer is in use', async () => {
     first = await run();
     const { visibilities, timers, reports, woken, callsOn } = first;
     expect(visibilities).toEqual(['hidden', 'hidden', 'hidden', 'visible']);
@@ -85,7 +85,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium, with three of four 
   });
 
   // On a busy machine a tab may be late all by itself.
-  it('each keeps its share on either store', { retry: 2 }, async () => {
+  it('each tab keeps its share on either store', { retry: 2 }, async () => {
     const { callsOn } = first ?? (await run());
     first = undefined;
     for (const store of stores) {

@@ -46,12 +46,12 @@ describe.each(engines.filter(({ found }) => found))('in $name', ({ start }) => {
     });
     afterAll(() => browser?.close());
 
-    it('have a process each', async () => {
+    it('run in one process each', async () => {
       expect((await processesOf(browser, tabs)).size).toBe(count);
     });
 
     describe.each(['indexed-db', 'local-storage'] as const)('on %s', (store) => {
-      it.each(repeats)('get slots of their own and leave none out, run %i', async () => {
+      it.each(repeats)('get different slots and skip none, run %i', async () => {
         expect(await ledger(tabs, store)).toEqual(noFaults);
       });
     });

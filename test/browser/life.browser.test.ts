@@ -50,7 +50,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
   };
 
   describe.each(stores)('on %s', (store) => {
-    it('a reload in the middle of it all loses at most one slot and grants none twice', async () => {
+    it('a reload while calls wait loses at most one slot and grants none twice', async () => {
       const [reloaded, other] = (await open(2)) as [ChromiumTab, ChromiumTab];
       const takes = { store, key: `reload ${store}`, emissionInterval: 1_000 };
       const before = await reloaded.call('takes', { ...takes, count: 100, startAt: 0 });
@@ -65,7 +65,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
       expect(Math.min(...after.slots)).toBeGreaterThan(Math.max(...before.slots));
     });
 
-    it('a bucket is as full after a reload as before', async () => {
+    it('a reload keeps what was used', async () => {
       const [tab] = (await open(1)) as [ChromiumTab];
       const reserve = { store, key: `full ${store}`, count: 20 };
       const before = await tab.call('reserve', reserve);
@@ -97,7 +97,7 @@ describe.skipIf(chromiumProgram === undefined)('in chromium', () => {
       expect(slots.length).toBeGreaterThan(30);
     });
 
-    it('a tab that is frozen while it holds the store lets it go', async () => {
+    it('a tab that is frozen while it holds the store releases it', async () => {
       const [frozen, other] = (await open(2)) as [ChromiumTab, ChromiumTab];
       const takes = { store, key: `frozen ${store}`, emissionInterval: 1_000, startAt: 0 };
       // Both are at it all the time, so that one waits for the other whenever that stops.
@@ -160,7 +160,7 @@ describe.each(engines.filter(({ name, found }) => found && name !== 'chromium'))
     const victim = kills ? await processOf(browser, killed) : undefined;
     await site.takeLog();
     const options = { store, count: 40, startAt: Date.now() + lead, url: site.calls, limit, margin };
-    // Nobody waits for these: a driver that asks a tab without a process may wait for ever.
+    // These are not awaited: a driver that asks a tab without a process may wait for ever.
     await closed.call('beginCalls', { ...options, tab: 'closed' });
     await killed.call('beginCalls', { ...options, tab: 'killed' });
     const served = others.map((tab, index) => tab.call('calls', { ...options, tab: `${index}` }));

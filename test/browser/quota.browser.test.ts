@@ -16,7 +16,7 @@ const margin = 25;
 /** How long the tabs have to get ready, in ms. */
 const lead = 1_000;
 /**
- * A span has room for so many calls of each tab: one second, but two for 8 tabs that share 20 calls per second. There one second
+ * A span has room for this many calls of each tab: one second, but two for 8 tabs that share 20 calls per second. There one second
  * has two calls and a half for each, and four tabs with two and four with three are as even as can be, at an index of 0.96.
  */
 const callsPerSpan = 5;
@@ -179,7 +179,7 @@ describe.each(engines.filter(({ found }) => found))('in $name', ({ name, start }
         expect(run).toMatchObject({ answered: count * callsPerTab, troubles: [], faults: { missing: 0 } });
       });
 
-      it('and get no more slots in any window than the limit', () => {
+      it('and get at most the limit of slots in any window', () => {
         expect(run.faults.overfull).toBe(0);
       });
 

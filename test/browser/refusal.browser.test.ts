@@ -6,7 +6,7 @@ import { type Site, startSite } from './site.ts';
 // A refusal that one tab hears stops the calls of all. The server tells when they came.
 
 const callsPerTab = 130;
-/** So many calls at least are on their way when one of them is refused: all that may go at once, and those that came meanwhile. */
+/** At least this many calls are in flight when one of them is refused: all that may go at once, and those that came meanwhile. */
 const inFlight = 52;
 const retryAfter = 2_000;
 /** A browser has no more than six connections to a host: fewer than are needed here. */
@@ -20,7 +20,7 @@ afterAll(() => site?.close());
 
 // WebKitGTK has 17 connections in all, so that calls would stand in a line of its own, and leave it during the pause.
 describe.each(engines.filter(({ name, found }) => found && name !== 'webkit'))('in $name', ({ start }) => {
-  it('a refusal in one tab stops those that wait in all', async () => {
+  it('a refusal in one tab stops the waiting calls of all tabs', async () => {
     const store = 'indexed-db' as const;
     const browser = await start();
     try {

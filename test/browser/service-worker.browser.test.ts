@@ -41,7 +41,7 @@ describe.each(engines.filter(({ found }) => found))('a service worker in $name',
     return { first: (log[0]?.at ?? 0) - begun, last: (log.at(-1)?.at ?? 0) - begun };
   };
 
-  it('holds back what scripts of all tabs request of another origin, by fetch, XMLHttpRequest and in workers', async () => {
+  it('holds back requests of all tabs to another origin, by fetch, XMLHttpRequest and in workers', async () => {
     // Without it they all come at once.
     expect((await requestAll(5_000)).last).toBeLessThan(4_000);
     for (const tab of tabs) await tab.call('register', { script, scope: '/' });
@@ -84,7 +84,7 @@ describe.each(engines.filter(({ found }) => found))('a service worker in $name',
     expect(log.filter((call) => call.tab === 'gone').length).toBeLessThanOrEqual(1);
   });
 
-  it('holds back what `match` picks and nothing else', async () => {
+  it('holds back only what `match` picks', async () => {
     await pause(600_000);
     // In a place of its own, as the other worker does not end while calls wait in it.
     const tab = await browser.open(`${site.pages}/matched`);

@@ -24,7 +24,7 @@ describe.each(engines.filter(({ found }) => found))('in $name', ({ start }) => {
   afterAll(() => browser?.close());
 
   describe.each(['indexed-db', 'local-storage'] as const)('on %s', (store) => {
-    it('100 waiting calls cost one pass', async () => {
+    it('100 waiting calls cost one operation', async () => {
       const [tab] = tabs as [Tab];
       const usesOf = (count: number) => tab.call('usesOf', { store, key: `pass ${keys++}`, count });
       const one = await usesOf(1);

@@ -26,7 +26,7 @@ export function makeWallClock(program: string): WallClock {
     env: {
       LD_PRELOAD: library,
       FAKETIME_TIMESTAMP_FILE: file,
-      // Read anew each time it is asked for.
+      // Read again each time it is asked for.
       FAKETIME_NO_CACHE: '1',
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
       // Without this waits go wrong in newer versions of the C library.

@@ -20,7 +20,7 @@ export async function startWebKit(program: string, display: string): Promise<Bro
     env: {
       ...process.env,
       DISPLAY: `:${String(number).trim()}`,
-      // Inside a container there is neither a sandbox to be had nor a graphics card.
+      // A container has neither a sandbox nor a graphics card.
       WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1',
       WEBKIT_DISABLE_COMPOSITING_MODE: '1',
       LIBGL_ALWAYS_SOFTWARE: '1',

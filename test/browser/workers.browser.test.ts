@@ -19,7 +19,7 @@ describe.each(engines.filter(({ found }) => found))('in $name', ({ start }) => {
   afterAll(() => browser?.close());
 
   describe.each(['dedicated', 'service'] as const)('a %s worker', (kind) => {
-    it('makes every store; where there is no localStorage the throttle goes on by itself', async () => {
+    it('creates every store; without localStorage the throttle uses a local bucket', async () => {
       const { reports, unhandled } = await tab.call('inWorker', kind);
       expect(reports.map(({ store }) => store)).toEqual(['memory', 'indexed-db', 'local-storage']);
       for (const { store, waits, troubles } of reports) {

@@ -52,7 +52,7 @@ describe('FixedWindow', () => {
     ]);
   });
 
-  it('lets two full windows meet at an edge', () => {
+  it('accepts two full windows around an edge', () => {
     const algorithm = new FixedWindow({ limit: 10, interval: 1000 });
     const verdicts = Array.from({ length: 40 }, (_, index) => algorithm.accept(index < 20 ? 999 : 1000));
     expect(verdicts.filter((verdict) => verdict.accepted)).toHaveLength(20);
@@ -152,7 +152,7 @@ describe.each([
     ]);
   });
 
-  it('never lets a call pass that hammers, if refused calls count', () => {
+  it('refuses a client that calls without a break, if refused calls count', () => {
     follow(new Bucket({ limit: 10, interval: 1000, burst: 1, countRejected: true }), [
       [0, 'ok'],
       [90, 100],
@@ -162,7 +162,7 @@ describe.each([
     ]);
   });
 
-  it('accepts at the instant that it named, thousands of times in a row', () => {
+  it('accepts a call at the instant that it named, thousands of times in a row', () => {
     // 7 per second has no finite binary fraction.
     const algorithm = new Bucket({ limit: 7, interval: 1000, burst: 4 });
     let now = 1.7e12;

@@ -13,7 +13,7 @@ describe('mostInAnyWindow', () => {
     expect(mostInAnyWindow([], 1000)).toBe(0);
   });
 
-  it('leaves a call out that falls on the end of the window', () => {
+  it('excludes a call at the end of the window', () => {
     expect(mostInAnyWindow(accepted(0, 1000, 2000), 1000)).toBe(1);
     expect(mostInAnyWindow(accepted(0, 999.999, 2000), 1000)).toBe(2);
   });
@@ -32,7 +32,7 @@ describe('mostInAnyWindow', () => {
     expect(mostInAnyWindow([...log, ...accepted(1400).map((each) => ({ ...each, tokens: 7 }))], 1000)).toBe(3);
   });
 
-  it('finds the densest stretch wherever it begins', () => {
+  it('finds the densest span at any start', () => {
     expect(mostInAnyWindow(accepted(0, 900, 950, 1000, 1100, 1899, 1900, 4000), 1000)).toBe(5);
   });
 });

@@ -48,7 +48,7 @@ afterEach(async () => {
 });
 
 describe('runDemo', () => {
-  it('sees plain calls refused and throttled ones answered, and closes every server', async () => {
+  it('counts plain calls as refused and throttled ones as answered, and closes every server', async () => {
     const events: string[] = [];
     const runs = await run({
       scenarios: [SCENARIO, SCENARIO],

@@ -77,14 +77,14 @@ describe('UsageWindows', () => {
     expect(windows.accept(at, tokens)).toEqual({ accepted: false, retryAfter });
   });
 
-  it('let all in again that fits, at the instant that a call is as old as the window', () => {
+  it('accept again all that fits, at the instant that a call is as old as the window', () => {
     const windows = new UsageWindows(options);
     windows.accept(0, 100);
     expect(windows.accept(999.999, 1).accepted).toBe(false);
     expect(windows.accept(1000, 100).accepted).toBe(true);
   });
 
-  it('count nothing of what they refuse', () => {
+  it('do not count what they refuse', () => {
     const windows = new UsageWindows(options);
     windows.accept(0, 90);
     for (let call = 0; call < 9; call++) expect(windows.accept(1, 20).accepted).toBe(false);

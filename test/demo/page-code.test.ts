@@ -59,7 +59,7 @@ describe('the code that the page shows', () => {
 describe('the link to a set-up', () => {
   it('is empty for the first one', () => expect(setupToHash(initialSetup)).toBe(''));
 
-  it('carries what differs', () => {
+  it('contains only what differs', () => {
     const setup = setupFrom({ algorithm: 'leaky-bucket', limit: 7, tells: true, margin: 40, plain: false });
     expect(setupToHash(setup)).toBe('#algorithm=leaky-bucket&limit=7&tells=true&margin=40&plain=false');
     expect(setupFromHash(setupToHash(setup))).toEqual(setup);

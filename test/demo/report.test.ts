@@ -86,7 +86,7 @@ describe('report', () => {
     expect(text).toContain('✗ token bucket: 3 refused\n✗ token bucket: 1 of 300 calls not answered');
   });
 
-  it('explains a plain client that finds more than the limit in a window', () => {
+  it('explains why a plain client gets more than the limit into a window', () => {
     const text = (most: number) =>
       report(
         runs().map((run) => ({ ...run, mostInAnyWindow: most })),
@@ -96,7 +96,7 @@ describe('report', () => {
     expect(text(61)).toContain('edge of two');
   });
 
-  it('survives clients that never got through', () => {
+  it('handles clients without an accepted call', () => {
     const nothing = runs().map((run) => ({ ...run, answered: 0, refused: 0, arrivals: 0, time: 0, log: [] }));
     for (const columns of WIDTHS) expect(report(nothing, plainTerminal(columns))).toMatch(/0 of\s+1,200\s+answered/);
     expect(JSON.parse(jsonReport(nothing)).passed).toBe(false);
@@ -120,7 +120,7 @@ describe('picture', () => {
     expect(picture([10, 20, 30, 5, 10], 10)).toBe('▄██▂▄');
   });
 
-  it('never leaves a slice with a call in it blank', () => {
+  it('never shows a slice with a call as blank', () => {
     expect(picture([0, 1, 0, 1000, 0], 1000)).toBe(' ▁ ▄');
   });
 });
@@ -159,11 +159,11 @@ describe('showProgress', () => {
     return written;
   };
 
-  it('writes plain lines where nothing can be drawn over', () => {
+  it('writes plain lines where the terminal cannot redraw', () => {
     expect(watch(plainTerminal(80))).toBe('plain  fixed window: 300 calls, 240 refused, 150 ms\n');
   });
 
-  it('takes its line away where it can', () => {
+  it('removes its line where it can', () => {
     expect(watch({ columns: 80, live: true, style: COLOURED })).toBe('\r\x1b[K');
   });
 });
@@ -195,7 +195,7 @@ describe('wrap', () => {
 describe('timelineSvg', () => {
   const svg = timelineSvg(runs());
 
-  it('draws two charts for each server and says what came of them', () => {
+  it('draws two charts for each server and names their results', () => {
     expect(svg.match(/>fetch</g)).toHaveLength(SCENARIOS.length);
     expect(svg.match(/>sluice</g)).toHaveLength(SCENARIOS.length);
     expect(svg).toContain('>240 of 300 refused<');

@@ -16,7 +16,7 @@ afterEach(() => {
 interface Demo {
   readonly child: ChildProcess;
   readonly output: { stdout: string; stderr: string };
-  /** Its exit code, once it and whoever else holds its output open have ended: the process of the servers too. */
+  /** Its exit code, once it and every other process that holds its output open have ended: the process of the servers too. */
   readonly ended: Promise<number | null>;
 }
 
@@ -65,7 +65,7 @@ describe('demo/run.ts', { timeout: 30_000 }, () => {
     expect(await demo.ended).toBe(130);
   });
 
-  it('turns a wrong option down', async () => {
+  it('refuses a wrong option', async () => {
     const { output, ended } = startDemo('--jsno');
     expect(await ended).toBe(2);
     expect(output.stdout).toBe('');
@@ -88,7 +88,7 @@ describe('demo/run.ts', { timeout: 30_000 }, () => {
     expect(demo.output.stdout).not.toContain('Through sluice');
   });
 
-  it('takes its servers with it when it is killed', async () => {
+  it('ends its servers when it is killed', async () => {
     const demo = startDemo();
     await seen(demo, 'plain  leaky bucket');
     demo.child.kill('SIGKILL');

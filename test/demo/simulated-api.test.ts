@@ -48,7 +48,7 @@ describe('SimulatedApi', () => {
     expect((await api.answer(call('1', { limit: 4 }))).status).toBe(200);
   });
 
-  it('lets another client eat of the quota while there is traffic', async () => {
+  it('lets another client use the quota while there is traffic', async () => {
     const api = new SimulatedApi();
     const changed = { others: 100, limit: 50 };
     await api.answer(call('1', changed));
@@ -57,7 +57,7 @@ describe('SimulatedApi', () => {
     expect(others.length).toBeGreaterThanOrEqual(4);
   });
 
-  it('fails accepted calls as often as it is told to', async () => {
+  it('fails the configured share of accepted calls', async () => {
     expect((await new SimulatedApi().answer(call('1', { failures: 100 }))).status).toBe(503);
   });
 

@@ -18,11 +18,11 @@ describe('docs/choosing-limits.md', () => {
     }
   });
 
-  it('says what each way to write "100 per minute" reaches with each way to count it', async () => {
+  it('shows the result of each way to write "100 per minute" with each way to count it', async () => {
     expect(page).toContain(await waysToCount());
   }, 60_000);
 
-  it('says what the other limits reach with a server that counts as its documentation says', async () => {
+  it('shows the result of the other limits with a server that counts as documented', async () => {
     expect(page).toContain(await otherSentences());
   }, 60_000);
 });

@@ -66,7 +66,7 @@ const ways = [quota, slidingWindow];
  */
 const isUnforeseeable = ({ foreign, interval }: (typeof servers)[number]) => foreign === 'random' && interval === 1_000;
 
-describe('beside a foreign client that eats half the quota', () => {
+describe('beside another client that uses half of the quota', () => {
   describe.each(['ratelimit', 'x-ratelimit'] as const)('of a server that tells by %s', (tells) => {
     it.each(servers)(
       'at most one call a window change is refused, two where nobody can know: $counts of $limit per $interval ms, $foreign',

@@ -38,7 +38,7 @@ describe('quota headers do no harm', () => {
   ])('%s', meetsItsAim);
 });
 
-describe('quota headers tell of somebody else', () => {
+describe('quota headers reveal another client', () => {
   it.each([
     'beside steady: gcra 5 leaky, draft-11',
     'beside random: fixed window, draft-11',

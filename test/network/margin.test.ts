@@ -36,7 +36,7 @@ describe.each([100, 10])('an exact window of %i per second behind 0 to 60 ms of 
     );
   });
 
-  it('refuses some with a margin of 0: the test sees what it is there to see', async () => {
+  it('refuses some with a margin of 0, so the test can fail', async () => {
     expect((await send(limit, 0, 1)).refused).toBeGreaterThan(0);
   });
 });

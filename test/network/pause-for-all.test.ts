@@ -81,7 +81,7 @@ describe('a refusal with Retry-After: 2', () => {
     expect(tabs[1]?.times().filter((at) => at > stopped)).toEqual([]);
   });
 
-  it('lets one call of each tab go first afterwards, and all are answered in the end', async () => {
+  it('sends one call of each tab first after the pause, and all are answered in the end', async () => {
     const { clock, tabs } = await twoTabs();
     await clock.advance(2 * T + 50);
     for (const { times } of tabs) expect(times().filter((at) => at > 1_500)).toHaveLength(1);

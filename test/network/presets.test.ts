@@ -14,7 +14,7 @@ import { withOwnLimits } from './presets/with-own-limits.ts';
 /** What limits keep in hand before an adapter has seen a round trip, in ms. */
 const margin = 50;
 
-/** When the last of so many calls goes by the formulas of docs/algorithm.md, in ms from rest. */
+/** When the last of this many calls goes by the formulas of docs/algorithm.md, in ms from rest. */
 function formula({ kind, rate, interval, burst = 1 }: Limit, calls: number, margin: number): number {
   if (kind === 'sliding-window') return Math.floor((calls - 1) / rate) * (interval + margin);
   const kept = kind === 'quota' ? margin : 0;
@@ -93,16 +93,16 @@ it.each(named([...withNumbers, ...withOwnLimits].filter(({ tell }) => !unread.in
   },
 );
 
-describe('a preset with numbers uses what they allow', () => {
+describe('a preset with numbers uses the whole quota', () => {
   it.each(named(withNumbers))('%s', (_, vendor) => reachesItsAim(vendor));
 });
 
-describe('a preset without numbers uses what right limits allow', () => {
+describe('a preset without numbers uses as much as the right limits', () => {
   it.each(named(withOwnLimits))('%s', (_, vendor) => reachesItsAim(vendor));
 });
 
 describe('docs/presets.md', () => {
-  it('says what the presets above reach', () => {
+  it('shows the results of the presets above', () => {
     const page = readFileSync(new URL('../../docs/presets.md', import.meta.url), 'utf8');
     const [, least] = /(\d+) to 100 % of what its limits allow/.exec(page) ?? [];
     expect(Math.floor(100 * Math.min(...shares))).toBe(Number(least));

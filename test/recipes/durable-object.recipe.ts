@@ -62,7 +62,7 @@ describe('the recipe for a Durable Object', () => {
     }
   });
 
-  it('remembers what was used when the object starts anew', async () => {
+  it('remembers what was used when the object starts again', async () => {
     const left = async () => (await worker.dispatchFetch('http://worker/left')).json();
     expect([await left(), await left()]).toEqual([9, 8]);
     await worker.dispose();

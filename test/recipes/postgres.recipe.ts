@@ -37,7 +37,7 @@ describe.skipIf(program === undefined)('the recipe for postgres', () => {
 
   prove(() => ({ recipe: 'postgres', at: server.url }));
 
-  it('waits no longer for one who stopped with the row locked than the server lets him', async () => {
+  it('waits for a stopped process that locked the row only until the server ends it', async () => {
     const { store, close } = await open({ recipe: 'postgres', at: server.url });
     const throttle = createThrottle({ limits: { rate: 1, interval: 10 }, store, onStoreError: 'reject' });
     await throttle.allow('key');
@@ -55,7 +55,7 @@ describe.skipIf(program === undefined)('the recipe for postgres', () => {
     await close();
   });
 
-  it('leaves no row where nothing was taken', async () => {
+  it('writes no row when nothing was taken', async () => {
     const { store, close } = await open({ recipe: 'postgres', at: server.url });
     const throttle = createThrottle({ limits: { rate: 1, interval: 10 }, store, onStoreError: 'reject' });
     await throttle.status('key');

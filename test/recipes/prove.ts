@@ -18,7 +18,7 @@ export function prove(place: () => Place): void {
     it.each(names)('%s', (name) => expect(failures[name]).toBe(''));
   });
 
-  it('gives no slot twice and skips none, whatever processes take at once', async () => {
+  it('grants each slot once and skips none, whatever processes take at once', async () => {
     const orders = {
       ...place(),
       what: 'reserve',
@@ -50,7 +50,7 @@ export function prove(place: () => Place): void {
       const arrivals = await log();
       expect(arrivals.filter(({ accepted }) => !accepted)).toEqual([]);
       expect(arrivals.filter(({ client }) => client === 'process 0').length).toBeLessThan(calls);
-      // Nobody waits for what the killed process has held: the longest gap is a few slots of 58 ms and a busy machine.
+      // The others do not wait for what the killed process held: the longest gap is a few slots of 58 ms and a busy machine.
       const gaps = arrivals.slice(1).map(({ at }, index) => at - (arrivals[index]?.at ?? at));
       expect(Math.max(...gaps)).toBeLessThan(1_500);
     } finally {

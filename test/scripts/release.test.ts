@@ -117,7 +117,7 @@ describe('npm run release -- 1.0.0', () => {
     expect(said.at(-1)).toMatch(/^FAILED: run \.ci\/run/);
   });
 
-  test('changes nothing when the checks leave changes behind', () => {
+  test('changes nothing when the checks change files', () => {
     program(join(root, '.ci/run'), 'touch left-behind');
     commit();
     expect(run('1.0.0')).toBe(false);
@@ -163,7 +163,7 @@ describe('npm run release -- 1.0.0', () => {
     write('package.json', '{ "version": "0.1.0" }');
     write('CHANGELOG.md', '# Changelog\n');
     expect(run('0.1.0', '--dry-run')).toBe(false);
-    expect(said.filter((line) => line.startsWith('In the way:'))).toHaveLength(4);
+    expect(said.filter((line) => line.startsWith('Blocked:'))).toHaveLength(4);
     expect(said.filter((line) => line.startsWith('Would'))).toHaveLength(5);
   });
 });

@@ -49,7 +49,7 @@ describe('find', () => {
     expect(find(node, {})).toBeUndefined();
   });
 
-  test('does not take the program on the PATH for that of another release', () => {
+  test('does not use the program on the PATH as that of another release', () => {
     const old: Requirement = { ...node, release: 'none' };
     expect(find(old, { PATH: nodeFolder })).toBeUndefined();
     expect(find(old, { PATH: nodeFolder, SLUICE_NODE: import.meta.filename })).toBe(import.meta.filename);
@@ -76,7 +76,7 @@ describe('install', () => {
       'The tests need programs that are missing here. This run installs them:',
       'on this system, with apt-get: redis-server, valkey-server',
       'unpacked under node_modules, from Debian bookworm: redis-server, redis-tools',
-      'SLUICE_INSTALL=0 keeps it from that; the suites that need them are then left out.',
+      'SLUICE_INSTALL=0 prevents this; the suites that need these programs are then skipped.',
       'apt-get update',
       'apt-get install -y --no-install-recommends redis-server valkey-server',
       'unpack redis-server redis-tools of bookworm',
@@ -89,7 +89,7 @@ describe('install', () => {
     expect(told).not.toMatch(/on this system|apt-get install/);
   });
 
-  test('says and does nothing with SLUICE_INSTALL=0, under node_modules neither', () => {
+  test('prints and does nothing with SLUICE_INSTALL=0, or under node_modules', () => {
     expect(installed(missing, { SLUICE_INSTALL: '0' })).toEqual([]);
   });
 

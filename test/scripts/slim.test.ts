@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { slimCode, typesOfModule } from '../../scripts/slim.ts';
 
 describe('slimCode', () => {
-  test('takes the comments of documentation out of modules, and nothing else', () => {
+  test('removes doc comments from modules, and nothing else', () => {
     const code = [
       '// src/a.ts',
       'class Line {',

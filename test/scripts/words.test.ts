@@ -21,7 +21,7 @@ describe('a page', () => {
     expect(sentence).toEqual({ line: 1, text: 'See the long page of code, now.', words: 7 });
   });
 
-  it('tells the line in which a paragraph begins', () => {
+  it('returns the line in which a paragraph begins', () => {
     expect(sentencesOfPage('One.\n\nTwo.').map(({ line }) => line)).toEqual([1, 3]);
   });
 

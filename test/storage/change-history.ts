@@ -20,7 +20,7 @@ interface Sharer {
 }
 
 /**
- * Plays a history on one key of stores that share it: those who ask have limits of their own, and get others now and then. Looks at
+ * Plays a history on one key of stores that share it: the callers have their own limits, and get others now and then. Looks at
  * each call that is granted.
  * @param stores those of one process each
  */

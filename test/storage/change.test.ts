@@ -5,7 +5,7 @@ import { patience, runs } from '../core/bucket/bucket-history.ts';
 import { playChanges } from './change-history.ts';
 import { asText, dice, onMap, type Values, withDelays } from './storages.ts';
 
-/** Stores of so many processes that share their buckets. */
+/** Stores of this many processes that share their buckets. */
 const kinds: Record<string, (count: number) => BucketStore[]> = {
   'the memory store': (count) => {
     const store = memoryStore();

@@ -5,7 +5,7 @@ import { numberOf, opened, sealed } from '../../src/storage/envelope.ts';
 const numbers = fc.integer({ min: 1, max: 2 ** 50 - 1 });
 
 describe('an envelope', () => {
-  it('gives back what was put in', () => {
+  it('returns the value that was put in', () => {
     fc.assert(
       fc.property(
         numbers,

@@ -66,7 +66,7 @@ describe('a connection', () => {
 });
 
 describe('a database', () => {
-  it('in which the object store is missing gets one', async () => {
+  it('without the object store gets one', async () => {
     const dbName = newName();
     (await openBare(dbName, ['theirs'], 7)).close();
     const store = indexedDbStore({ dbName });
@@ -128,7 +128,7 @@ describe('a database', () => {
 });
 
 describe('a transaction', () => {
-  it.each([1, 2])('that was aborted %i times is done over, and counts once', async (times) => {
+  it.each([1, 2])('that was aborted %i times is repeated, and counts once', async (times) => {
     const { store } = await used();
     const { made } = watchTransactions(onTestFinished);
     const taking = store.take('key', call);
@@ -167,7 +167,7 @@ describe('a transaction', () => {
     expect(await remaining(indexedDbStore({ dbName, clock }))).toBe(2);
   });
 
-  it('that finds no room is a failure at once, with its reason', async () => {
+  it('that finds no room fails at once, with its reason', async () => {
     const { store } = await used();
     const { put } = IDBObjectStore.prototype;
     let puts = 0;
@@ -184,7 +184,7 @@ describe('a transaction', () => {
     expect(await remaining(store)).toBe(2);
   });
 
-  it('behind a tab that hangs is given up, tried again, and counts once', async () => {
+  it('behind a hanging tab is given up, tried again, and counts once', async () => {
     const { store, dbName, clock } = await used();
     const release = await hang(dbName);
     const taking = store.take('key', call);
@@ -197,7 +197,7 @@ describe('a transaction', () => {
     expect(clock.timers).toBe(0);
   });
 
-  it('behind a tab that goes on hanging is a failure before a throttle gives up, and counts not at all', async () => {
+  it('behind a tab that keeps hanging fails before the throttle gives up, and does not count', async () => {
     const { store, dbName, clock } = await used();
     const release = await hang(dbName);
     const outcome = (store.take('key', call) as Promise<unknown>).catch((error) => error);
@@ -232,7 +232,7 @@ describe('a transaction', () => {
 });
 
 describe('a throttle on a database that hangs', () => {
-  it('goes on from a local bucket that knows what was used, and goes back to the database', async () => {
+  it('continues with a local bucket that knows what was used, and goes back to the database', async () => {
     const { store, dbName, clock } = await used();
     const throttle = createThrottle({ limits, clock, store });
     const events: ThrottleEvents['store-error'][] = [];

@@ -83,7 +83,7 @@ describe.each(Object.entries(places))('where IndexedDB %s', (_, [descriptor, mes
   });
 });
 
-it('is used as soon as it is there', async (context) => {
+it('is used as soon as it exists', async (context) => {
   const clock = new ManualClock();
   const throttle = createThrottle({ limits, clock, store: indexedDbStore() });
   await throttle.wait('key');

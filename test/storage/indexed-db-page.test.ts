@@ -33,7 +33,7 @@ describe('a page that is left', () => {
     expect(await store.peek('key', plan)).toMatchObject({ limits: [{ remaining: 1 }] });
   });
 
-  it('does what it was asked, once, however often it was left meanwhile', async () => {
+  it('completes its pending operations, once, however often it was left meanwhile', async () => {
     const { send, store, taking } = await leftAmid('pagehide');
     for (let time = 0; time < 3; time++) {
       send('pageshow');
@@ -53,7 +53,7 @@ describe('a page that is left', () => {
     expect(await store.peek('key', plan)).toMatchObject({ limits: [{ remaining: 2 }] });
   });
 
-  it('lets go of its connection though nothing is under way', async () => {
+  it('closes its connection even when nothing is pending', async () => {
     const send = fakePage(onTestFinished);
     const store = indexedDbStore({ dbName: newName(), clock: new DatabaseClock() });
     await store.peek('key', plan);
@@ -66,7 +66,7 @@ describe('a page that is left', () => {
     expect(await store.take('key', call)).toMatchObject({ granted: { length: 1 } });
   });
 
-  it('follows the page no more once it is closed, and lets go of what waits', async () => {
+  it('stops following the page after it is closed, and lets go of what waits', async () => {
     const { send, store, taking } = await leftAmid('pagehide');
     await store.close?.();
     expect(await taking).toMatchObject({ granted: { length: 1 } });

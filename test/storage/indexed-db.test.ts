@@ -32,7 +32,7 @@ describe('indexedDbStore', () => {
     expect(Object.keys(await valuesIn('sluice'))).toEqual(['key']);
   });
 
-  it('finds a bucket as full as it was, after a reload', async () => {
+  it('finds a bucket with what was used, after a reload', async () => {
     const dbName = newName();
     const before = indexedDbStore({ dbName });
     expect(await before.take('key', { ...call, costs: [1, 1] })).toMatchObject({ granted: { length: 2 } });
@@ -62,7 +62,7 @@ describe('indexedDbStore', () => {
     expect(await store.peek('key', plan)).toMatchObject({ limits: [{ remaining: 2 }] });
   });
 
-  it('goes by the clock that it was given, else by that of the throttle', async () => {
+  it('uses the given clock, else that of the throttle', async () => {
     const clock = new ManualClock({ now: 1_000 });
     const given = indexedDbStore({ dbName: newName(), clock });
     expect(await given.take('key', call)).toMatchObject({ now: 1_000 });
@@ -125,14 +125,14 @@ describe('indexedDbStore', () => {
       expect(commits).toBe(1);
     });
 
-    it('is no commit of its own where browsers cannot', async ({ onTestFinished }) => {
+    it('needs no explicit commit where browsers have none', async ({ onTestFinished }) => {
       const { commit } = IDBTransaction.prototype;
       Object.assign(IDBTransaction.prototype, { commit: undefined });
       onTestFinished(() => void Object.assign(IDBTransaction.prototype, { commit }));
       expect(await indexedDbStore({ dbName: newName() }).take('key', call)).toMatchObject({ granted: { length: 1 } });
     });
 
-    it('is no write for what changes nothing', async ({ onTestFinished }) => {
+    it('is no write when nothing changes', async ({ onTestFinished }) => {
       const dbName = newName();
       const store = indexedDbStore({ dbName });
       await store.take('key', { ...call, costs: [1, 1, 1] });

@@ -54,7 +54,7 @@ describe.each(kinds)('a wall clock that is set, and a %s', (_, limit) => {
     expect(go(store, 1)).toBe(1);
   });
 
-  it('set back again and again lets no more go than one that was not', async () => {
+  it('set back repeatedly grants no more than one that was not', async () => {
     const { open, go } = make(limit);
     const { clock, store } = open();
     let granted = go(store, 99);
@@ -68,7 +68,7 @@ describe.each(kinds)('a wall clock that is set, and a %s', (_, limit) => {
     expect(granted).toBe(limit.kind === undefined ? 5 : 4);
   });
 
-  it('set forward lets at most one burst go', async () => {
+  it('set forward grants at most one burst', async () => {
     const { open, go } = make(limit);
     const { clock, store } = open();
     expect(go(store, 99)).toBe(4);
@@ -81,7 +81,7 @@ describe.each(kinds)('a wall clock that is set, and a %s', (_, limit) => {
     expect(go(store, 99)).toBe(limit.kind === undefined ? 1 : 0);
   });
 
-  it('set back makes no other process wait longer than the whole bucket takes', async () => {
+  it('set back makes other processes wait for at most the time of a whole bucket', async () => {
     const { open, go, look } = make(limit);
     const first = open();
     go(first.store, 4);
@@ -99,7 +99,7 @@ describe.each(kinds)('a wall clock that is set, and a %s', (_, limit) => {
     expect(go(second.store, 1)).toBe(1);
   });
 
-  it.each([1, 2])('set back is followed exactly by every process that lived then: time %d', async (times) => {
+  it.each([1, 2])('set back is followed exactly by every running process: time %d', async (times) => {
     const { open, go, look } = make(limit);
     const clock = new ManualClock();
     const [first, second] = [open(clock), open(clock)];
@@ -166,7 +166,7 @@ describe.each(kinds)('a wall clock that is set, and a %s', (_, limit) => {
     expect(go(store, 9)).toBe(2);
   });
 
-  it('set back brings back nothing that leaked before it', async () => {
+  it('set back does not restore what leaked before it', async () => {
     const { open, go, plan } = make(limit);
     const { clock, store } = open();
     const { granted } = store.take('key', { plan, costs: [4], ahead: 0 }) as TakeAnswer;
@@ -179,7 +179,7 @@ describe.each(kinds)('a wall clock that is set, and a %s', (_, limit) => {
 });
 
 describe('wall clocks that differ by some ms', () => {
-  it.each([5, 100, 240])('%d ms: let no more go than one clock', async (skew) => {
+  it.each([5, 100, 240])('%d ms: grant no more than one clock', async (skew) => {
     const limit: Limit = { rate: 1, interval: 10, burst: 5 };
     const { open, go } = make(limit);
     const early = open();

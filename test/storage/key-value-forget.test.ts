@@ -110,7 +110,7 @@ describe('keyValueStore', () => {
     expect(values.get('key')).toBe('foreign');
   });
 
-  it('says nothing of a storage that cannot forget', async () => {
+  it('accepts a storage that cannot forget', async () => {
     let broken = false;
     const { store, clock, use } = make({
       update: (values) => (key, change) => {
@@ -127,7 +127,7 @@ describe('keyValueStore', () => {
     await clock.advance(0);
   });
 
-  it('keeps as few values as are in use, over a stream of keys that are each used once', async () => {
+  it('keeps only the values in use, over a stream of keys that are each used once', async () => {
     const { clock, values, use } = make();
     let most = 0;
     for (let key = 0; key < 20_000; key++) {
@@ -153,7 +153,7 @@ describe('keyValueStore', () => {
     expect(wait).toBe(300_000 - 180_000 + 1000 - 5000);
   });
 
-  it('makes no value of a refund for a bucket that was forgotten meanwhile', async () => {
+  it('writes no value for a refund of a bucket that was forgotten meanwhile', async () => {
     const { store, clock, values, use } = make();
     const { granted } = await store.take('key', { plan, costs: [4], ahead: 0 });
     await clock.advance(3 * minute);

@@ -24,7 +24,7 @@ const kinds: [string, Limit][] = [
 ];
 
 describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
-  it('is as full as before for the process that knows it, and is written again by its next call, a refused one too', () => {
+  it('keeps what was used for the process that knows it, and is written again by its next call, a refused one too', () => {
     const { values, open, go, refuse } = make(limit);
     const mine = open();
     expect(go(mine, 5)).toBe(5);
@@ -34,7 +34,7 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
     expect(go(mine, 9)).toBe(0);
   });
 
-  it('is not written by a mere look', () => {
+  it('is not written by a read', () => {
     const { values, open, go, remaining } = make(limit);
     const mine = open();
     go(mine, 5);
@@ -43,7 +43,7 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
     expect(values.get('key')).toBe(undefined);
   });
 
-  it('is as full as before if another process created it again', () => {
+  it('keeps what was used if another process created it again', () => {
     for (const others of [1, 2, 3]) {
       const { values, open, go, remaining } = make(limit);
       const mine = open();
@@ -57,7 +57,7 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
     }
   });
 
-  it('is as full as the fuller of two, and as long paused as the longer', () => {
+  it('has the larger use and the longer pause of two processes', () => {
     const { clock, values, open, go, remaining, plan } = make(limit);
     const mine = open();
     go(mine, 1);
@@ -106,7 +106,7 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
     expect(mine.peek('key', plan)).toMatchObject({ plan: { rules: [{ limit: { rate: 4 } }] } });
   });
 
-  it('is as full as before when it is rolled back, and counts what others took since', () => {
+  it('keeps what was used when it is rolled back, and counts what others took since', () => {
     const { values, open, go, remaining } = make(limit);
     const mine = open();
     go(mine, 1);
@@ -142,7 +142,7 @@ describe.each(kinds)('a %s that was lost from the storage', (_, limit) => {
   });
 });
 
-describe('a sliding window of which two processes know parts', () => {
+describe('a sliding window whose calls are split between two processes', () => {
   it('counts the calls of both', async () => {
     const { clock, values, open, go } = make(windowed);
     const mine = open();
@@ -158,7 +158,7 @@ describe('a sliding window of which two processes know parts', () => {
     expect(go(theirs, 9)).toBe(4);
   });
 
-  it('stays within its marks however many there are', async () => {
+  it('keeps at most its number of marks', async () => {
     const limit = slidingWindow({ limit: 1000, interval: hour });
     const { clock, values, open, go } = make(limit);
     const mine = open();
@@ -194,7 +194,7 @@ describe('two writes at once', () => {
     expect(go(theirs, 9)).toBe(0);
   });
 
-  it('of one process leave it with what came last, in whatever order they end', async () => {
+  it('of one process leave the last value, in any order of their ends', async () => {
     const { clock, values, plan, remaining } = make(leaky);
     const ends: (() => void)[] = [];
     const storage: KeyValueStorage = {
@@ -255,7 +255,7 @@ describe('a bucket that another process emptied', () => {
     expect(values.get('key')).toMatchObject({ rests: clock.now() + 50 * hour });
   });
 
-  it('keeps no limits of its own that were taken off, when the record was forgotten since', async () => {
+  it('loses its own limits that were removed, when the record was forgotten since', async () => {
     const { clock, values, open, go, plan } = make(leaky);
     const mine = open();
     const theirs = open();

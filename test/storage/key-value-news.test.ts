@@ -68,7 +68,7 @@ describe('keyValueStore', () => {
     expect(said.filter((word) => word !== 'kept')).toEqual([]);
   });
 
-  it('announces nothing that changed nothing or was not kept', async () => {
+  it('announces no operation that changed nothing or was not kept', async () => {
     const { store, storage, said } = make();
     await store.pause('key', 500, plan);
     said.length = 0;
@@ -104,7 +104,7 @@ describe('keyValueStore', () => {
     expect(watchers.size).toBe(1);
   });
 
-  it('takes news without a key for news of all keys that it knows', async () => {
+  it('treats news without a key as news of all known keys', async () => {
     const { store, tell } = make();
     await store.take('a', call);
     await store.take('b', call);
@@ -141,7 +141,7 @@ describe('two tabs on IndexedDB', () => {
     expect(theirs.gone()).toBe(0);
   });
 
-  it('go by the new limits that one of them sets, though no time goes by', async () => {
+  it('both use the new limits that one of them sets, even if no time passes', async () => {
     const { mine, theirs } = await twoTabs();
     const before = (await theirs.throttle.status('key')).nextAt;
     await mine.throttle.setLimits('key', { rate: 1, interval: 5000 });
@@ -150,7 +150,7 @@ describe('two tabs on IndexedDB', () => {
     expect(theirs.gone()).toBe(0);
   });
 
-  it('go on together when one is reset, be it in line or paused, though no time goes by', async () => {
+  it('go on together when one is reset, be it in line or paused, even if no time passes', async () => {
     const { mine, theirs } = await twoTabs();
     await mine.throttle.reset('key');
     await vi.waitFor(() => expect(theirs.gone()).toBe(1), 500);
@@ -162,7 +162,7 @@ describe('two tabs on IndexedDB', () => {
     await vi.waitFor(async () => expect((await theirs.throttle.status('key')).pausedUntil).toBeUndefined(), 500);
   });
 
-  it('wait for a slot that one of them made later, though no time goes by', async () => {
+  it('both wait for a slot that one of them moved later, even if no time passes', async () => {
     const dbName = newName();
     const clock = new DatabaseClock();
     const mine = indexedDbStore({ dbName, clock });
@@ -184,7 +184,7 @@ describe('two tabs on IndexedDB', () => {
     expect(gone).toHaveBeenCalledTimes(1);
   });
 
-  it('hear nothing while the page is left, and look again when it comes back', async () => {
+  it('receive no news while the page is left, and look again when it comes back', async () => {
     const send = fakePage(onTestFinished);
     const { dbName, theirs } = await twoTabs();
     const paused = vi.fn();

@@ -42,12 +42,12 @@ describe('keyValueStore', () => {
     expect(make).toThrow(new TypeError(message));
   });
 
-  it('has the name of its storage and is shared unless it is told otherwise', () => {
+  it('has the name of its storage and is shared by default', () => {
     expect(keyValueStore(onMap(new Map()))).toMatchObject({ name: 'map', shared: true });
     expect(keyValueStore(onMap(new Map()), { shared: false })).toMatchObject({ shared: false });
   });
 
-  it('goes by the clock it was given, else by that of the first throttle, else by that of the machine', async () => {
+  it('uses the given clock, else that of the first throttle, else that of the machine', async () => {
     const given = new ManualClock({ now: 1_000 });
     const later = new ManualClock({ now: 2_000 });
     const withOwn = keyValueStore(onMap(new Map()), { clock: given });
@@ -112,7 +112,7 @@ describe('keyValueStore', () => {
       }
     });
 
-    it('is the very value it found, after everything that changes nothing', async () => {
+    it('is the same object that it found, after everything that changes nothing', async () => {
       const { store, values, writes } = make();
       const { granted } = await store.take('key', { ...call, costs: [1, 1] });
       const { reserved } = await store.take('key', { ...call, costs: [2], ahead: Infinity });
@@ -132,7 +132,7 @@ describe('keyValueStore', () => {
       expect(writes.map(({ next }) => next === value)).toEqual(Array.from({ length: 9 }, () => true));
     });
 
-    it('is nothing for a key without a bucket that is looked at, refused, reset or given back to', async () => {
+    it('is nothing when a key without a bucket is read, refused, reset or refunded', async () => {
       const { store, values } = make();
       const { granted } = await store.take('other', call);
       store.peek('key', plan);
@@ -157,7 +157,7 @@ describe('keyValueStore', () => {
       expect(values.get('key')).toMatchObject({ seq: 2 });
     });
 
-    it('counts not at all, if the storage fails after its change', async () => {
+    it('does not count, if the storage fails after its change', async () => {
       let full = true;
       const { store } = make((storage) => ({
         name: 'full',
@@ -301,7 +301,7 @@ describe('keyValueStore', () => {
       expect(news).toHaveLength(1);
     });
 
-    it('is told by the store-error event of the throttle, which goes on', async () => {
+    it('is reported by the store-error event of the throttle, which goes on', async () => {
       const values: Values = new Map([['key', 'foreign']]);
       const throttle = createThrottle({ limits: limit, clock: new ManualClock(), store: keyValueStore(onMap(values)) });
       const events: ThrottleEvents['store-error'][] = [];
@@ -337,7 +337,7 @@ describe('keyValueStore', () => {
       expect(news).toEqual([]);
     });
 
-    it('never makes a bucket emptier than this process knows it is', () => {
+    it('keeps what this process knows was used', () => {
       const { store, values } = make();
       store.take('key', { ...call, costs: [1, 1] });
       for (const [, value] of wrong) {

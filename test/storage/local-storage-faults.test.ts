@@ -48,7 +48,7 @@ describe('a record', () => {
     expect(conflictsIn(slots)).toBe(0);
   });
 
-  it('that was rolled back is as full as known', async () => {
+  it('that was rolled back counts what is known', async () => {
     const { clock, slots, mine, theirs } = await openTwo();
     const backup = theirs.tab.storage.getItem(item) as string;
     for (let call = 0; call < 20; call++) mine.take();
@@ -146,7 +146,7 @@ describe('a storage that is blocked or missing', () => {
     await throttle.close();
   });
 
-  it('is found out in Node, which has none', async () => {
+  it('is detected in Node, which has none', async () => {
     vi.unstubAllGlobals();
     const store = localStorageStore();
     expect(() => store.take('key', { plan, costs: [1], ahead: 0 })).toThrow('There is no localStorage here.');

@@ -44,7 +44,7 @@ function naive({ locks, storage }: Tab, isLocked: boolean): KeyValueStorage {
 }
 
 describe.each([1, 2])('tabs whose processes see each other late (seed %s)', (seed) => {
-  it.each([2, 4, 8])('get slots of their own: %s of them', async (tabs) => {
+  it.each([2, 4, 8])('get different slots: %s of them', async (tabs) => {
     expect(await ledgerOf(tabs, seed, (tab) => storeIn(tab))).toEqual({ slots: takes, conflicts: 0, steals: 0 });
   });
 

@@ -78,7 +78,7 @@ describe.each([1, 2, 3, 4])('a tab that is frozen while it holds the lock (seed 
   });
 });
 
-describe.each([1, 2, 3, 4])('a page that freezes in the very moment in which it gets the lock (seed %s)', (seed) => {
+describe.each([1, 2, 3, 4])('a page that freezes at the instant at which it gets the lock (seed %s)', (seed) => {
   /** It has the lock, though it does not know it yet. */
   async function withFrozen(count: number) {
     const opened = await withHolder(count, seed);
@@ -227,7 +227,7 @@ describe('a lock', () => {
     expect(taken).toMatchObject({ state: 'rejected', error: reason });
   });
 
-  it('is asked for once by all that wait in one tab, and for each key by itself', async () => {
+  it('is requested once for all waiting operations of one tab, and for each key by itself', async () => {
     const { clock, browser, callers, slots } = openTabs(1);
     const taken = Array.from({ length: 100 }, () => callers[0]?.take());
     await clock.advance(20);

@@ -50,7 +50,7 @@ describe('localStorageStore in a page', () => {
     await throttle.close();
   });
 
-  it('is called by its name and shared', () => {
+  it('has its name and is shared', () => {
     expect(localStorageStore()).toMatchObject({ name: 'local-storage', shared: true });
     expect(localStorageStore({ storage: localStorage })).toMatchObject({ name: 'local-storage', shared: true });
   });

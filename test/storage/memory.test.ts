@@ -24,7 +24,7 @@ describe('memoryStore', () => {
     expect([store.close, store.watch]).toEqual([undefined, undefined]);
   });
 
-  it('goes by the clock it was given, else by that of the first throttle, else by that of the machine', async () => {
+  it('uses the given clock, else that of the first throttle, else that of the machine', async () => {
     const [given, later] = [new ManualClock(), new ManualClock()];
     await given.advance(10);
     await later.advance(20);
@@ -51,7 +51,7 @@ describe('memoryStore', () => {
     }
   });
 
-  it('keeps no bucket of a key that is only looked at, reset, given back to or postponed', () => {
+  it('keeps no bucket for a key that is only read, reset, refunded or postponed', () => {
     const { store, go } = make();
     go('other', 4);
     const { reserved } = store.take('other', { plan, costs: [3], ahead: Infinity }) as TakeAnswer;
@@ -65,7 +65,7 @@ describe('memoryStore', () => {
     expect(go('key 5', 9)).toBe(5);
   });
 
-  it('goes on with a bucket where it was handed out', () => {
+  it('continues with a bucket that it handed out', () => {
     const { store, go } = make();
     const bucket = store.bucket?.('key', plan, 0);
     expect(store.bucket?.('key', plan, 5)).toBe(bucket);
@@ -89,7 +89,7 @@ describe('memoryStore', () => {
       expect([kept('key'), kept('full')]).toEqual(left);
     });
 
-    it('looks for them no sooner than ten seconds later, and later the more buckets there are', async () => {
+    it('looks for them ten seconds later at the earliest, and less often with more buckets', async () => {
       const { clock, go, kept } = make();
       for (let key = 0; key < 100_000; key++) go(`key ${key}`, 5);
       kept('key 7');
@@ -101,7 +101,7 @@ describe('memoryStore', () => {
       expect(kept('key 7')).toBe(false);
     });
 
-    it('gives back what 100,000 keys took that were used once', async () => {
+    it('frees the memory of 100,000 keys that were used once', async () => {
       const { clock, go } = make();
       const before = heap();
       for (let key = 0; key < 100_000; key++) go(`key ${key}`, 1);
@@ -140,7 +140,7 @@ describe('memoryStore', () => {
       expect(store.take('key', { plan: window, costs: [1], ahead: 0 })).toMatchObject({ granted: [], wait: 1 });
     });
 
-    it('keeps what limits that were changed let go before, as long as that counts', async () => {
+    it('keeps the calls that earlier limits granted, while they count', async () => {
       const { store, clock, go } = make();
       const large = planOf(slidingWindow({ limit: 100, interval: hour }), 0);
       const small = planOf({ rate: 10, interval: hour }, 0);

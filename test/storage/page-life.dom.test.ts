@@ -11,7 +11,7 @@ const onWindow = (type: string) => window.dispatchEvent(new Event(type));
 const onDocument = (type: string) => document.dispatchEvent(new Event(type, { bubbles: type === 'freeze' }));
 
 describe('a page', () => {
-  it('is left on its way into the cache, and comes back from it', () => {
+  it('is left when it goes into the cache, and comes back from it', () => {
     const { told, stop } = follow();
     onWindow('pagehide');
     expect(told).toEqual(['leave']);
@@ -40,7 +40,7 @@ describe('a page', () => {
     stop();
   });
 
-  it('is reported to no listener that was removed', () => {
+  it('does not notify a removed listener', () => {
     const { told, stop } = follow();
     stop();
     for (const type of ['pagehide', 'pageshow']) onWindow(type);

@@ -96,7 +96,7 @@ describe('reconcile', () => {
     expect(held?.besides === undefined).toBe(!(outcome as { besides?: unknown } | undefined)?.besides);
   });
 
-  it('takes limits of its own off a record that is rolled back to when it had some', () => {
+  it('removes the limits of a key from a record that was rolled back to a time with them', () => {
     const held = reconcile(record(1, 4, 1, { own }), record(1, 5, 1), 500);
     expect([held?.record, held?.besides].map((one) => one?.own)).toEqual([undefined, undefined]);
   });
@@ -121,7 +121,7 @@ describe('fill', () => {
     until,
   });
 
-  it('takes the later of all instants', () => {
+  it('keeps the latest of all instants', () => {
     const states = (tat: number, mark: number): LimitState[] => [tat, [longAgo, mark, 1]];
     const later = { gate: 6, latest: 9 };
     const earlier = { gate: 5, latest: 3 };
@@ -140,7 +140,7 @@ describe('fill', () => {
     expect(filled(window([], 80), window([], 70)).states[1]).toEqual([80]);
   });
 
-  it('drops marks that have left the window', () => {
+  it('removes marks that have left the window', () => {
     expect(filled(window([1, 2, 5, 3]), window([3, 1]), 5003).states[1]).toEqual([5003, 5, 3]);
   });
 
@@ -156,12 +156,12 @@ describe('fill', () => {
     expect(calls({}, {})).toBe(undefined);
   });
 
-  it('knows of the later of the slots that callers go at, and how much later slots became in the one or the other', () => {
+  it('keeps the later of the slots at which callers go, and how far slots moved in either record', () => {
     expect(filled({ fixed: 5, moved: 3 }, { fixed: 7, moved: 2 })).toMatchObject({ fixed: 7, moved: 3 });
     expect(filled({ fixed: 7, moved: 2 }, { fixed: 5, moved: 3 })).toMatchObject({ fixed: 7, moved: 3 });
   });
 
-  it('holds receipts for as old as the one that has seen more refunds', () => {
+  it('treats receipts as being as old as in the record with more refunds', () => {
     expect(filled({ refunds: [5, 1] }, { refunds: [3, 2] }).refunds).toEqual([5, 2]);
     expect(filled({}, { refunds: [3, 2] }).refunds).toEqual([3, 2]);
     expect(filled({ refunds: [3, 2] }, {}).refunds).toEqual([3, 2]);

@@ -8,7 +8,7 @@ import { type BucketRecord, bucketOf, moved, recordIn, recordOf, sameBucket } fr
 const plan = planOf({ rate: 1, interval: 100, burst: 5 }, 0);
 const stamp = { birth: 1, seq: 1, writer: 1 };
 
-/** A bucket of which so many calls are left until an instant. */
+/** A bucket of which this many calls are left until an instant. */
 function pooled(left: number, until: number) {
   const bucket = newBucket(plan);
   sync(bucket, { remaining: left, ms: until, isNewest: true }, 0);
@@ -40,11 +40,11 @@ describe('a record of what the server says is left', () => {
     expect(recordIn({ ...record, pools: [pool] })).toBe(undefined);
   });
 
-  test('is none of ours with no statement, or something else than a list of them', () => {
+  test('is not a valid record without a statement, or with something other than a list of them', () => {
     for (const pools of [[], { left: 3, until: 1000 }, 5]) expect(recordIn({ ...record, pools })).toBe(undefined);
   });
 
-  test('and one that was written at the same time leave what both do, each statement as long as it holds', () => {
+  test('and one written at the same time leave what both leave, each statement as long as it holds', () => {
     const both = (...said: [left: number, until: number][]) => {
       const [bucket, other] = said.map(([left, until]) => pooled(left, until)) as [Bucket, Bucket];
       fill(bucket, other, 500);

@@ -65,7 +65,7 @@ const whole = recordOf(full(), stamp, 1001, 70_000);
 const isRecord = (value: unknown) => recordIn(value) !== undefined;
 
 describe('a record', () => {
-  it('gives the bucket back that it was made of, through JSON and structured clones too', () => {
+  it('returns the bucket that it was made from, through JSON and structured clones too', () => {
     const bucket = full();
     const record = recordOf(bucket, stamp, 1001, 70_000);
     for (const copy of [record, JSON.parse(JSON.stringify(record)) as BucketRecord, structuredClone(record)]) {
@@ -75,7 +75,7 @@ describe('a record', () => {
     }
   });
 
-  it('gives the bucket of a new key back', () => {
+  it('returns the bucket of a new key', () => {
     const record = recordOf(newBucket(plan), stamp, 0, longAgo);
     expect(isRecord(record)).toBe(true);
     const bucket = newBucket(plan);
@@ -93,7 +93,7 @@ describe('a record', () => {
     expect(read(0.5)).toEqual(first);
   });
 
-  it('shares nothing with its bucket that anything changes', () => {
+  it('shares no mutable state with its bucket', () => {
     const bucket = full();
     const record = recordOf(bucket, stamp, 1001, 70_000);
     const before = structuredClone([bucket.states, record]);
@@ -103,7 +103,7 @@ describe('a record', () => {
     expect([bucket.states, record]).toEqual(before);
   });
 
-  it('tells of its limits what it knows, in words of its own', () => {
+  it('returns its limits as a plain copy', () => {
     expect(structuredClone(whole.limits)).toEqual(JSON.parse(JSON.stringify(limits)));
     expect(whole.limits[0]).not.toBe(limits[0]);
     expect(whole.own).toEqual([{ rate: 1, interval: 5, margin: 'auto' }]);
@@ -136,7 +136,7 @@ describe('a record', () => {
     expect(moved(unused, 500)).toEqual({ ...unused, seen: 500 });
   });
 
-  it('draws instants in that lie further ahead than 70 years', () => {
+  it('limits instants to 70 years ahead', () => {
     const values: Values = new Map();
     const clock = new ManualClock();
     const store = keyValueStore(onMap(values), { clock });
@@ -148,7 +148,7 @@ describe('a record', () => {
     expect(store.take('key', { plan, costs: [1], ahead: 0 })).toMatchObject({ granted: [] });
   });
 
-  it('is sound as long as its clock shows a year before 2248', () => {
+  it('is valid while its clock shows a year before 2248', () => {
     const at = (seen: number) => isRecord(recordOf(newBucket(plan), stamp, seen, longAgo));
     expect([0, -1, Date.now(), 2 ** 43].map(at)).toEqual([true, true, true, true]);
     expect([2 ** 43 + 1, Infinity, Number.NaN].map(at)).toEqual([false, false, false]);
@@ -239,16 +239,16 @@ describe('recordIn', () => {
     expect(isRecord({ ...whole, ...part })).toBe(false);
   });
 
-  it('takes a past that only counts, without limits', () => {
+  it('accepts a past that has only counts, without limits', () => {
     const record = { ...whole, past: [{ ...remembered(), limits: [] }, undefined] };
     expect(recordIn(record)).toEqual(record);
   });
 
-  it('takes a hole in a past for nothing that is remembered', () => {
+  it('reads a hole in a past as nothing remembered', () => {
     expect(recordIn({ ...whole, past: holed(whole.past as unknown[]) })).toEqual(whole);
   });
 
-  it('takes fields in any order and drops foreign ones', () => {
+  it('accepts fields in any order and drops foreign ones', () => {
     const reversed = Object.fromEntries(Object.entries({ ...whole, more: 1 }).reverse());
     expect(JSON.stringify(recordIn(reversed))).toBe(JSON.stringify(whole));
   });

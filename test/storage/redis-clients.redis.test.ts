@@ -64,7 +64,7 @@ describe.each(programs)('with %s', (_, program) => {
       await eventually(async () => expect(await connections(admin)).toBe(2));
     });
 
-    test('leaves no connection behind where a throttle is closed while its own is being made', async () => {
+    test('leaves no connection open when a throttle is closed while it connects', async () => {
       await eventually(async () => expect(await connections(admin)).toBe(1));
       const client = await connect(name);
       for (let turns = 0; turns < 5; turns++) {
@@ -95,7 +95,7 @@ describe.each(programs)('with %s', (_, program) => {
     await subscribed(admin, prefix, 1);
   });
 
-  test('has one listener on a client for however many stores, and all of them end with it', async () => {
+  test('has one listener on a client for any number of stores, and all of them end with it', async () => {
     const redis = opened(new Redis(server.port, { lazyConnect: true }));
     const before = redis.listenerCount('end');
     const names = Array.from({ length: 11 }, () => `${prefixes++}:`);
@@ -117,7 +117,7 @@ describe.each(programs)('with %s', (_, program) => {
     expect(await decision).toMatchObject({ allowed: true });
   });
 
-  test('tells the others what they have to know, every one of them, and not itself', async () => {
+  test('notifies each other process of changes, and not itself', async () => {
     const prefix = `${prefixes++}:`;
     const plan = planOf({ rate: 1, interval: hour }, 0);
     const [own, other] = [1, 2].map(() => redisStore(opened(new Redis(server.port)), { prefix })) as [

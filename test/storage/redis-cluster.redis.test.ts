@@ -79,7 +79,7 @@ describe.each(Object.entries(clusterClients))('a cluster of three nodes with %s'
     for (const { close } of [one, other]) await close();
   });
 
-  test('leaves no connection behind where a throttle is closed while its own is being made', async () => {
+  test('leaves no connection open when a throttle is closed while it connects', async () => {
     const { client, close } = await open((nodes[0] as RedisServer).port);
     const throttleOn = (prefix: string) =>
       createThrottle({ limits: { rate: 1, interval: 10 }, store: redisStore(client, { prefix }) });

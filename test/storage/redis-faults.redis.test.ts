@@ -58,7 +58,7 @@ async function survives(port: number, calls: number, fault: (redis: Redis) => Pr
   return errors;
 }
 
-describe('calls that wait all go, and none too early,', () => {
+describe('all waiting calls go and none too early,', () => {
   test('when the server is killed and comes back empty', async () => {
     const server = await start();
     await survives(server.port, 40, async () => {

@@ -59,7 +59,7 @@ test.for(quotas)(
   },
 );
 
-test('a process that is killed takes one slot of the others with it at most', { retry }, async (context) => {
+test('a killed process costs the others at most one slot', { retry }, async (context) => {
   const interval = 100;
   const server = { algorithm: 'leaky-bucket', limit: 10, interval: 1_000, burst: 3 } as const;
   const limits = { rate: 1, interval, margin: 5 };
@@ -75,7 +75,7 @@ test('a process that is killed takes one slot of the others with it at most', { 
   });
 });
 
-test('8 clients in one process use a quota up and stay within it, even on a busy machine', async () => {
+test('8 clients in one process use the whole quota and stay within it, even on a busy machine', async () => {
   const limits = { rate: 200, interval: 1_000, burst: 10, margin: 40 };
   const clients = Array.from({ length: processes }, () => new Redis(redis.port));
   const throttles = clients.map((client) => createThrottle({ limits, store: redisStore(client, { prefix: 'one:' }) }));

@@ -11,7 +11,7 @@ export interface FleetOptions extends Pick<Orders, 'port' | 'limits' | 'calls'> 
   readonly server: Omit<QuotaServerOptions, 'random'>;
   /** How many processes have a wall clock that is an hour off. */
   readonly clocksOff?: number;
-  /** After so many ms the first process is killed with `SIGKILL`. */
+  /** After this many ms the first process is killed with `SIGKILL`. */
   readonly killAfter?: number;
 }
 

@@ -91,7 +91,7 @@ function spanOf({ kind, even, span, interval, emissionInterval }: Rule): number 
   return even === 0 ? span : emissionInterval;
 }
 
-/** What is compared: plans are made anew on one side, and are the same if their limits are; receipts are by what they say. */
+/** What is compared: plans are made again on one side, and are the same if their limits are; receipts are by what they say. */
 export function plain(answer: TakeAnswer | Standing): unknown {
   return JSON.parse(
     JSON.stringify(answer, (name, value) => {

@@ -25,7 +25,7 @@ function connect(port: number): Redis {
   return redis;
 }
 
-/** A throttle that knows of a store what this process was told by it, and nothing of its own. Its limits are made anew each time. */
+/** A throttle that knows of a store what this process was told by it, and nothing of its own. Its limits are made again each time. */
 function throttleOn(redis: Redis, limit: Limit): Throttle {
   const limits = () => ({ ...limit });
   const throttle = createThrottle({ limits, margin: 0, store: redisStore(redis), onStoreError: 'reject' });
@@ -51,7 +51,7 @@ const kinds = [
   ['sliding window', slidingWindow({ limit: 10, interval: hour })],
 ] as const;
 
-describe.each(kinds)('a %s is no emptier than its users know', (_, limits) => {
+describe.each(kinds)('restores what its users know of a %s', (_, limits) => {
   test('after FLUSHALL, and once each of them has said so', async () => {
     const server = await start();
     const redis = connect(server.port);
@@ -60,7 +60,7 @@ describe.each(kinds)('a %s is no emptier than its users know', (_, limits) => {
     for (const remaining of [9, 8]) expect(await left(one)).toBe(remaining);
     expect(await left(other)).toBe(7);
     await redis.flushall();
-    // Of a leaky bucket all are known to the one who saw the latest call; of a window each knows its own.
+    // The process that saw the latest call knows all calls of a leaky bucket; of a window each knows its own.
     const [first, second] = 'kind' in limits ? [7, 5] : [7, 6];
     expect(await left(one)).toBe(first);
     expect(await left(other)).toBe(second);

@@ -93,7 +93,7 @@ test('a pause reaches a lane whose client cannot listen before its next call goe
   }
 });
 
-test('with 50 calls in the air and 200 waiting in two processes, the server sees none for the 2 seconds it asked for', {
+test('with 50 calls in flight and 200 waiting in two processes, the server gets none for the 2 seconds it asked for', {
   timeout: 30_000,
 }, async () => {
   const inTheAir = 50;

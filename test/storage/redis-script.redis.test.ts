@@ -133,7 +133,7 @@ describe.each(programs)('with %s', (name, program) => {
       expect((await stores[0]?.take('once', request))?.granted).toHaveLength(0);
     });
 
-    test('by no more than two servers disagree stands still', async () => {
+    test('by as little as two servers differ does not move the bucket', async () => {
       let now = 1.8e12;
       const store = storeAt(() => now);
       const plan = planOf({ rate: 1, interval: 1000 }, 0);
@@ -162,7 +162,7 @@ describe.each(programs)('with %s', (name, program) => {
       expect((await store.peek('lost', plan)).learned).toBeGreaterThan(0.001);
     });
 
-    test('does not stop a bucket that is asked for in few words', async () => {
+    test('does not stop a bucket that is asked with the short script call', async () => {
       let now = 1.8e12;
       const store = storeAt(() => now);
       const request = { plan: planOf({ rate: 1, interval: 1000 }, 0), costs: [1], ahead: 0 };
@@ -174,12 +174,12 @@ describe.each(programs)('with %s', (name, program) => {
     });
   });
 
-  describe('what is known of a bucket that was lost', () => {
+  describe('the state that is restored of a lost bucket', () => {
     const now = 1.8e12;
     const plan = planOf({ rate: 1, interval: 1000, burst: 5 }, 0);
     const request = { plan, costs: [1], ahead: 0 };
 
-    test('is all that the server had, but its limits', async () => {
+    test('is everything that the server had, but its limits', async () => {
       const store = storeAt(() => now);
       for (const key of ['whole', 'kept']) {
         const { granted } = await store.take(key, { ...request, costs: [1, 1] });
@@ -194,7 +194,7 @@ describe.each(programs)('with %s', (name, program) => {
       expect((await store.take('whole', { ...request, costs: [1, 1] })).granted).toHaveLength(1);
     });
 
-    test('is the pace that was learned, and of two the later one', async () => {
+    test('has the pace that was learned, the later one of two', async () => {
       let later = 0;
       const [store, other] = [storeAt(() => now + later), storeAt(() => now + later)];
       const learned = async (key: string) => (await store.peek(key, plan)).learned;
@@ -215,7 +215,7 @@ describe.each(programs)('with %s', (name, program) => {
       expect(await learned('pace longer')).toBe(slow);
     });
 
-    test('is the latest of two answers, in whatever order they come', async () => {
+    test('is from the latest of two answers, in any order', async () => {
       let answers = 0;
       let come = () => {};
       const latest = new Promise<void>((resolve) => {
@@ -234,7 +234,7 @@ describe.each(programs)('with %s', (name, program) => {
       expect((await store.take('order', { ...request, costs: Array(5).fill(1) })).granted).toHaveLength(2);
     });
 
-    test('are the limits that were its own last', async () => {
+    test('has the latest limits that were set for its key', async () => {
       const store = storeAt(() => now);
       const own = (burst: number) => store.override('own', [{ rate: 1, interval: 1000, burst }], plan);
       await own(2);

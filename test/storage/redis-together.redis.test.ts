@@ -56,7 +56,7 @@ describe('buckets asked for together', () => {
     expect(calls.at(-1)).toBe(1);
   });
 
-  test('let one go alone, and on the spot, for which hundreds wait', async () => {
+  test('send one by itself, and at once, if hundreds of calls wait for it', async () => {
     const { calls, ...rest } = client(false);
     const store = redisStore({ ...rest });
     const few = store.take('few', one);
@@ -93,7 +93,7 @@ describe('buckets asked for together', () => {
     expect(calls.some((count) => count > 4)).toBe(true);
   });
 
-  test('do not suffer from one whose key holds something else, or was lost', async () => {
+  test('are not harmed by one whose key holds a foreign value, or was lost', async () => {
     const { calls, ...rest } = client(false);
     const store = redisStore({ ...rest });
     await takeEach(store, ['fine', 'list', 'lost', 'lost', 'lost']);

@@ -57,7 +57,7 @@ test('redisStore refuses what runs no script, and wrong options', () => {
     redisStore(),
     // @ts-expect-error An address is no client.
     redisStore('redis://localhost'),
-    // @ts-expect-error Whoever has a promise of a client waits for it.
+    // @ts-expect-error A promise of a client must be awaited first.
     redisStore(Promise.resolve(client)),
     // @ts-expect-error A prefix is text.
     redisStore(client, { prefix: 1 }),

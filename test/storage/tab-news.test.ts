@@ -22,7 +22,7 @@ describe('TabNews', () => {
     await vi.waitFor(() => expect(heard).toEqual(['key']), 500);
   });
 
-  it('is not what somebody else says on the same channel', async () => {
+  it('ignores foreign messages on the same channel', async () => {
     const name = newName();
     const heard = listen(new TabNews(name));
     const channel = new BroadcastChannel(name);

@@ -26,7 +26,7 @@ describe('faultyStore', () => {
     create: () => faultyStore(memoryStore({ clock }), () => undefined),
     advance: (ms) => clock.advance(ms),
   });
-  it.each(contract)('without a fault is the store it wraps: $name', ({ run }) => run());
+  it.each(contract)('without a fault behaves like the wrapped store: $name', ({ run }) => run());
 
   it.each(operations)('asks before %s, with its name and key', (operation, act) => {
     const asked: [StoreOperation, string][] = [];
@@ -45,7 +45,7 @@ describe('faultyStore', () => {
     expect(inner.peek('key', plan)).toEqual(before);
   });
 
-  it('throws any value that it is given, undefined too', () => {
+  it('throws any given value, undefined too', () => {
     const store = faultyStore(memoryStore(), () => ({ error: undefined }));
     let thrown: unknown = 'nothing';
     try {
@@ -91,7 +91,7 @@ describe('faultyStore', () => {
     expect(() => store.take('key', call)).toThrow();
   });
 
-  it.each([true, false, undefined])('hears of others as the store does that it wraps: %s', (hears) => {
+  it.each([true, false, undefined])('gets news as the wrapped store does: %s', (hears) => {
     const inner = hears === undefined ? memoryStore() : Object.assign(memoryStore(), { hears });
     expect(faultyStore(inner, () => undefined).hears).toBe(hears);
   });

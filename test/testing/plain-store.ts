@@ -5,7 +5,7 @@ import { postpone, takeOnSlot } from '../../src/core/bucket/moves.ts';
 import { giveBack, pause, peek, reset, settle } from '../../src/core/bucket/operations.ts';
 import { type Plan, planOf } from '../../src/core/limits/plan.ts';
 
-/** Makes all that a bucket has seen so many ms later. */
+/** Makes all that a bucket has seen this many ms later. */
 export function postponed(bucket: Bucket, ms: number): void {
   bucket.states = bucket.states.map((state) =>
     typeof state === 'number' ? state + ms : state.map((value, place) => (place % 2 === 1 ? value + ms : value)),

@@ -42,7 +42,7 @@ function failuresOf(Broken: BrokenStore[2]): Promise<string[]> {
 }
 
 describe('bucketStoreContract', () => {
-  it('finds nothing wrong with a store that keeps it', async () => {
+  it('finds no fault in a correct store', async () => {
     expect(await failures((buckets, clock) => new PlainStore(buckets, clock))).toEqual([]);
   });
 
@@ -50,14 +50,14 @@ describe('bucketStoreContract', () => {
     expect(await failuresOf(Broken)).toContain(name);
   });
 
-  it('has no case that all of these stores pass', async () => {
+  it('has no case that all of these faulty stores pass', async () => {
     const contract = bucketStoreContract({ create: () => memoryStore(), advance: () => {} });
     const left = new Set(contract.map(({ name }) => name));
     for (const [, , Broken] of all) for (const name of await failuresOf(Broken)) left.delete(name);
     expect([...left]).toEqual([]);
   });
 
-  it('sees a second handle that is on other buckets', async () => {
+  it('detects a second handle on other buckets', async () => {
     const clock = new ManualClock();
     const failed: string[] = [];
     const contract = bucketStoreContract({
@@ -104,7 +104,7 @@ describe('bucketStoreContract', () => {
     expect([open, most]).toEqual([0, 1]);
   });
 
-  it('asks for short waits of a store that really takes its time', async () => {
+  it('uses short waits for a store in real time', async () => {
     const sleeps: number[] = [];
     const contract = bucketStoreContract({
       create: () => memoryStore(),

@@ -1,5 +1,5 @@
-// Buckets in a Cloudflare Durable Object, for all Workers of an account. The object holds the throttle and sends the calls, so that
-// those who wait, wait in one line; its storage keeps the buckets when it is evicted. Copy this file, put your limits into it, and
+// Buckets in a Cloudflare Durable Object, for all Workers of an account. The object holds the throttle and sends the calls, so all waiting
+// calls are in one line; its storage keeps the buckets when it is evicted. Copy this file, put your limits into it, and
 // bind the class, with `new_sqlite_classes` in its migration.
 //
 //   const id = env.API.idFromName('api');

@@ -39,7 +39,7 @@ export function fileStore(folder: string): SharedStore {
         rmSync(draft);
         if (!made) continue;
         const numbers = numbersIn(place);
-        // We were stopped for so long that others had made this number and removed it again: ours does not count.
+        // We were stopped until others had made this number and removed it again: ours does not count.
         if (highest(numbers) > last + 1 + kept) continue;
         for (const old of numbers.filter((number) => number <= last - kept))
           rmSync(join(place, `${old}`), { force: true });

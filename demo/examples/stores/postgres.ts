@@ -10,7 +10,7 @@ interface Client {
   release(error?: Error | boolean): void;
 }
 
-/** Run it once. Buckets can be made anew, so the table needs no backup; UNLOGGED makes writes cheaper, and a crash empties it. */
+/** Run it once. Buckets can be created again, so the table needs no backup; UNLOGGED makes writes cheaper, and a crash empties it. */
 export const table = 'CREATE UNLOGGED TABLE IF NOT EXISTS sluice_buckets (key text PRIMARY KEY, value jsonb)';
 
 /**

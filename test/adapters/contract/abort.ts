@@ -135,7 +135,7 @@ export function itEndsOnAbort(subject: Subject, stage: Stage): void {
     expect(end).toEqual(await bareEnd(false));
   });
 
-  it('in flight: is the client’s to heed, and the place is free again', async () => {
+  it('in flight: is left to the client, and the place is free again', async () => {
     stage.handle = () => {};
     const { call, status } = start({}, wide);
     const first = begin(call, { url: `${stage.url}?1` });

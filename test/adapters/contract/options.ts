@@ -16,7 +16,7 @@ import {
 
 /** Each option means the same in every adapter. */
 export function itTakesTheOptions(subject: Subject, stage: Stage): void {
-  it('keys calls by the origin of their URL and lets one go after the other', async () => {
+  it('keys calls by the origin of their URL and sends them one after the other', async () => {
     const { clock, throttle, call } = setUp(subject);
     const calls = [1, 2, 3].map((number) => call({ url: `${stage.url}?${number}` }));
     await arrived(stage, 1);
@@ -67,7 +67,7 @@ export function itTakesTheOptions(subject: Subject, stage: Stage): void {
     expect(stage.arrivals.map(({ path }) => path)).toEqual(['/own?p=2', '/own?p=1', '/own?p=0']);
   });
 
-  it('lets calls that `match` does not pick go straight through, uncounted', async () => {
+  it('sends calls that `match` does not pick without waiting, uncounted', async () => {
     const { throttle, call } = setUp(subject, { match: ({ method }) => method === 'POST' });
     await Promise.all([1, 2, 3].map(() => call({ url: stage.url })));
     expect((await throttle.status(stage.origin)).limits[0]?.remaining).toBe(1);
@@ -75,7 +75,7 @@ export function itTakesTheOptions(subject: Subject, stage: Stage): void {
     expect((await throttle.status(stage.origin)).limits[0]?.remaining).toBe(0);
   });
 
-  it('rejects at once with WaitTooLongError what would wait longer than `maxWait`, and sends nothing', async () => {
+  it('rejects a call at once with WaitTooLongError if it would wait longer than `maxWait`, and sends nothing', async () => {
     const { throttle, call } = setUp(subject, { maxWait: T - 1 });
     await throttle.wait(stage.origin);
     const started = performance.now();

@@ -100,7 +100,7 @@ export function itKeepsResponses(subject: Subject, respond: Respond, stage: Stag
     expect(await expectEqual(read)).toHaveProperty('error');
   });
 
-  it('heeds the signal of a Request', async () => {
+  it('follows the signal of a Request', async () => {
     const { throttle, clock } = setUp(subject);
     await throttle.wait(stage.origin);
     const controller = new AbortController();

@@ -37,7 +37,7 @@ export interface Throttled {
   readonly options: AnyOptions;
 }
 
-/** The body of an answer; whoever breaks off lets go of it. */
+/** The body of an answer; a reader that stops early releases it. */
 export type Chunks = AsyncIterable<Uint8Array>;
 
 /** Makes a way to send what fetch takes, through `own` in place of the global fetch. */

@@ -325,13 +325,13 @@ export const lab = {
     await Promise.all(Array.from({ length: count }, (_, number) => show(number)));
   },
 
-  /** Requests something and tells whether it was answered within so many ms. */
+  /** Requests something and tells whether it was answered within this many ms. */
   isAnswered({ url, ms }: { url: string; ms: number }): Promise<boolean> {
     const late = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), ms));
     return Promise.race([fetch(url).then(({ ok }) => ok), late]);
   },
 
-  /** Stops a key for so many ms. */
+  /** Stops a key for this many ms. */
   async pause({ store, key, ms }: { store: StoreName; key: string; ms: number }): Promise<void> {
     await throttleOn(store).throttle.pause(key, Date.now() + ms);
   },
@@ -363,7 +363,7 @@ export const lab = {
     return pausedUntil === undefined ? 0 : pausedUntil - Date.now();
   },
 
-  /** Counts from now on how often the page's own timers wake it that are set one after the other, each for so many ms. */
+  /** Counts from now on how often the page's own timers wake it that are set one after the other, each for this many ms. */
   countTimers(ms: number): void {
     setTimeout(() => {
       timers++;

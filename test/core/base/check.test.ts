@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkFunction, checkMethods, hasMethods } from '../../../src/core/base/check.ts';
 
-test('what is no function is refused by name', () => {
+test('a value that is not a function is refused by its name', () => {
   expect(() => checkFunction('fetch', undefined)).toThrow('Expected `fetch` to be a function, got `undefined`.');
   expect(() => checkFunction('fetch', () => {})).not.toThrow();
 });

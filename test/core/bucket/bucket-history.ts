@@ -8,7 +8,7 @@ import { type Plan, planOf } from '../../../src/core/limits/plan.ts';
 import { settlementOf } from '../../../src/core/throttle/settlement.ts';
 import { tick } from '../../../src/core/time/clock.ts';
 
-/** How many histories a property runs: SLUICE_RUNS, or so many as take about a second. */
+/** How many histories a property runs: SLUICE_RUNS, or about a second's worth. */
 export const runs = (usual: number): number => Number(process.env.SLUICE_RUNS ?? usual);
 
 /** How long a property may take, in ms. */
@@ -162,11 +162,11 @@ function spanOf({ rules: [rule] }: Plan): number {
   return rule.even === 0 ? rule.span / 3 : rule.emissionInterval;
 }
 
-/** Of the whole costs up to `burst`, small ones and the greatest more often. */
+/** Draws whole costs up to `burst`, small ones and the greatest more often. */
 export const wholeCost = (number: number, burst: number): number =>
   number < 8 ? 1 : Math.min(burst, [0, 2, 3, 4, 5, burst - 1, burst, burst][number - 8] as number);
 
-/** Of the costs up to `burst`, fractions included. */
+/** Draws costs up to `burst`, fractions included. */
 export const anyCost = (number: number, burst: number): number =>
   number < 5 ? Math.min(burst, [0.5, 0.0625, 1.25, 2.75, burst - 0.5][number] as number) : wholeCost(number, burst);
 

@@ -54,7 +54,7 @@ const quotas = fc
   );
 
 describe('a leaky bucket', { timeout: patience }, () => {
-  test('lets no more go than the bound, in any window of any length', () => {
+  test('grants no more than the bound, in any window of any length', () => {
     fc.assert(
       fc.property(leaky, ({ limit, margin, begin, steps }) => {
         const history = new History(limit, begin, margin);
@@ -66,7 +66,7 @@ describe('a leaky bucket', { timeout: patience }, () => {
     );
   });
 
-  test('keeps the bound on a clock that goes back again and again', () => {
+  test('keeps the bound on a clock that goes back repeatedly', () => {
     fc.assert(
       fc.property(leaky, ({ limit, margin, begin, steps }) => {
         const history = new History(limit, begin, margin);
@@ -81,7 +81,7 @@ describe('a leaky bucket', { timeout: patience }, () => {
     );
   });
 
-  test('answers as one that runs out drop by drop', () => {
+  test('answers like a model that leaks in small steps', () => {
     const history = fc.record({ limit: buckets(true), begin: begins, steps: stepsOf(40) });
     fc.assert(
       fc.property(history, ({ limit, begin, steps }) => {
@@ -101,7 +101,7 @@ describe('a leaky bucket', { timeout: patience }, () => {
     );
   });
 
-  test('grants in the short way what it grants in the long way', () => {
+  test('grants the same in the short way and in the long way', () => {
     fc.assert(
       fc.property(leaky, ({ limit, margin, begin, steps }) => {
         const history = new History(limit, begin, margin);
@@ -148,7 +148,7 @@ describe('a leaky bucket', { timeout: patience }, () => {
 });
 
 describe('a quota', { timeout: patience }, () => {
-  test('lets no more than its limit go in any window, and in any that is longer by the margin', () => {
+  test('grants at most its limit in any window, and in any that is longer by the margin', () => {
     fc.assert(
       fc.property(quotas, ({ limit, interval, burst, margin, begin, steps }) => {
         const history = new History(quota({ limit, interval, burst, margin }), begin);

@@ -219,7 +219,7 @@ describe('a reservation', () => {
     ['take', 0, 1, 2],
   ]);
 
-  test('further ahead than asked for is not made', () => {
+  test('beyond the requested time is not made', () => {
     const plan = planOf(every(1), 0);
     const bucket = newBucket(plan);
     take(bucket, { plan, costs: [1], ahead: 0 }, 0);
@@ -309,7 +309,7 @@ describe('a pause', () => {
 });
 
 describe('a bucket', () => {
-  test('is at rest when nothing of it is left', () => {
+  test('is at rest when nothing that it counted matters', () => {
     const at = (limits: Limit | Limit[], steps: Step[], instants: number[], margin = 0) => {
       const bucket = walk(limits, steps, margin);
       return instants.map((instant) => atRest(bucket, instant * T));
@@ -323,7 +323,7 @@ describe('a bucket', () => {
     expect(at([every(3), window], [['take', 0, 2, 0]], [8.9, 9])).toEqual([false, true]);
   });
 
-  test('reports when it will be as at first', () => {
+  test('reports when it will be at rest', () => {
     const bucket = walk([every(3), slidingWindow({ limit: 3, interval: 9 * T })], [['take', 1, 2, 0]]);
     const resets = (at: number) => peek(bucket, at * T).limits.map(({ resetAfter }) => resetAfter / T);
     expect([resets(1), resets(4), resets(20)]).toEqual([

@@ -119,7 +119,7 @@ const limitIn = ({ limits }: Plan, place: number | string): Limit =>
 /** Before every fifth step, to any. */
 const nowAndThen = ([act, , , pick]: Step) => (act % 5 === 0 ? pick : undefined);
 
-/** Of an emission interval below a tick, whole ticks are used up at a time. */
+/** An emission interval below a tick uses up whole ticks at a time. */
 const coarse = anyLimit.filter(({ rate, interval }) => interval / rate >= 1 / 8);
 
 /** Emission intervals and levels are rounded up, by less than a hundredth all together. */
@@ -133,7 +133,7 @@ const told = <Limits>(limits: fc.Arbitrary<Limits>, least = 2, most = 3) =>
   fc.record({ choices: fc.array(limits, { minLength: least, maxLength: most }), begin: begins, steps: stepsOf(50) });
 
 describe('limits that change', { timeout: patience }, () => {
-  test('let no more go in any window than the largest of them', () => {
+  test('grant in any window at most what the largest of them allows', () => {
     fc.assert(
       fc.property(told(anyLimit), ({ choices, begin, steps }) => {
         const changes = new Changes(choices, begin);
@@ -226,7 +226,7 @@ describe('limits that change', { timeout: patience }, () => {
     );
   });
 
-  test('stand as at rest one interval after they would have come to rest by themselves', () => {
+  test('are at rest one interval after the limits alone would be', () => {
     fc.assert(
       fc.property(told(coarse), fc.nat(), ({ choices, begin, steps }, pick) => {
         const changes = new Changes(choices, begin);
@@ -245,7 +245,7 @@ describe('limits that change', { timeout: patience }, () => {
     );
   });
 
-  test('make no call wait for longer than it would have, or than the longest interval', () => {
+  test('make no call wait longer than without the change or the longest interval', () => {
     fc.assert(
       fc.property(told(coarse), ({ choices, begin, steps }) => {
         const changes = new Changes(choices, begin);

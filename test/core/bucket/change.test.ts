@@ -20,7 +20,7 @@ const bucket = (burst: number, rate = 1, interval = 1, name?: string): Limit => 
   ...(name === undefined ? undefined : { name }),
 });
 
-/** So many calls in any `interval` units of T. */
+/** At most `limit` calls in any `interval` units of T. */
 const window = (limit: number, interval = 10, name?: string): Limit =>
   slidingWindow({ limit, interval: interval * T, ...(name === undefined ? undefined : { name }) });
 
@@ -328,7 +328,7 @@ describe('limits that change again and again', () => {
     ['take', 0, 5, 10],
   ]);
 
-  test('are not at rest as long as those from before matter', () => {
+  test('are not at rest while earlier limits still count', () => {
     const key = walk(window(10, 10), [
       ['take', 0, 10, 0],
       ['change', 4, bucket(1, 1, 0.1)],
@@ -680,7 +680,7 @@ describe('the pace', () => {
 });
 
 describe('adapt', () => {
-  test('holds a key to limits of its own, with the margin of the asker', () => {
+  test('keeps a key to its own limits, with the margin of the asker', () => {
     const asked = planOf(perSecond(1), 0);
     const key = newBucket(asked);
     note(key, { own: planOf(bucket(5), 0) });

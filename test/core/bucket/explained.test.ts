@@ -31,9 +31,9 @@ function said(remaining: number, { ms = reset, isNewest = true, less = remaining
 
 /**
  * One step, at an instant in units of T.
- * - `take`: asks for a call and expects a wait of so many T, 0 if it goes
- * - `said`: the server says that so many are left, and that is expected to hold calls back for so many T: 0 if it is no news
- * - `left`: expects so many calls to remain, per limit
+ * - `take`: asks for a call and expects a wait of this many T, 0 if it goes
+ * - `said`: the server says how many are left, which is expected to hold calls back for this many T: 0 if our own calls explain it
+ * - `left`: expects this many calls to remain, per limit
  */
 type Step =
   | readonly ['take', at: number, cost: Cost, wait: number]
@@ -130,7 +130,7 @@ describe('what is left of a window', () => {
   ]);
 
   // So far one that costs more than is left goes as soon as none of ours counts any more.
-  test('puts a call off that costs more than it leaves', () => {
+  test('delays a call that costs more than what is left', () => {
     walk(window, [
       ['said', 0, 3, reset, ofWindow],
       ['take', 0, 5, 10],
@@ -194,7 +194,7 @@ describe('what is left of a quota', () => {
     ['take', 4, 1, 0],
   ]);
 
-  test('lets the rest of it go as evenly as before', () => {
+  test('grants the rest of it as evenly as before', () => {
     const bucket = newBucket(planOf(limit, 0));
     hear(bucket, said(20, of), 0);
     hear(bucket, said(5, { ...of, ms: 20 }), 0);
@@ -378,7 +378,7 @@ describe('what limit a server means', () => {
     ['left', 0, 10, 4],
   ]);
 
-  // So far whoever heard it waits for the later end, and lets no call go alone when the ceiling is over.
+  // The throttle that heard it waits for the later end, and sends no call alone when the ceiling is over.
   test('is none: then it holds for as long as the ceiling that it becomes', () => {
     const bucket = newBucket(planOf(both, 0));
     hear(bucket, said(3, { limit: 91, ms: 90 }), 0);
@@ -400,7 +400,7 @@ describe('what limit a server means', () => {
     expect(hear(newBucket(planOf(limits, 0)), said(1, { limit: 5, window: 2.5 }), 0)).toBe(T / 2);
   });
 
-  test('is the one that is called what is counted, and never another', () => {
+  test('is the limit with the name of the unit, and never another', () => {
     const tokens = slidingWindow({ limit: 1_000, interval: 10 * T, name: 'tokens' });
     const bucket = newBucket(planOf([second, tokens], 0));
     take1(bucket, { tokens: 400 }, 0);
@@ -411,7 +411,7 @@ describe('what limit a server means', () => {
     expect([100, 101, 102].map((cost) => conformsAt(bucket, { tokens: cost }, 0))).toEqual([0, 0, 10 * T]);
   });
 
-  test('is none where nothing is counted in a unit: who heard it stops the key if nothing is left', () => {
+  test('is none where no limit counts in the unit: the throttle stops the key if nothing is left', () => {
     const bucket = newBucket(planOf(second, 0));
     expect(hear(bucket, said(0, { limit: 1_000, window: 10, unit: 'tokens' }), 0)).toBe(reset * T);
     expect(hear(bucket, said(1, { limit: 1_000, window: 10, unit: 'tokens' }), 0)).toBe(0);
@@ -420,7 +420,7 @@ describe('what limit a server means', () => {
   });
 });
 
-describe('limits that let more go than the server', () => {
+describe('limits that allow more than the server', () => {
   const of: Saying = { limit: 5, window: 10 };
 
   table('are held to what it says, which is no news about others', window, [
@@ -440,7 +440,7 @@ describe('limits that let more go than the server', () => {
     expect([isTooHigh(even, 17), isTooHigh(even, 18)]).toEqual([true, false]);
   });
 
-  test('count another window where far more of ours went than it allows, and some are left', () => {
+  test('count another window where we sent far more than it allows, and some are left', () => {
     const bucket = newBucket(planOf(window, 0));
     take1(bucket, 9, 0);
     expect(hear(bucket, said(2, { limit: 5 }), 0)).toBe(0);
@@ -470,7 +470,7 @@ describe('limits that let more go than the server', () => {
 });
 
 describe('the count', () => {
-  test('is kept by no key whose server says nothing, or that hears a ceiling', () => {
+  test('is not kept for a key whose server says nothing, or that gets a ceiling', () => {
     const bucket = newBucket(planOf(window, 0));
     take1(bucket, 4, 0);
     expect(hear(bucket, { remaining: 3, ms: 5 * T, isNewest: true }, 0)).toBe(5 * T);
@@ -495,7 +495,7 @@ describe('the count', () => {
     expect(bucket.extras.past?.[0]?.most).toBeUndefined();
   });
 
-  test('does not end before limits from before that matter still', () => {
+  test('lasts as long as earlier limits still count', () => {
     const bucket = newBucket(planOf(slidingWindow({ limit: 60, interval: 600 * T }), 0));
     take1(bucket, 5, 0);
     adapt(bucket, planOf(window, 0), 0);
@@ -547,7 +547,7 @@ describe('an answer that was overtaken', () => {
   });
 });
 
-describe('whatever a server says', () => {
+describe('for any statement of a server', () => {
   const anyLimit = fc.oneof(
     fc.integer({ min: 2, max: 20 }).map((limit) => slidingWindow({ limit, interval: 10 * T })),
     fc.integer({ min: 2, max: 20 }).map((limit) => quota({ limit, interval: 10 * T, burst: 2 })),
@@ -576,7 +576,7 @@ describe('whatever a server says', () => {
   });
   const costs: Cost[] = [1, 2, 5, { 'limit 1': 3 }];
 
-  test('no call goes sooner than by the limits alone, nor after the first word sooner than before it', () => {
+  test('no call goes earlier than the limits alone allow, or earlier after the first statement than before it', () => {
     fc.assert(
       fc.property(anyLimits, fc.array(step, { maxLength: 40 }), (limits, steps) => {
         const bucket = newBucket(planOf(limits, 0));
@@ -631,7 +631,7 @@ describe('whatever a server says', () => {
   }
   const calls = fc.array(fc.record({ wait: fc.nat(4 * T), cost: fc.constantFrom(1, 2) }), { maxLength: 60 });
 
-  test('a word that repeats what our own calls explain changes nothing: a window', () => {
+  test('a repeated statement that our own calls explain changes nothing: a window', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 20 }), calls, fc.boolean(), (limit, steps, tellsWindow) => {
         const one = slidingWindow({ limit, interval: 10 * T });
@@ -641,7 +641,7 @@ describe('whatever a server says', () => {
     );
   });
 
-  test('a word that repeats what our own calls explain changes nothing: a quota in a window that slides', () => {
+  test('a repeated statement that our own calls explain changes nothing: a quota in a sliding window', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 20 }), calls, (limit, steps) => {
         const one = quota({ limit, interval: 10 * T, burst: 2 });
@@ -651,7 +651,7 @@ describe('whatever a server says', () => {
     );
   });
 
-  test('a word that repeats what our own calls explain changes nothing: a leaky bucket', () => {
+  test('a repeated statement that our own calls explain changes nothing: a leaky bucket', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 8 }), calls, (burst, steps) => {
         const one: Limit = { rate: 1, interval: T, burst };

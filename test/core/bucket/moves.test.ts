@@ -31,7 +31,7 @@ describe('slots that have become later', () => {
     expect(bucket.states).toEqual(before.states);
   });
 
-  test('are given back no call that has gone', () => {
+  test('give nothing back for a call that has gone', () => {
     const { bucket, first, second } = moved();
     const states = copyOf(bucket).states;
     giveBack(bucket, first);

@@ -46,7 +46,7 @@ const told = (limit: fc.Arbitrary<Limit>, fewest: number, most: number): fc.Arbi
 
 const any = told(fc.oneof(buckets(), windows(8), windows(60)), 1, 3);
 
-/** Limits that waste nothing: so few calls that each has a mark of its own. */
+/** Limits that waste nothing: each of their few calls has its own mark. */
 const exact = told(fc.oneof(buckets(), windows(8)), 1, 3);
 
 const newHistory = ({ limits, begin, margin }: Told): History =>
@@ -186,7 +186,7 @@ describe('several limits', { timeout: patience }, () => {
 });
 
 describe('a report', { timeout: patience }, () => {
-  test('tells how many calls would go now, and when all is as at first', () => {
+  test('returns how many calls would go now, and when the bucket is at rest', () => {
     // Emission intervals of a fraction of a ms do not fit into instants since the epoch: they are rounded up.
     const one = told(
       fc.oneof(
@@ -213,7 +213,7 @@ describe('a report', { timeout: patience }, () => {
     );
   });
 
-  test('of rest is true: a bucket at rest answers as a new one', () => {
+  test('of rest is correct: a bucket at rest answers like a new one', () => {
     fc.assert(
       fc.property(any, stepsOf(12), (told, later) => {
         const { bucket, plan, now, history } = happened(told);

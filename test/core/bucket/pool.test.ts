@@ -22,7 +22,7 @@ function pooled(left: number) {
 }
 
 describe('a pool', () => {
-  test('puts off to its end what it has not left, and nothing else', () => {
+  test('delays to its end what exceeds it, and nothing else', () => {
     const bucket = pooled(2);
     expect([conformsAt(bucket, 2, 0), conformsAt(bucket, 3, 0), conformsAt(bucket, 6, 0)]).toEqual([0, 1000, Infinity]);
     expect([conformsAt(bucket, 3, 999), conformsAt(bucket, 3, 1000), conformsAt(bucket, 3, 1500)]).toEqual([
@@ -30,7 +30,7 @@ describe('a pool', () => {
     ]);
   });
 
-  test('gives way to the limits when it ends, as they stand then', () => {
+  test('leaves calls to the limits when it ends, as they stand then', () => {
     const bucket = pooled(9);
     grantAt(bucket, 5, 0, 0);
     expect(bucket.extras.pools).toEqual([{ left: 4, until: 1000 }]);
@@ -62,7 +62,7 @@ describe('a pool', () => {
     expect(held.extras.pools).toEqual([{ left: 3, until: 1000 }]);
   });
 
-  test('that has ended holds nothing against one that leaves more', () => {
+  test('that has ended does not reduce one that leaves more', () => {
     const bucket = pooled(0);
     sync(bucket, { remaining: 2, ms: 500, isNewest: false }, 1000);
     expect(bucket.extras.pools).toEqual([{ left: 2, until: 1500 }]);
@@ -73,14 +73,14 @@ describe('several pools', () => {
   const pool = (left: number, until: number): Pool => ({ left, until });
   const said = (remaining: number, ms: number, isNewest = false) => ({ remaining, ms, isNewest });
 
-  test('hold side by side, whatever their order, in the order of their ends', () => {
+  test('hold at the same time, whatever their order, in the order of their ends', () => {
     const both = [pool(0, 1000), pool(2, 60_000)];
     expect(poolsAfter([pool(0, 1000)], said(2, 60_000), 0)).toEqual(both);
     expect(poolsAfter([pool(2, 60_000)], said(0, 1000), 0)).toEqual(both);
     expect(poolsAfter([pool(2, 60_000)], said(0, 1000, true), 0)).toEqual(both);
   });
 
-  test('put a call off to the end of the last that has not enough', () => {
+  test('delay a call to the end of the last that has too little left', () => {
     const pools = [pool(0, 1000), pool(2, 60_000)];
     expect([1, 2, 3].map((cost) => poolsAllowAt(pools, cost, 0))).toEqual([1000, 1000, 60_000]);
     expect(poolsAllowAt(pools, { data: 50 }, 0)).toBe(1000);
@@ -119,7 +119,7 @@ describe('several pools', () => {
     expect(grantInPools(pools, 2, 2000, 2000)).toBeUndefined();
   });
 
-  test('get back what was taken from them, and nothing else', () => {
+  test('get refunds of what was taken from them, and nothing else', () => {
     expect(returnToPools([pool(2, 1000), pool(3, 2000), pool(4, 3000)], 3, [1000, 3000])).toEqual([
       pool(5, 1000),
       pool(3, 2000),
@@ -127,7 +127,7 @@ describe('several pools', () => {
     ]);
   });
 
-  test('get a reservation back that was taken from both', () => {
+  test('both get back a reservation that was taken from them', () => {
     const bucket = newBucket(plan);
     sync(bucket, said(1, 1000), 0);
     sync(bucket, said(3, 2000), 0);
@@ -147,7 +147,7 @@ describe('several pools', () => {
     expect(peek(bucket, 2000).pool).toBeUndefined();
   });
 
-  test('become one of the first two where there would be too many: it leaves the less for the longer', () => {
+  test('merge the first two where there would be too many: the lower value holds for the longer time', () => {
     const pools = Array.from({ length: mostPools }, (_, index) => pool(index + 1, 10_000 * (index + 1)));
     const more = poolsAfter(pools, said(mostPools + 1, 10_000 * (mostPools + 1)), 0);
     expect(more).toEqual([pool(1, 20_000), ...pools.slice(2), pool(mostPools + 1, 10_000 * (mostPools + 1))]);

@@ -11,7 +11,7 @@ const hair = 1e-9;
 
 /**
  * Looks at every span from one call to another and says in which more went than `allowed`.
- * @param allowed the most that may go in a span of so many ms, both of its ends included
+ * @param allowed the most that may go in a span of this many ms, both of its ends included
  * @returns what is wrong; undefined if nothing is
  */
 export function crowdedSpan(calls: readonly Going[], allowed: (span: number) => number): string | undefined {

@@ -55,7 +55,7 @@ describe('settle', { timeout: patience }, () => {
     );
   });
 
-  test('gives nothing of a reservation back that was cancelled, to a call that cost nothing meanwhile', () => {
+  test('gives nothing back for a cancelled reservation, to a call that cost nothing meanwhile', () => {
     const limit = { rate: 1, interval: 1, burst: 2 };
     const history = new History(limit, 0);
     history.take(1);
@@ -114,7 +114,7 @@ describe('settle', { timeout: patience }, () => {
     );
   });
 
-  test('takes no notice of a call without a trace and counts what it turns out to cost', () => {
+  test('ignores a call of which no trace is left and counts its true cost', () => {
     const told = fc.record({ limit: buckets(true), begin: begins, cost: fc.integer({ min: 1, max: 40 }) });
     fc.assert(
       fc.property(told, ({ limit, begin, cost }) => {

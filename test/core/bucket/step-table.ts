@@ -21,17 +21,17 @@ export const every = (burst: number, name?: string): Limit => ({
 
 /**
  * One step, at an instant in units of T. What is called by a number can be corrected later by that number.
- * - `take`: asks for one call and expects a wait of so many T, 0 if it goes
+ * - `take`: asks for one call and expects a wait of this many T, 0 if it goes
  * - `reserve`: asks for a slot and expects it at that instant
  * - `fix`: the same, for a call that goes at that slot whatever becomes later
  * - `arrive`: comes with a reservation whose slot has come, and expects a wait of so many T, 0 if it goes. It counts as in time
  *   when it is no later than `late`, in T
  * - `cancel`, `settle`: gives a reservation back, tells the true cost of a call
- * - `postpone`: counts a call as if it had gone so many T later
- * - `pause`: lets nothing go for so many T
+ * - `postpone`: counts a call as if it had gone this many T later
+ * - `pause`: lets nothing go for this many T
  * - `change`: puts other limits in the place of those before
- * - `margin`: keeps so many T in hand from then on
- * - `left`: expects so many calls to remain, per limit
+ * - `margin`: keeps this many T in hand from then on
+ * - `left`: expects this many calls to remain, per limit
  */
 export type Step =
   | readonly ['take', at: number, cost: Cost, wait: number, id?: number]

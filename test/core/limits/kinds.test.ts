@@ -19,7 +19,7 @@ async function filesOf(contents: string): Promise<string[]> {
 }
 
 describe('the arithmetic of a kind', () => {
-  test('is in a bundle only if something makes limits of it', async () => {
+  test('is in a bundle only if code there makes limits of it', async () => {
     const windows = 'src/core/limits/sliding-window.ts';
     expect(await filesOf("export { createThrottle } from './src/index.ts'")).not.toContain(windows);
     expect(await filesOf("export { createThrottle, throttleFetch, perMinute } from './src/index.ts'")).not.toContain(

@@ -30,7 +30,7 @@ describe('an unknown limit', () => {
     expect(conformsAt(bucket, 1, 0)).toBe(T);
   });
 
-  test('lets the pace alone say when calls go, whatever the margin', () => {
+  test('leaves the time of calls to the pace alone, whatever the margin', () => {
     for (const margin of [0, 50]) {
       const [rule] = planOf(learnedLimit, margin).rules;
       expect(rule).toMatchObject({ emissionInterval: 2 ** -11, tolerance: 0, burst: 1_000_000 });
@@ -39,7 +39,7 @@ describe('an unknown limit', () => {
     expect(goneUntil(newBucket(plan), 8 * T)).toBeGreaterThan(1_000);
   });
 
-  test('is no limit that a bucket of one leaky bucket could stand for', () => {
+  test('cannot be replaced by a bucket of one leaky bucket', () => {
     expect(plan.only).toBeUndefined();
     expect(samePlan(plan, planOf({ rate: 1, interval: T }, 0))).toBe(false);
     expect(samePlan(plan, planOf({ ...learnedLimit }, 0))).toBe(true);

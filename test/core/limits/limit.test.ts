@@ -45,7 +45,7 @@ describe('quota', () => {
     expect(quota(options)).toEqual({ kind: 'quota', rate, interval: 1000, burst });
   });
 
-  test('lets no more than its limit go: burst - 1 + interval / emission interval', () => {
+  test('grants at most its limit: burst - 1 + interval / emission interval', () => {
     const asked = fc
       .record({
         limit: fc.integer({ min: 1, max: 100_000 }),

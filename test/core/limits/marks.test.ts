@@ -48,7 +48,7 @@ describe('marks', () => {
     expect(changed((all) => takeOff(all, 21, 1, false))).toEqual(marks());
   });
 
-  test('lose calls of one very instant only where there is a mark of it', () => {
+  test('lose calls of an instant only where a mark has exactly that instant', () => {
     expect(changed((all) => takeOff(all, 20, 1, true))).toEqual([longAgo, 10, 2, 20, 2]);
     expect(changed((all) => takeOff(all, 11, 1, true))).toEqual(marks());
   });
@@ -57,7 +57,7 @@ describe('marks', () => {
     expect(laterMarks([0, 1, 5, 2, 5], 1, 100)).toEqual([0, 1, 5, 102, 5]);
   });
 
-  test('let a call go once it and those of the last interval are within the limit, and not before the latest', () => {
+  test('grant a call once it and those of the last interval are within the limit, and not before the latest', () => {
     expect(marksAllowAt(marks(), 100, 6, 1)).toBe(20);
     expect(marksAllowAt(marks(), 100, 5, 1)).toBe(110);
     expect(marksAllowAt(marks(), 100, 5, 2)).toBe(110);

@@ -27,7 +27,7 @@ function refuse(bucket: Bucket, sentAgo: number, ms: number, now: number): void 
   pause(bucket, ms, now);
 }
 
-/** A bucket that was refused so many ms ago. */
+/** A bucket that was refused this many ms ago. */
 function refusedBucket(limits: Limit | readonly Limit[], ms = 0): Bucket {
   const bucket = newBucket(planOf(limits, 0));
   refuse(bucket, 0, ms, 0);
@@ -100,7 +100,7 @@ describe('a further refusal', () => {
     expect(slower(pace, plan, 1_100, 5_000, 1_200)).not.toBe(pace);
   });
 
-  test('late takes its part of the rate that had come back, a little less than was tried', () => {
+  test('late lowers the rate that had come back, a little less than was tried', () => {
     const later = slower(refusedOnce, plan, span, 0, span);
     expect(later).toMatchObject({ span, since: span, calls: 0 });
     expect(later.most / rate).toBeCloseTo(0.97, 12);
@@ -170,7 +170,7 @@ describe('a bucket that was refused', () => {
     expect(peek(newBucket(plan), 0)).not.toHaveProperty('learned');
   });
 
-  test('without a word about when the call left is only paused', () => {
+  test('without the instant at which the call left is only paused', () => {
     const bucket = newBucket(plan);
     pause(bucket, 1_000, 0);
     expect(bucket.extras.pace).toBeUndefined();
@@ -185,7 +185,7 @@ describe('a bucket that was refused', () => {
   });
 
   // So far the next call goes an interval later for one that was aborted in line.
-  test('gets the slot of a reservation back', () => {
+  test('gets back the slot of a reservation', () => {
     const bucket = refusedBucket({ rate: 1, interval: T });
     take(bucket, { plan: bucket.plan, costs: [1], ahead: 0 }, 0);
     const request = { plan: bucket.plan, costs: [1], ahead: Infinity };
@@ -229,7 +229,7 @@ describe('an unknown rate', () => {
     expect(peek(bucket, 10_000).learned).toBeGreaterThan(0);
   });
 
-  test('is none of limits that are known', () => {
+  test('does not exist for known limits', () => {
     expect(paceOf(plan, undefined, 0)).toBeUndefined();
     expect(paceOf(plan, refusedOnce, 0)).toBe(refusedOnce);
   });
@@ -268,7 +268,7 @@ describe('whatever is refused', () => {
     return { bucket, now, spacings };
   }
 
-  test('no more goes than the limits let go, and the next call comes no sooner than the rate says', () => {
+  test('grants no more than the limits allow, and the next call comes no earlier than the rate allows', () => {
     fc.assert(
       fc.property(limits, steps, (limit, history) => {
         const of = planOf(limit, 0);

@@ -13,7 +13,7 @@ const others: readonly [string, Limit][] = [
 ];
 
 describe('a plan', () => {
-  test.each(others)('is another where one of several limits has another %s', (_, other) => {
+  test.each(others)('is different where one of several limits has another %s', (_, other) => {
     for (const [one, two] of [
       [limit, perMinute(600)],
       [perMinute(600), limit],
@@ -50,7 +50,7 @@ describe('a plan', () => {
     expect([0, 100, 1_000].map((ms) => rule?.kind.mostWithin(rule, ms))).toEqual([2, 3, 12]);
   });
 
-  test('goes the short way with a single limit that is no window', () => {
+  test('uses the short way for a single limit that is not a window', () => {
     expect(planOf([perSecond(10)], 0).only).toBeDefined();
     expect(planOf([perSecond(10), perMinute(60)], 0).only).toBeUndefined();
     expect(planOf([slidingWindow({ limit: 3, interval: 1_000 })], 0).only).toBeUndefined();

@@ -10,7 +10,7 @@ import { slidingWindow, slidingWindowKind } from '../../../src/core/limits/slidi
 import { storedWindow } from '../../../src/storage/stored-limits.ts';
 import { T, table } from '../bucket/step-table.ts';
 
-/** So many calls in any 10 T. */
+/** At most `limit` calls in any 10 T. */
 const inTen = (limit: number, name?: string): Limit =>
   slidingWindow({ limit, interval: 10 * T, ...(name === undefined ? undefined : { name }) });
 
@@ -196,7 +196,7 @@ describe('the marks of a sliding window', () => {
     expect(marksAllowAt(marks, length, 4, 3 / 16)).toBe(length + 8);
   });
 
-  test('go when they cannot count any more, and hold calls back if they come to count again', () => {
+  test('are removed when they no longer count, and hold calls back if they count again', () => {
     const rule = ruleOf(32);
     let marks = used(31, 10, 32);
     marks = grant(rule, marks, 1, 305, 305);
@@ -208,7 +208,7 @@ describe('the marks of a sliding window', () => {
     expect(marksAllowAt(marks, length, 32, 1)).toBe(600);
   });
 
-  test('keep a bucket from rest while they could count, dropped or not', () => {
+  test('keep a bucket from rest while they may count, dropped or not', () => {
     const plan = planOf(slidingWindow({ limit: 32, interval: length }), 0);
     const bucket = newBucket(plan);
     const ask = (now: number, ahead: number) => take(bucket, { plan, costs: [1], ahead }, now);

@@ -30,7 +30,7 @@ describe.each(['the memory store', 'a slow shared store'])('calls that wait for 
     expect(count).toBe(5);
   });
 
-  test('do not hold back a call that passes their limit by', async () => {
+  test('do not hold back a call that does not count in their limit', async () => {
     const { clock, throttle, calls } = await waiting();
     const decision = throttle.allow('default', { cost: { tokens: 0 } });
     await clock.advance(10);
@@ -63,7 +63,7 @@ test('calls that waited for their limit and now wait for a place hold back nobod
   expect(runs.map(({ at }) => at)).toEqual([450, 800]);
 });
 
-test('asks again after an answer so late that the call may go now', async () => {
+test('asks again when the answer comes so late that the call may go', async () => {
   const clock = new ManualClock();
   const { store } = slowStore(memoryStore({ clock }), clock, () => ({ delay: 60, decidesAfter: 0 }));
   const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 50 }, clock, store });
@@ -72,7 +72,7 @@ test('asks again after an answer so late that the call may go now', async () => 
   for (const { allowed, wait } of await Promise.all(decisions)) expect(allowed || wait > 0).toBe(true);
 });
 
-describe('a clock that shows no number', () => {
+describe('a clock that returns no number', () => {
   test.each(['now', 'monotonic'] as const)('is refused with its name: %s', (name) => {
     const clock = Object.assign(new ManualClock(), { [name]: () => Number.NaN });
     expect(() => createThrottle({ limits: { rate: 1, interval: 1 }, clock })).toThrow(
@@ -80,7 +80,7 @@ describe('a clock that shows no number', () => {
     );
   });
 
-  test('lets nothing go, and says why', async () => {
+  test('grants no call, and says why', async () => {
     const clock = new ManualClock();
     let isBroken = false;
     const broken: Clock = {

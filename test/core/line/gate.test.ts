@@ -79,7 +79,7 @@ describe('a gate behind which a call goes alone', () => {
     expect([most(), opensAt(), gate.isIdle(now()), gate.goesAlone]).toEqual([Infinity, -Infinity, true, false]);
   });
 
-  test('waits no longer for the call than its patience, or its pause if that is longer', async () => {
+  test('waits for the call for at most its patience, or its pause if that is longer', async () => {
     const { clock, gate, now, opensAt } = alone();
     gate.goAlone(500);
     gate.goAlone(200);
@@ -92,7 +92,7 @@ describe('a gate behind which a call goes alone', () => {
     expect([opensAt(), gate.goesAlone]).toEqual([now() + 100, false]);
   });
 
-  test('takes the patience that was named last once a call is out', () => {
+  test('uses the latest patience once a call is in flight', () => {
     const { gate, now, opensAt } = alone();
     gate.goAlone(500);
     gate.pass(grant, true, now());
@@ -101,7 +101,7 @@ describe('a gate behind which a call goes alone', () => {
     expect(opensAt()).toBe(now() + 200);
   });
 
-  test('waits for no call whose end nobody sees, and for none after a reset', () => {
+  test('does not wait for a call whose end is not visible, or after a reset', () => {
     const { gate, now, opensAt } = alone();
     gate.goAlone();
     gate.pass(grant, false, now());

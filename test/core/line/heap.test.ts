@@ -45,7 +45,7 @@ describe('a heap', () => {
     expect([heap.size, heap.first, [...heap]]).toEqual([0, undefined, []]);
   });
 
-  test('lets entries out in order, equal ones as they came in', () => {
+  test('returns entries in order, equal ones in order of arrival', () => {
     const { heap, entries } = filled(3, 1, 2, 1, 3, 1);
     expect(drain(heap)).toEqual(sorted(entries));
     expect(heap.size).toBe(0);
@@ -58,7 +58,7 @@ describe('a heap', () => {
     expect(entries[0]?.place).toBe(-1);
   });
 
-  test('tells the first few without taking them out', () => {
+  test('returns the first few without removing them', () => {
     const { heap, entries } = filled(5, 3, 4, 1, 2);
     const places = entries.map((one) => one.place);
     for (let count = 0; count <= 7; count++)
@@ -74,14 +74,14 @@ describe('a heap', () => {
     expect(drain(heap).map(({ rank }) => rank)).toEqual([0, 1, 2, 3, 10, 12]);
   });
 
-  test('takes an entry again that was out', () => {
+  test('accepts an entry again that was removed', () => {
     const { heap, entries } = filled(1, 2);
     heap.remove(entries[0] as Entry);
     heap.add(entries[0] as Entry);
     expect(heap.first).toBe(entries[0]);
   });
 
-  test('keeps two heaps of the same entries apart', () => {
+  test('keeps two heaps of the same entries separate', () => {
     interface Both {
       readonly rank: number;
       up: number;

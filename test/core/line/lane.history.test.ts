@@ -15,7 +15,7 @@ interface Setting {
   readonly burst: number;
   readonly concurrency: number;
   readonly maxQueue: number;
-  /** Whether all calls cost 1. Only then priorities are kept to the letter: a slot is of one size. */
+  /** Whether all calls cost 1. Priorities are strict only then, since all slots have one size. */
   readonly even: boolean;
   /** Whether `allow`, `reserve` and `reset` are called in between. */
   readonly mixed: boolean;
@@ -243,7 +243,7 @@ class History {
     }
   }
 
-  /** In the plainest of settings: whoever waits has to. */
+  /** In the simplest setting a call waits only if it must. */
   checkNobodyWaitsForNothing(): void {
     const { clock, model, setting } = this;
     if (!setting.even || setting.mixed || setting.odd || this.calls.length === 0) return;

@@ -48,7 +48,7 @@ describe('a line', () => {
     expect(JSON.stringify(await second)).toBe(JSON.stringify({ key: 'default', at: start + T }));
   });
 
-  test('lets no newcomer pass waiting calls', async () => {
+  test('puts new calls behind waiting ones', async () => {
     const { clock, wait } = await busy({ limits: { ...limits, burst: 2 } });
     const calls = [wait(), wait()];
     await clock.advance(T - 1);
@@ -191,7 +191,7 @@ describe('an abort', () => {
     expect(small.at).toBe(T);
   });
 
-  test('in the middle of the line moves those behind up', async () => {
+  test('in the middle of the line moves the later calls forward', async () => {
     const { clock, wait } = await busy();
     const signal = new FakeSignal();
     const calls = [wait(), wait({ signal: signal.signal }), wait()];

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { slowStore } from '../sharing/slow-store.ts';
 import { outcomeOf } from './outcome.ts';
 
-/** A clock whose timers come late by so many ms, as all real ones do. */
+/** A clock whose timers come late by this many ms, as all real ones do. */
 class LateClock extends ManualClock {
   constructor(readonly late: number) {
     super();

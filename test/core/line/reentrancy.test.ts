@@ -50,7 +50,7 @@ describe('a listener that makes a call', () => {
   });
 });
 
-test('a whole burst that a pause keeps from going is given back in full', async () => {
+test('a whole burst that a pause holds back is given back in full', async () => {
   const clock = new ManualClock();
   const slow = slowStore(memoryStore({ clock }), clock, () => 10);
   const throttle = createThrottle({
@@ -67,7 +67,7 @@ test('a whole burst that a pause keeps from going is given back in full', async 
   expect(calls.map(({ state }) => state)).toEqual(new Array(9).fill('fulfilled'));
 });
 
-test('limits that throw while a key is held to a pace reject the call at hand, and no other', async () => {
+test('limits that throw while a key has a pace reject the current call, and no other', async () => {
   const clock = new ManualClock();
   let isBroken = false;
   const limits = () => {
@@ -99,7 +99,7 @@ test('limits that throw while a key is held to a pace reject the call at hand, a
   expect(next.state).toBe('fulfilled');
 });
 
-test('after a refusal that came and passed while the store was asked for several, one goes alone', async () => {
+test('one call goes alone after a refusal whose pause passed while the store was asked for several', async () => {
   const clock = new ManualClock();
   const { store } = slowStore(memoryStore({ clock }), clock, () => 50);
   const throttle = createThrottle({ limits: { rate: 1, interval: 1, burst: 9 }, clock, store, margin: 0 });

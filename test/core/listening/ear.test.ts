@@ -94,7 +94,7 @@ function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean | 
 }
 
 describe('what a server says is left', () => {
-  test('is told to the store with each answer, less the calls that are still on their way', async () => {
+  test('is written to the store with each answer, less the calls that are still on their way', async () => {
     const { clock, ceilings, leave, answer } = told();
     const left = leave(4);
     await clock.advance(10);
@@ -125,7 +125,7 @@ describe('what a server says is left', () => {
     expect([59_999.25, 60_000].map((now) => gate().isIdle(now))).toEqual([false, true]);
   });
 
-  test('is what a call says that left after the latest answer came', async () => {
+  test('is taken from a call that left after the latest answer came', async () => {
     const { clock, ceilings, leave, answer } = told();
     const first = leave(1);
     await clock.advance(10);
@@ -136,7 +136,7 @@ describe('what a server says is left', () => {
     expect(ceilings.at(-1)).toMatchObject({ remaining: 9, isNewest: true });
   });
 
-  test('holds until its end if it is news, a tick before which one call is to go alone', async () => {
+  test('holds until its end if our own calls do not explain it, a tick before which one call is to go alone', async () => {
     const { clock, leave, answer, gate } = told();
     await answer(leave(1), 5);
     const end = clock.monotonic() + 60_000 - tick;
@@ -146,7 +146,7 @@ describe('what a server says is left', () => {
     expect(gate().goesAlone).toBe(true);
   });
 
-  test('lets no call go alone where our own calls explain it', async () => {
+  test('sends no call alone where our own calls explain it', async () => {
     const { clock, leave, answer, gate } = told({ news: false });
     await answer(leave(1), 5);
     gate().opensAt(clock.monotonic() + 60_000, 0);
@@ -216,7 +216,7 @@ describe('what a server says is left', () => {
     expect(ceilings[0]).not.toHaveProperty('meantFor');
   });
 
-  test('stops the key by itself only if it is nothing of another unit, with one call that goes alone afterwards', async () => {
+  test('stops the key by itself only if nothing is left of another unit, with one call that goes alone afterwards', async () => {
     const calls = told();
     await calls.answer(calls.leave(1), 0, { retryAt: calls.clock.now() + 7_000 });
     expect([calls.ceilings.length, calls.stops]).toEqual([1, []]);
@@ -299,7 +299,7 @@ describe('a refused key', () => {
     expect(sentAgo(stops)).toEqual([30]);
   });
 
-  test('goes no slower if the answer says that nothing is left', async () => {
+  test('keeps its rate if the answer says that nothing is left', async () => {
     const { leave, answer, stops } = told();
     await answer(leave(1), 0, refusal);
     await answer(leave(1), 3, refusal);

@@ -10,7 +10,7 @@ const key = 'key';
 const told = (...buckets: SignalBucket[]): ServerSignal => ({ throttled: false, buckets, ignored: [] });
 
 describe('limits that were learned', () => {
-  test('are the quotas of requests whose number and window are told', () => {
+  test('are the request quotas with a number and a window', () => {
     const learned = new LearnedLimits();
     const signal = told(
       { limit: 10.7, window: T },
@@ -46,11 +46,11 @@ describe('limits that were learned', () => {
     const learned = new LearnedLimits();
     expect(learned.learn(key, signal)).toBe(false);
     expect(learned.of(key)).toEqual([learnedLimit]);
-    // As long as limits are one object, nobody works them out anew.
+    // As long as limits are one object, nobody works them out again.
     expect(learned.of(key)).toBe(learned.of('other'));
   });
 
-  test('stay where answers after that tell no window', () => {
+  test('stay when later answers name no window', () => {
     const learned = new LearnedLimits();
     learned.learn(key, told({ limit: 10, window: T }));
     expect(learned.learn(key, told({ limit: 10, remaining: 5, resetAt: 100 * T }))).toBe(false);

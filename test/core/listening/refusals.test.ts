@@ -17,7 +17,7 @@ describe('a pause after refusals that name no time', () => {
     expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
   });
 
-  test('counts one refusal of calls that were on their way together', () => {
+  test('counts refusals of calls in flight together as one', () => {
     const refusals = new Refusals();
     refusals.noteRefusal(0, 100);
     refusals.noteRefusal(99, 110);
@@ -39,7 +39,7 @@ describe('a pause after refusals that name no time', () => {
     expect(refusals.pause()).toBe(1_000);
   });
 
-  test('matters no more after ten minutes', () => {
+  test('is forgotten after ten minutes', () => {
     const refusals = new Refusals();
     refusals.noteRefusal(0, 100);
     expect([refusals.isOver(600_099), refusals.isOver(600_100)]).toEqual([false, true]);

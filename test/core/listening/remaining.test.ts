@@ -128,7 +128,7 @@ describe('the statements of an answer', () => {
 });
 
 describe('news', () => {
-  test('narrows the way until it ends, a tick early', () => {
+  test('limits calls until it ends, a tick early', () => {
     const { judged, remaining, most } = follow();
     expect([most(0), remaining.until]).toEqual([Infinity, Infinity]);
     judged({ remaining: 17, left: 0, now: 20 });
@@ -158,7 +158,7 @@ describe('news', () => {
     expect(most(50)).toBe(Infinity);
   });
 
-  test('is what a server says that is taken at its word, before the store has judged it, for a second at most', () => {
+  test('is any statement of a server that is believed, before the store has judged it, for a second at most', () => {
     const { hear, refuse, remaining, most } = follow();
     hear({ remaining: 17, now: 10 });
     expect(most(10)).toBe(Infinity);
@@ -184,13 +184,13 @@ describe('the last call', () => {
     return set;
   }
 
-  test('goes where calls come back one by one', () => {
+  test('is sent where quota comes back call by call', () => {
     expect(afterBegin(30, 20, 1).most(20)).toBe(1);
     // A quarter of the limit more is a few calls that have grown old.
     expect(afterBegin(30, 55, 1).most(20)).toBe(1);
   });
 
-  test('stays where nothing comes back before the window ends that was seen to begin', () => {
+  test('waits where nothing comes back before the end of a window whose start was seen', () => {
     const { most, remaining } = afterBegin(30, 56, 1);
     expect(most(20)).toBe(0);
     expect(afterBegin(30, 56, 2).most(20)).toBe(1);
@@ -217,7 +217,7 @@ describe('a server that has refused a call', () => {
     expect(kept).toEqual([2, 2, 3, 3, 3, 4, 4]);
   });
 
-  test('counts one refusal of calls that were on their way together', () => {
+  test('counts refusals of calls in flight together as one', () => {
     const set = follow();
     for (let call = 0; call < 9; call++) set.refuse(call, 100 + call);
     expect(keptBack(set, 200)).toBe(2);
@@ -234,7 +234,7 @@ describe('a server that has refused a call', () => {
     expect(set.remaining.isOver(1)).toBe(kept === 0);
   });
 
-  test('is so until ten windows of the longest limit have gone by without another', () => {
+  test('is believed until ten windows of the longest limit have passed without another', () => {
     const limits = [window, slidingWindow({ limit: 500, interval: 60_000, name: 'minute' })];
     const set = follow(limits);
     for (const now of [1, 2, 3, 4, 5]) set.refuse(now, now);
@@ -246,7 +246,7 @@ describe('a server that has refused a call', () => {
     expect(keptBack(set, 600_006)).toBe(2);
   });
 
-  test('is so as well where less is left than our own calls explain', () => {
+  test('is believed also where less is left than our own calls explain', () => {
     const set = follow();
     set.judged({ remaining: 5 });
     expect(keptBack(set, 9_999)).toBe(2);
@@ -254,7 +254,7 @@ describe('a server that has refused a call', () => {
     expect(keptBack(set, 10_000)).toBe(0);
   });
 
-  test('is not where it says that the limits are too high: then it tells how far they go', () => {
+  test('is not believed where it says that the limits are too high: then it says how far they go', () => {
     for (const [limit, kept] of [
       [89, 0],
       [91, 2],

@@ -60,7 +60,7 @@ describe('spread', () => {
     expect(spread.note(20)).toBeGreaterThanOrEqual(40);
   });
 
-  test('makes more of a difference that few round trips have shown', () => {
+  test('adds to a difference that is known from few round trips', () => {
     expect(note(new Spread(), [10, 40])).toBe(100);
     expect(note(new Spread(), [...repeated(9, 10), 40])).toBeGreaterThanOrEqual(30 * 1.6);
     expect(note(new Spread(), [...repeated(99, 10), 40])).toBeLessThan(45);

@@ -18,7 +18,7 @@ it('a deadline is missed when its time is over, not before, and once', async () 
   ]);
 });
 
-it('one that is met is never missed, and costs no timer of its own', async () => {
+it('a deadline that is met is never missed, and costs no timer of its own', async () => {
   const clock = new ManualClock();
   const deadlines = new Deadlines(clock, 1_000);
   const missed: number[] = [];
@@ -35,7 +35,7 @@ it('one that is met is never missed, and costs no timer of its own', async () =>
   expect(clock.timers).toBe(0);
 });
 
-it('one that is set while another is missed has its whole time', async () => {
+it('a deadline that is set while another is missed has its whole time', async () => {
   const clock = new ManualClock();
   const deadlines = new Deadlines(clock, 1_000);
   const missed: number[] = [];
@@ -51,7 +51,7 @@ it('one that is set while another is missed has its whole time', async () => {
   expect(clock.timers).toBe(0);
 });
 
-it('its timer is taken back when it is closed, unless a deadline is open', async () => {
+it('its timer is cleared when it is closed, unless a deadline is open', async () => {
   const clock = new ManualClock();
   const deadlines = new Deadlines(clock, 1_000);
   const missed: string[] = [];
@@ -88,7 +88,7 @@ it('keeps a process of Node open only while a deadline is open', () => {
   for (const timer of timers) clearTimeout(timer);
 });
 
-it('one that is set while another is missed delays none that was set before', async () => {
+it('a deadline that is set while another is missed does not delay earlier ones', async () => {
   const clock = new ManualClock();
   const deadlines = new Deadlines(clock, 1_000);
   const missed: number[] = [];

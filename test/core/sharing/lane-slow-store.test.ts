@@ -167,7 +167,7 @@ describe('a lane on a slow store', () => {
     expect([all.state, asked]).toEqual(['fulfilled', { take: 5 }]);
   });
 
-  test('goes on when its limits cannot be had, however many wait', async () => {
+  test('goes on when its limits function throws, with any number of waiting calls', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore({ clock }), clock, () => 1);
     let isBroken = true;
@@ -215,7 +215,7 @@ describe('a lane on a slow store', () => {
     expect(waits).toEqual([10, 16]);
   });
 
-  test('tells a listener that came later how long a call waited that was there before', async () => {
+  test('reports to a later listener how long an earlier call waited', async () => {
     const clock = new ManualClock();
     const throttle = createThrottle({
       margin: 0,
@@ -269,7 +269,7 @@ describe('a lane on a slow store', () => {
     await clock.advance(0);
     await clock.advance(20);
     const { take } = slow.asked;
-    // The slot does not fit who is next, so the line is about to ask anew.
+    // The slot does not fit who is next, so the line is about to ask again.
     first.abort('mine');
     second.abort('mine');
     await clock.advance(20);
@@ -293,7 +293,7 @@ describe('a lane on a slow store', () => {
     expect(order.length).toBeGreaterThanOrEqual(20);
   });
 
-  test('ends what the server says is left when it said, whatever the store was busy with', async () => {
+  test('ends a statement of the server at its stated instant, even when the store is busy', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore({ clock }), clock, () => ({ delay: 40, decidesAfter: 0 }));
     const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 9 }, clock, store });
@@ -305,7 +305,7 @@ describe('a lane on a slow store', () => {
     expect(next.at).toBe(205);
   });
 
-  test('learns within a second of a pause that came elsewhere', async () => {
+  test('notices a pause of another process within a second', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock, () => 2);
     const limit = { rate: 1, interval: 5000 };
@@ -348,7 +348,7 @@ describe('a lane on a slow store', () => {
     expect(calls[1]?.at).toBeLessThan(goes + 10);
   });
 
-  test('looks once for each slot where its store hears nothing of others', async () => {
+  test('polls once for each slot where its store cannot notify it', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock, () => 2);
     const throttle = createThrottle({
@@ -450,7 +450,7 @@ describe('a lane on a slow store', () => {
     expect(order).toEqual(['first', 'urgent', 'small', 'large']);
   });
 
-  test('sends one call ahead after a pause that it found on the way', async () => {
+  test('sends one call first after a pause that it found in an answer', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore({ clock }), clock, () => 1);
     const slow = { limits: { rate: 1, interval: 5000, burst: 4 }, clock, store };
@@ -468,7 +468,7 @@ describe('a lane on a slow store', () => {
     expect(ends).toHaveLength(2);
   });
 
-  test('goes sooner where the bucket was reset meanwhile', async () => {
+  test('sends earlier where the bucket was reset meanwhile', async () => {
     const clock = new ManualClock();
     const inner = memoryStore({ clock });
     const throttle = createThrottle({
@@ -485,7 +485,7 @@ describe('a lane on a slow store', () => {
     expect(call.state).toBe('fulfilled');
   });
 
-  test('does not ask a store without end that reserves nothing', async () => {
+  test('does not poll a store forever that reserves nothing', async () => {
     const clock = new ManualClock();
     const slow = slowStore(memoryStore({ clock }), clock);
     const { take } = slow.store;

@@ -30,7 +30,7 @@ describe('a lane that waits for a slot', () => {
     expect(looks.areStale(10_000)).toBe(true);
   });
 
-  test('has looked too long ago after two seconds', () => {
+  test('has an outdated view after two seconds', () => {
     const looks = lookedAt10000();
     expect([looks.areStale(12_000), looks.areStale(12_001)]).toEqual([false, true]);
   });

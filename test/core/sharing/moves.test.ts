@@ -11,7 +11,7 @@ function made() {
 }
 
 describe('moves of the bucket', () => {
-  test('are due while there are any', async () => {
+  test('are due while any exist', async () => {
     const { moves, log, add, make } = made();
     expect([moves.areDue(true), moves.areDue(false)]).toEqual([false, false]);
     const told = [add('one'), add('two')];
@@ -22,7 +22,7 @@ describe('moves of the bucket', () => {
     expect([moves.areDue(true), moves.areDue(false)]).toEqual([false, false]);
   });
 
-  test('give way to a line that asks once others were made, and only then', async () => {
+  test('let the line ask after other changes were made, and only then', async () => {
     const { moves, add, make } = made();
     void add('one');
     await make();
@@ -32,7 +32,7 @@ describe('moves of the bucket', () => {
     expect(moves.areDue(true)).toBe(true);
   });
 
-  test('give way to nobody where one of them must come first, until they are made', async () => {
+  test('come before the line where one of them must come first, until they are made', async () => {
     const { moves, add, make } = made();
     void add('one');
     await make();
@@ -44,7 +44,7 @@ describe('moves of the bucket', () => {
     expect(moves.areDue(true)).toBe(false);
   });
 
-  test('are made though what comes before them fails, and each tells its own failure', async () => {
+  test('are made even if an earlier one fails, and each reports its own failure', async () => {
     const { moves, log, add } = made();
     const told = add('one');
     const failing = moves.add(() => Promise.reject(new Error('lost')), false);

@@ -69,7 +69,7 @@ describe.each(modes)("a store that %s, with 'memory'", (mode) => {
     expect(failures[0]).toEqual([patience, true]);
   });
 
-  test('is tried again later and later, and used again when it is back', async () => {
+  test('is tried again at growing intervals, and used again when it is back', async () => {
     const { clock, throttle, state, failures } = setup(mode, { limits: { rate: 1, interval: 1, burst: 10 } });
     state.isDown = true;
     const tryFor = async (ms: number) => {
@@ -92,14 +92,14 @@ describe.each(modes)("a store that %s, with 'memory'", (mode) => {
     await throttle.wait();
     await throttle.wait();
     expect(state.asked.map(([operation]) => operation)).toEqual(['take', 'take']);
-    // A store that was back fails anew: the first rest is short again.
+    // A store that was back fails again: the first rest is short again.
     state.isDown = true;
     failures.length = 0;
     await tryFor(2500);
     expect(failures.length).toBeGreaterThanOrEqual(mode === 'hangs' ? 1 : 2);
   });
 
-  test('has its bucket taken over: what was used stays used', async () => {
+  test('hands over its bucket: what was used stays used', async () => {
     const { clock, throttle, wait, state } = setup(mode, { limits: { ...limits, burst: 5 } });
     for (let call = 0; call < 5; call++) await throttle.wait();
     state.isDown = true;
@@ -180,7 +180,7 @@ describe.each(modes)("a store that %s, with 'memory'", (mode) => {
     expect([signal.listeners, clock.timers]).toEqual([0, 0]);
   });
 
-  test('takes reservations of either bucket back', async () => {
+  test('accepts cancelled reservations of either bucket', async () => {
     const { clock, throttle, state } = setup(mode);
     const inTime = async <V>(promise: Promise<V>) => {
       await clock.advance(0);
@@ -352,7 +352,7 @@ describe.each([
   });
 });
 
-test('closing ends what a hanging store was asked outside the lines, and leaves no timer', async () => {
+test('closing ends operations on a hanging store outside the lines, and leaves no timer', async () => {
   const { clock, throttle, state } = setup('hangs');
   state.isDown = true;
   const asked = outcomeOf(throttle.status(), clock);

@@ -136,7 +136,7 @@ describe('logTo', () => {
     expect(report).not.toHaveBeenCalled();
   });
 
-  test('writes nothing any more once it is stopped, which can be done twice', async () => {
+  test('writes nothing after it is stopped, which can be done twice', async () => {
     const { clock, lines, stop, wait } = setup();
     wait();
     await clock.advance(0);
@@ -193,7 +193,7 @@ describe('logTo', () => {
     },
   );
 
-  test.each([undefined, null, 5, 'console'])('refuses %s for a logger', (logger) => {
+  test.each([undefined, null, 5, 'console'])('refuses %s as a logger', (logger) => {
     const { throttle } = setup();
     expect(() => logTo(throttle, logger as unknown as Logger)).toThrow('Expected `logger` to be an object with debug');
   });

@@ -109,7 +109,7 @@ describe('measureThrottle', () => {
     expect(await entries()).toMatchObject([{ name: 'sluice wait a', start: 0, detail: { wait: 3_600_000 } }]);
   });
 
-  test('shows nothing any more once it is stopped, which can be done twice', async () => {
+  test('shows nothing after it is stopped, which can be done twice', async () => {
     const { clock, run, stop, entries } = setup();
     run(30);
     run(30);

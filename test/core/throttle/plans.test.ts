@@ -53,7 +53,7 @@ describe('plans', () => {
     expect(() => plans.of('a "key"')).toThrow('Expected `limits("a \\"key\\"")` to be a limit or a list of limits');
   });
 
-  test('keep no hold of fixed limits: what becomes of the objects changes nothing', () => {
+  test('copy fixed limits: later changes of the objects have no effect', () => {
     const list: Limit[] = [{ ...slow }];
     const plans = new Plans(list, 'auto');
     (list[0] as { rate: number }).rate = 0;

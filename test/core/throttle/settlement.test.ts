@@ -16,7 +16,7 @@ const receipt = (slot: number, cost: Receipt['cost'], tat: number): Receipt => (
 });
 
 describe('receipts that go back together', () => {
-  test('are one of what they cost in all, which left the bucket where the last of them did', () => {
+  test('become one with their total cost and the bucket state of the last', () => {
     expect(joined([receipt(5, 1, 105), receipt(5, 2.5, 355), receipt(5, 0, 355)])).toEqual([receipt(5, 3.5, 355)]);
   });
 

@@ -32,7 +32,7 @@ function follow(throttle: Throttle, key?: string) {
 const ignore = (call: Promise<unknown>) => void call.catch(() => {});
 
 describe('subscribe', () => {
-  test('tells where the key stands, soon', async () => {
+  test('reports the state of the key, soon', async () => {
     const { clock, throttle } = setup();
     const { heard } = follow(throttle);
     expect(heard).toEqual([]);
@@ -76,7 +76,7 @@ describe('subscribe', () => {
     expect(last()?.pool?.remaining).toBe(5);
   });
 
-  test('tells the keys apart', async () => {
+  test('reports each key separately', async () => {
     const { clock, throttle, looks } = setup();
     const amy = follow(throttle, 'amy');
     const george = follow(throttle, 'george');
@@ -99,7 +99,7 @@ describe('subscribe', () => {
     expect(heard.at(-1)).toMatchObject({ waiting: 0 });
   });
 
-  test('tells nothing while nothing changes, though time goes by', async () => {
+  test('reports nothing while nothing changes, even as time passes', async () => {
     const { clock, throttle, looks } = setup({ limits: { rate: 1, interval: 3_600_000, burst: 5 } });
     const { heard } = follow(throttle);
     for (let call = 0; call < 1_000; call++) ignore(throttle.wait());
@@ -122,7 +122,7 @@ describe('subscribe', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('sees what others take of a shared store while a call waits', async () => {
+  test('reports what others take from a shared store while a call waits', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore({ clock }), clock, () => 1);
     const limits = { rate: 1, interval: 10_000 };
@@ -169,7 +169,7 @@ describe('subscribe', () => {
     expect(linkedOf(throttle).lanes.events.wants('queued')).toBe(false);
   });
 
-  test('stops before it has told anything', async () => {
+  test('can be stopped before its first report', async () => {
     const { clock, throttle, looks } = setup();
     const { heard, stop } = follow(throttle);
     stop();
@@ -177,7 +177,7 @@ describe('subscribe', () => {
     expect([heard, looks.mock.calls]).toEqual([[], []]);
   });
 
-  test('stops before it has told what others have seen', async () => {
+  test('can be stopped before its next report', async () => {
     const { clock, throttle } = setup();
     follow(throttle);
     await clock.advance(0);
@@ -187,7 +187,7 @@ describe('subscribe', () => {
     expect(heard).toEqual([]);
   });
 
-  test('tells nothing after an event that changed nothing', async () => {
+  test('reports nothing after an event that changed nothing', async () => {
     const { clock, throttle, looks } = setup();
     const { heard } = follow(throttle);
     await clock.advance(1_000);
@@ -226,7 +226,7 @@ describe('subscribe', () => {
     expect([waiting, last()?.waiting]).toEqual([0, 2]);
   });
 
-  test('does not take a failing store for a closed throttle', async () => {
+  test('distinguishes a failing store from a closed throttle', async () => {
     const { clock, throttle, looks } = setup({ limits: { rate: 1, interval: 60_000 } });
     const { heard, last } = follow(throttle);
     for (let call = 0; call < 3; call++) ignore(throttle.wait());
@@ -240,7 +240,7 @@ describe('subscribe', () => {
     expect(last()).toMatchObject({ waiting: 3 });
   });
 
-  test('takes its timer and its listeners along when it stops', async () => {
+  test('removes its timer and its listeners when it stops', async () => {
     const { clock, throttle, looks } = setup();
     const { stop } = follow(throttle);
     await throttle.wait();

@@ -78,7 +78,7 @@ describe.each(Object.entries(stores))('throttleAll on %s', (_, makeStore) => {
     expect(went.at(-1)).toBeLessThan(60 * 125 + 1_500);
   });
 
-  test('ages no slot of one throttle while the other is paused', async () => {
+  test('wastes no slot of one throttle while the other is paused', async () => {
     const { clock, api, call, went } = setup({ limits: { rate: 10, interval: 1_000 } });
     await pass(api.pause('api', clock.now() + 3_000), clock);
     for (let index = 0; index < 60; index++) void call('');
@@ -224,7 +224,7 @@ describe.each(Object.entries(stores))('throttleAll on %s', (_, makeStore) => {
     expect(clock.timers).toBe(0);
   });
 
-  test('lets what waits go first when one of them drains', async () => {
+  test('sends the waiting calls first when one of them drains', async () => {
     const { clock, api, call, names } = setup({}, { limits: { rate: 10, interval: 1_000 } });
     for (const name of ['a', 'b', 'c']) void call(name, {}, 50);
     await spread(clock);
@@ -550,7 +550,7 @@ describe('throttleAll', () => {
     expect((went[2] as number) - (went[0] as number)).toBeLessThan(60);
   });
 
-  test('refuses what is no list of throttles on one clock, each once', () => {
+  test('refuses anything but a list of throttles on one clock, each once', () => {
     expect(() => throttleAll([])).toThrow(TypeError);
     expect(() => throttleAll(one as never)).toThrow(TypeError);
     expect(() => throttleAll([{} as never])).toThrow('a throttle that createThrottle made');
@@ -559,7 +559,7 @@ describe('throttleAll', () => {
     expect(() => throttleAll([{ throttle: one, key: 1 as never }])).toThrow(TypeError);
   });
 
-  test('takes no combination for one of its throttles', () => {
+  test('refuses a combination as one of its throttles', () => {
     expect(() => throttleAll([throttleAll([one]) as never])).toThrow('a throttle that createThrottle made');
     expect(() => throttleAll([5 as never])).toThrow('a throttle that createThrottle made');
     expect(() => throttleAll([{ throttle: one, listens: 1 as never }])).toThrow('`listens`');

@@ -68,7 +68,7 @@ describe.each(Object.entries(stores))('limits that change on %s', (name, makeSto
     return { clock, throttle: join(limits), join };
   }
 
-  test('from a full window to a quota let no more go in any second', async () => {
+  test('from a full window to a quota grant no more in any second', async () => {
     const { clock, throttle } = setUp(slidingWindow({ limit: 100, interval: 1000 }));
     const at = wait(throttle, clock, 400);
     await clock.advance(0);
@@ -144,7 +144,7 @@ describe.each(Object.entries(stores))('limits that change on %s', (name, makeSto
     expect(await throttle.allow('key')).toMatchObject({ allowed: false, wait: 35_000 });
   });
 
-  test('of a key that another uses under the old ones change no sooner than that', async () => {
+  test('of a key do not change for another process that uses it with the old ones', async () => {
     const { clock, throttle, join } = setUp(slidingWindow({ limit: 10, interval: 1000 }));
     await throttle.allow('key');
     const other = join(slidingWindow({ limit: 10, interval: 1000 }));

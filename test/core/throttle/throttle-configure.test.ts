@@ -65,7 +65,7 @@ describe.each(Object.entries(stores))('configure on %s', (_, makeStore) => {
     for (const one of calls) expect(instants(one).slice(4)).toEqual([5.5 * T, 15.5 * T]);
   });
 
-  test('leaves limits of a key own alone', async () => {
+  test('does not change the own limits of a key', async () => {
     const { throttle, remaining } = setup(makeStore());
     await throttle.setLimits('own', { ...slow, burst: 2 });
     await throttle.configure({ limits: { ...slow, burst: 8 } });
@@ -170,13 +170,13 @@ describe('configure', () => {
     expect(calls.every((call) => call.state === 'fulfilled')).toBe(true);
   });
 
-  test('keeps no hold of the objects it was given', async () => {
+  test('does not depend on the given objects afterwards', async () => {
     const { throttle, remaining } = setup();
     const limit = { ...slow, burst: 8 };
     await throttle.configure({ limits: limit });
     limit.burst = 100;
     limit.rate = Number.NaN;
-    // A fetch that is attached makes all limits ready anew, with a margin.
+    // A fetch that is attached makes all limits ready again, with a margin.
     throttleFetch(throttle, { fetch: async () => new Response() });
     await throttle.allow();
     expect(await remaining()).toEqual([7]);

@@ -63,7 +63,7 @@ describe('events', () => {
     ]);
   });
 
-  test('say nothing of a refusal by allow', async () => {
+  test('report no refusal by `allow`', async () => {
     const { throttle, log } = setup();
     await throttle.allow();
     log.length = 0;
@@ -147,7 +147,7 @@ describe('events', () => {
     }
   });
 
-  test('tell what a store says unasked', async () => {
+  test('report errors that a store emits by itself', async () => {
     const listeners: ((news: { key: string; trouble?: unknown }) => void)[] = [];
     const store = faultyStore(memoryStore(), () => undefined);
     store.watch = (listener) => {

@@ -62,7 +62,7 @@ describe.each(stores)('whenIdle on %s', (_, { store = undefined }) => {
     expect(all.at).toBe(3.5 * T);
   });
 
-  test('takes a call that leaves the line for one that is gone', async () => {
+  test('counts a call that leaves the line as over', async () => {
     const { clock, throttle, wait, idle } = start();
     const signal = new FakeSignal();
     await throttle.wait('a');
@@ -112,7 +112,7 @@ describe('whenIdle', () => {
     expect(performance.now() - started).toBeLessThan(4_000);
   });
 
-  test('refuses what is no throttle, and no key', async () => {
+  test('refuses a value that is not a throttle, or not a key', async () => {
     await expect(whenIdle({} as never)).rejects.toThrow(TypeError);
     await expect(whenIdle(setup().throttle, 5 as never)).rejects.toThrow('Expected `key` to be a string, got `5`.');
   });

@@ -189,7 +189,7 @@ describe('several limits', () => {
     expect(after.limits.map(({ remaining }) => remaining)).toEqual([9, 0, 98]);
   });
 
-  test('refuse in all where one is used up', async () => {
+  test('are all left as they were where one of them refuses', async () => {
     const several = [
       { rate: 1, interval: 10, burst: 10, name: 'requests' },
       { rate: 1, interval: 1, burst: 100, name: 'tokens' },

@@ -55,7 +55,7 @@ describe("a margin of 'auto'", () => {
     expect(await margin()).toBe(100);
   });
 
-  test('is one for all adapters of a throttle: another changes nothing', async () => {
+  test('is shared by all adapters of a throttle: another one does not change it', async () => {
     const { attach, margin, call } = setup();
     await call(attach(), 50);
     const before = await margin();

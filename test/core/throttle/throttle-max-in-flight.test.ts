@@ -110,7 +110,7 @@ describe.each(Object.entries(stores))('maxInFlight on %s', (_, makeStore) => {
     expect(setting.most).toBe(3);
   });
 
-  test('lets `wait` wait for a place and hold none', async () => {
+  test('lets `wait` wait for a place without holding one', async () => {
     const { clock, throttle, run } = start({ maxInFlight: 1 });
     run('a', T);
     await clock.advance(10);

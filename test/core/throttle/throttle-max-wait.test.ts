@@ -86,7 +86,7 @@ describe('maxWait', () => {
     expect(inTime.at).toBe(6 * T);
   });
 
-  test('counts the emptiest of several limits last', async () => {
+  test('uses the longest wait of several limits', async () => {
     const clock = new ManualClock();
     const several = [
       { rate: 1, interval: T, name: 'even' },
@@ -191,7 +191,7 @@ describe('maxWait', () => {
     expect(() => createThrottle({ margin: 0, limits, maxWait: 0 })).not.toThrow();
   });
 
-  test('of 0 lets a call go that need not wait, also past the answer of a slow store', async () => {
+  test('of 0 lets a call pass that need not wait, even with a slow store', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore(), clock, () => 30);
     const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 3 }, clock, store });
@@ -335,7 +335,7 @@ describe('maxQueue', () => {
     ]);
   });
 
-  test('does not put out a call that was accepted for one that comes while the store is asked', async () => {
+  test('keeps an accepted call when another comes while the store is asked', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore(), clock, () => 5);
     const throttle = createThrottle({ margin: 0, limits, clock, store, maxQueue: 1 });

@@ -24,7 +24,7 @@ function setup(options: Partial<ThrottleOptions> = {}, clock = new ManualClock()
 }
 
 describe('a pause', () => {
-  test('lets nothing go before its end', async () => {
+  test('holds all calls until its end', async () => {
     const { clock, throttle, wait, pause } = setup({ limits: { ...limits, burst: 5 } });
     await pause(5 * T);
     const calls = [
@@ -44,7 +44,7 @@ describe('a pause', () => {
     expect(instants(calls)).toEqual([5 * T, 5 * T, 5 * T, 5 * T]);
   });
 
-  test('stops a call that holds a slot already', async () => {
+  test('stops a call that already holds a slot', async () => {
     const { clock, wait, pause } = setup();
     const calls = [wait(), wait(), wait()];
     await clock.advance(T - 1);
@@ -127,7 +127,7 @@ describe('a pause', () => {
     expect(instants(calls)).toEqual([3 * T, 2 * T, 4 * T]);
   });
 
-  test('is told when it begins, when it is lengthened and when the first call goes', async () => {
+  test('is reported when it begins, when it is lengthened and when the first call goes', async () => {
     const { clock, throttle, wait, pause, events } = setup();
     wait();
     wait();
@@ -201,7 +201,7 @@ describe('reset', () => {
     expect(events).toEqual([`default paused until ${50 * T}`, `default resumed at ${T / 2}`]);
   });
 
-  test('of a key that is not known does nothing', async () => {
+  test('of an unknown key does nothing', async () => {
     const { throttle, events } = setup();
     await throttle.reset('never seen');
     expect(events).toEqual([]);

@@ -23,7 +23,7 @@ describe('reserve', () => {
     ]);
   });
 
-  test('tells the wait from the answer on, whole ticks or not', async () => {
+  test('returns the wait as of the answer, whole ticks or not', async () => {
     const { clock, throttle, start } = setup();
     await throttle.reserve();
     await clock.advance(33.3);
@@ -51,7 +51,7 @@ describe('reserve', () => {
     expect((await throttle.allow()).wait).toBe(taken * T);
   });
 
-  test('keeps the maxWait of the throttle where it names none', async () => {
+  test('uses the maxWait of the throttle by default', async () => {
     const { throttle } = setup({ maxWait: T });
     await throttle.reserve();
     await throttle.reserve();
@@ -59,7 +59,7 @@ describe('reserve', () => {
     await throttle.reserve('default', { maxWait: 10 * T });
   });
 
-  test('passes the calls that wait in line', async () => {
+  test('goes before the calls that wait in line', async () => {
     const { clock, throttle } = setup();
     const calls = [1, 2, 3].map(() => outcomeOf(throttle.wait(), clock));
     await clock.advance(0);

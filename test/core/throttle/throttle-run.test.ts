@@ -54,7 +54,7 @@ describe('run', () => {
     expect(await throttle.run<unknown>(task)).toBe(result);
   });
 
-  test('passes the very object through', async () => {
+  test('returns the same object that the task returned', async () => {
     const { throttle } = setup();
     const result = { big: true };
     expect(await throttle.run(() => result)).toBe(result);
@@ -139,7 +139,7 @@ describe('run', () => {
     expect((await throttle.status()).inFlight).toBe(0);
   });
 
-  test('lets a signal that aborts after the start alone', async () => {
+  test('ignores a signal that aborts after the start', async () => {
     const { clock, advance, throttle, task } = setup();
     const signal = new FakeSignal();
     const call = outcomeOf(throttle.run(task('a', 50), { signal: signal.signal }), clock);
@@ -210,7 +210,7 @@ describe('concurrency', () => {
     expect(setting.most).toBe(2);
   });
 
-  test('lets wait wait for a place and hold none', async () => {
+  test('lets `wait` wait for a place without holding one', async () => {
     const { clock, advance, throttle, task } = setup({ concurrency: 2 });
     for (let one = 0; one < 2; one++) outcomeOf(throttle.run(task('long', 50)), clock);
     await advance(10);
@@ -258,7 +258,7 @@ describe('concurrency', () => {
     });
   });
 
-  test('lets no wait pass while all places are taken, even one without options', async () => {
+  test('grants no `wait` while all places are taken, even one without options', async () => {
     const { clock, advance, throttle, task } = setup({ concurrency: 1 });
     outcomeOf(throttle.run(task('a', 10)), clock);
     await advance(1);

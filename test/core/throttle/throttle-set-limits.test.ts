@@ -30,7 +30,7 @@ function setup(store: BucketStore = memoryStore(), options: Partial<ThrottleOpti
 }
 
 describe.each(Object.entries(stores))('setLimits on %s', (_, makeStore) => {
-  test('gives a key limits of its own and leaves the others theirs', async () => {
+  test('gives a key its own limits and does not change other keys', async () => {
     const { throttle, remaining } = setup(makeStore());
     await throttle.setLimits('amy', { rate: 10, interval: 1000, burst: 10 });
     expect([await remaining('amy'), await remaining('george')]).toEqual([[10], [4]]);
@@ -105,7 +105,7 @@ describe.each(Object.entries(stores))('setLimits on %s', (_, makeStore) => {
     expect((instants(calls) as number[]).slice(4)).toEqual([5.5, 15.5, 25.5].map((n) => n * T));
   });
 
-  test('lets those go at once for whom there is room now', async () => {
+  test('sends the calls at once that fit now', async () => {
     const { clock, throttle, line } = setup(makeStore());
     const [first, ...rest] = line(4, 3);
     await clock.advance(0);
@@ -194,7 +194,7 @@ describe.each(Object.entries(stores))('setLimits on %s', (_, makeStore) => {
     expect(await remaining()).toEqual([8]);
   });
 
-  test('keep no hold of the objects they were made with', async () => {
+  test('do not depend on the given objects afterwards', async () => {
     const { throttle, remaining } = setup(makeStore());
     const limit = { ...slow, burst: 8 };
     const list = [limit];

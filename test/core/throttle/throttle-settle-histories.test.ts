@@ -88,7 +88,7 @@ describe.each(stores)('a window of at most 32 calls on %s', (_, makeStore) => {
     { weight: 3, arbitrary: fc.record({ advance: fc.integer({ min: 0, max: 130 }) }) },
   );
 
-  test('lets every call go at the very instant that an exact log of true costs says', async () => {
+  test('sends every call at the instant that an exact log of true costs gives', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 32 }),
@@ -147,7 +147,7 @@ function mostInWindow(log: readonly { at: number; cost: number }[]): number {
   );
 }
 
-/** One step of those who share a key. */
+/** One step of the sharers of a key. */
 type SharedStep =
   | { wait: number; by: boolean }
   | { reserve: number; by: boolean }

@@ -195,7 +195,7 @@ describe.each(Object.entries(stores))('settle on %s', (_, makeStore) => {
     expect((await remaining())[0]).toBeLessThanOrEqual(4);
   });
 
-  test('gives nothing back of a slot that was given back already, and charges nothing for it', async () => {
+  test('gives nothing back for a slot that was already given back, and charges nothing for it', async () => {
     const { throttle, take, remaining, untilNext } = setup({ store: makeStore() });
     await take(5);
     const reservation = await throttle.reserve('default', { cost: 3 });
@@ -378,7 +378,7 @@ describe('settle', () => {
     expect(asked.take).toBeLessThan(50);
   });
 
-  test('tells no event, and no listener is asked for anything', async () => {
+  test('emits no event and calls no listener', async () => {
     const { throttle, take } = setup();
     const grant = await take();
     const listener = vi.fn();

@@ -27,7 +27,7 @@ describe.each([
     return { clock, throttle, remaining };
   }
 
-  test('lets no more go than is left until there is more', async () => {
+  test('grants at most what is left until there is more', async () => {
     const { clock, throttle } = setUp();
     await throttle.sync('key', { remaining: 2, resetAt: clock.now() + 5000 });
     expect((await throttle.status('key')).pool).toEqual({ remaining: 2, resetAt: clock.now() + 5000 });
@@ -40,7 +40,7 @@ describe.each([
     expect((await throttle.status('key')).pool).toBeUndefined();
   });
 
-  test('takes calls that are on their way off', async () => {
+  test('subtracts calls in flight', async () => {
     const { clock, throttle, remaining } = setUp();
     for (let call = 0; call < 3; call++) void throttle.run(() => new Promise(() => {}), { key: 'key' });
     await clock.advance(0);
@@ -48,14 +48,14 @@ describe.each([
     expect(await remaining()).toBe(2);
   });
 
-  test('keeps what leaves less', async () => {
+  test('keeps the lower statement', async () => {
     const { clock, throttle, remaining } = setUp();
     await throttle.sync('key', { remaining: 2, resetAt: clock.now() + 5000 });
     await throttle.sync('key', { remaining: 9, resetAt: clock.now() + 5000 });
     expect(await remaining()).toBe(2);
   });
 
-  test('keeps statements about different instants side by side', async () => {
+  test('keeps several statements about different instants', async () => {
     const { clock, throttle, remaining } = setUp({ limits: { rate: 1000, interval: 1000, burst: 100 } });
     const begin = clock.monotonic();
     await throttle.sync('key', { remaining: 0, resetAt: clock.now() + 1000 });
@@ -102,7 +102,7 @@ describe.each([
     expect((await throttle.allow('key')).allowed).toBe(true);
   });
 
-  test('goes along when the wall clock is set', async () => {
+  test('keeps its remaining time when the wall clock is set', async () => {
     const { clock, throttle, remaining } = setUp();
     await throttle.sync('key', { remaining: 3, resetAt: clock.now() + 5000 });
     clock.jump(-3_600_000);

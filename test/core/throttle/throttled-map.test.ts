@@ -155,7 +155,7 @@ describe('throttledMap takes from its source', () => {
     expect(read.values).toHaveLength(most);
   });
 
-  test('at most nine more while the first task of all is still on its way', async () => {
+  test('at most nine more while the very first task is in flight', async () => {
     const { clock, throttle, items, source, later } = setup({ limits: many });
     const read = reading(throttledMap(throttle, items(1_000), (item) => later(item === 0 ? T : 1, item)));
     await clock.advance(T - 1);
@@ -175,7 +175,7 @@ describe('throttledMap takes from its source', () => {
     expect(source.taken).toBe(101);
   });
 
-  test('the next item while a task is on its way', async () => {
+  test('the next item while a task is in flight', async () => {
     const { clock, throttle, slowItems, later } = setup({ limits: many });
     const read = reading(throttledMap(throttle, slowItems(5, 10), (item) => later(T, item)));
     await clock.advance(50 + T);
@@ -262,7 +262,7 @@ describe('throttledMap passes on', () => {
 });
 
 describe('throttledMap ends at break', () => {
-  test.each([true, false])('closes the source and takes back what waits, ordered: %s', async (ordered) => {
+  test.each([true, false])('closes the source and cancels what waits, ordered: %s', async (ordered) => {
     const { clock, throttle, items, source } = setup();
     let seen: number | undefined;
     for await (const value of throttledMap(throttle, items(1_000), (item) => item, { ordered })) {
@@ -276,7 +276,7 @@ describe('throttledMap ends at break', () => {
     expect(source.taken).toBe(17);
   });
 
-  test('tells tasks on their way by their signal', async () => {
+  test('aborts the signal of tasks in flight', async () => {
     const { throttle, items, later } = setup({ limits: many });
     const signals: AbortSignal[] = [];
     const task = (item: number, _: unknown, { signal }: { signal: AbortSignal }) => {

@@ -11,7 +11,7 @@ export function oddClock(clock: ManualClock, delay: (ms: number) => number): Clo
   };
 }
 
-/** A leaky bucket by the book: says whether calls of cost 1 at these instants keep it. `slack` forgives so many ms. */
+/** A leaky bucket by the book: says whether calls of cost 1 at these instants keep it. `slack` forgives this many ms. */
 export function keepsBucket(
   instants: readonly number[],
   { rate, interval, burst = 1 }: { rate: number; interval: number; burst?: number },

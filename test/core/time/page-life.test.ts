@@ -129,7 +129,7 @@ describe('a page that is frozen while its calls wait', () => {
     expect((frozen.went[1] as number) - last).toBeGreaterThanOrEqual(T - 10);
   });
 
-  test('gives its store the time for an answer that it could not hear', async () => {
+  test('does not count the frozen time against its store', async () => {
     const { clock, tabs: open } = tabs(1);
     const [tab] = open;
     tab.send(3);
@@ -140,7 +140,7 @@ describe('a page that is frozen while its calls wait', () => {
     expect([tab.went.length, tab.failures]).toEqual([3, []]);
   });
 
-  test('gives up a store that does not answer however late it is looked at', async () => {
+  test('gives up a store that does not answer, even if it checks late', async () => {
     const manual = new ManualClock();
     const clock = oddClock(manual, (ms) => ms + minute);
     const store = keyValueStore({ name: 'mute', update: () => new Promise(() => {}) });
@@ -168,7 +168,7 @@ describe('a page that is frozen while its calls wait', () => {
     expect((frozen.went[1] as number) - last).toBeGreaterThanOrEqual(T - late);
   });
 
-  test('lets no call go on an answer from before', async () => {
+  test('grants no call on an answer from before the freeze', async () => {
     const { clock, all, tabs: open } = tabs(2, 'works', { ...limits, burst: 5 });
     const [frozen, other] = open as [Tab, Tab];
     frozen.send(5);

@@ -82,7 +82,7 @@ describe('the timers of a hidden page', () => {
     expect([page.workersMade, page.workersAlive]).toEqual([1, 1]);
   });
 
-  test('move over when it becomes hidden and back when it is seen again', async () => {
+  test('move to the worker when the page is hidden and back when it is visible', async () => {
     const { page, clock, timers, came, set } = setup();
     for (const ms of [500, 1500, 2500]) set(ms, ms);
     await clock.advance(100);
@@ -219,7 +219,7 @@ describe('the timers of a hidden page', () => {
     expect(came[1]?.[1]).toBeLessThan(202);
   });
 
-  test('can be taken back while they hop, while the worker starts and when it has them', async () => {
+  test('can be cleared while they hop, while the worker starts and when it has them', async () => {
     for (const wait of [0, 1, boot + 5]) {
       const { page, clock, timers, came, set } = setup();
       page.setHidden(true);
@@ -243,7 +243,7 @@ describe('the timers of a hidden page', () => {
     expect(came).toHaveLength(1);
   });
 
-  test('need no worker before there are any, nor long after the last', async () => {
+  test('need no worker before the first timer or long after the last', async () => {
     const { page, clock, set } = setup();
     page.setHidden(true);
     await clock.advance(minute);

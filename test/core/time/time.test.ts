@@ -35,7 +35,7 @@ describe('a timer that comes early', () => {
     expect(at.at(-1)).toBeLessThan((29 * 100.7) / 3 + 1);
   });
 
-  test('by ever less ends', async () => {
+  test('that comes early by less each time ends', async () => {
     const { clock, go } = setup({}, (ms) => ms * 0.999);
     go();
     const call = go();
@@ -54,7 +54,7 @@ describe('a timer that comes late', () => {
     late: lateness,
   });
 
-  test('never makes calls bunch up: what leaves keeps the bucket, margin or not', async () => {
+  test('never makes calls bunch up: the calls sent stay within the bucket, margin or not', async () => {
     await fc.assert(
       fc.asyncProperty(plans, async ({ burst, margin, late }) => {
         let timer = 0;
@@ -198,7 +198,7 @@ describe('the wall clock', () => {
     expect(jumps).toEqual([hour, -2 * hour]);
   });
 
-  test('creeping away from the monotonic one is no jump', async () => {
+  test('drifting from the monotonic clock is not a jump', async () => {
     const { clock, throttle } = setup();
     const jumps: number[] = [];
     throttle.on('clock-jump', ({ by }) => jumps.push(by));
@@ -209,7 +209,7 @@ describe('the wall clock', () => {
     expect(jumps).toEqual([]);
   });
 
-  test('jumping moves no grant, only how its instant reads', async () => {
+  test('that jumps moves no grant, only the displayed instant', async () => {
     const { clock, throttle } = setup();
     const first = await throttle.wait();
     const second = throttle.wait();

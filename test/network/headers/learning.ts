@@ -15,7 +15,7 @@ import {
 
 /** ms. */
 const duration = 60_000;
-/** The share of the true rate is taken over so many ms, and is to be found so soon. */
+/** The share of the true rate is taken over this many ms, and is to be found so soon. */
 const stretch = 5 * interval;
 const soon = 10 * interval;
 

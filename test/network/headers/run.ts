@@ -24,9 +24,9 @@ export interface Setting {
   /** Default: 1, with a store of its own. */
   readonly clients?: number;
   readonly sharing?: Sharing | undefined;
-  /** Of each client, all at once. */
+  /** The calls of each client, all at once. */
   readonly calls: number;
-  /** Ends the run after so many ms; what waits then is dropped. Default: when all calls are answered. */
+  /** Ends the run after this many ms; what waits then is dropped. Default: when all calls are answered. */
   readonly duration?: number;
   /** Where in a second of the wall clock the run begins, in ms. */
   readonly phase: number;

@@ -51,7 +51,7 @@ export interface TellingServerOptions {
   readonly way?: number;
   readonly jitter?: number;
   readonly seed?: number;
-  /** Other quotas that come into force after so many ms, as if nothing had been used of them. */
+  /** Other quotas that come into force after this many ms, as if nothing had been used of them. */
   readonly later?: { readonly after: number; readonly quotas: readonly ServerQuota[] } | undefined;
 }
 

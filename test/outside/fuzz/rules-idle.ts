@@ -56,7 +56,7 @@ export const neverIdle: Rule = (log) => {
     : leastMargin(setup.limits, setup.margin, false);
   const half =
     Math.min(least, ...setup.limits.map(({ margin }) => (typeof margin === 'number' ? margin : Infinity))) / 2;
-  // Who wakes later than half a margin after his slot moves it, and those after it.
+  // A sharer that wakes later than half a margin after its slot moves it, and the later ones.
   const late = setup.late.most <= half ? 0 : setup.late.most + takes;
   // Slots that come faster than sharers wake are lost by chance.
   const apart = Math.min(...clients.map(({ spacing, window, most }) => (window > 0 ? window / most : spacing)));
@@ -95,7 +95,7 @@ export const slowApisUseTheirQuota: Rule = (log) => {
   return `${departures.length} calls took ${ms(took)} ms and an answer, ${ms(perfect)} are enough (${Math.round((100 * perfect) / took)} % used)`;
 };
 
-/** Of those who share a key and always have calls, none waits for long while the others go. */
+/** No sharer of a key that always has calls waits for long while the others go. */
 export const nobodyStarves: Rule = (log) => {
   const { setup, departures } = log;
   if (setup.profile !== 'saturated' || setup.sharers === 1) return undefined;
@@ -150,7 +150,7 @@ export const changesWasteLittle: Rule = (log) => {
     at = allowAt > at ? allowAt + (setup.late.most <= half ? 0 : setup.late.most) : at;
     for (const client of clients) client.note(costIn(client.limit, call.cost), at);
   }
-  // With each change, each of the others who share the key loses the slot that it holds.
+  // With each change, each other sharer of the key loses the slot that it holds.
   const lost = (setup.sharers - 1) * changes.length;
   const slot = Math.max(...clients.map(({ spacing }) => spacing)) * (1 + lost);
   const end = (left.at(-1) as Departure).at;
