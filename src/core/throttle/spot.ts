@@ -61,7 +61,7 @@ export function isShared({ lanes, key }: Spot, now: number): boolean {
  */
 export function opensAt(spot: Spot, cost: Cost, since: number, now: number, isTaken: boolean): number {
   const { lanes, key } = spot;
-  if (lanes.places.free(key) <= 0) return Infinity;
+  if (lanes.places.free(key, lanes.find(key)?.kept?.count) <= 0) return Infinity;
   const gateOpensAt = lanes.gates.find(key)?.opensAt(now, lanes.inFlight(key)) ?? now;
   if (gateOpensAt > now) return gateOpensAt;
   const bucket = lanes.bucketIn(key, now);

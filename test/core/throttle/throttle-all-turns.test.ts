@@ -86,6 +86,26 @@ describe('a call that needs two buckets, while others keep taking from one of th
   });
 });
 
+test('leaves the place to a call of one throttle alone that its store is being asked for', async () => {
+  const clock = new ManualClock();
+  const { store } = slowStore(memoryStore(), clock, () => (clock.monotonic() === 0 ? 60 : 3));
+  const api = createThrottle({ limits: wide, concurrency: 1, clock, store });
+  const both = throttleAll([createThrottle({ limits: wide, clock }), api]);
+  let inFlight = 0;
+  let most = 0;
+  const task = async () => {
+    most = Math.max(most, ++inFlight);
+    await new Promise<void>((resolve) => clock.setTimeout(resolve, 400));
+    inFlight--;
+  };
+  const calls = [api.run(task)];
+  await clock.advance(1);
+  calls.push(both.run(task));
+  await clock.advance(2_000);
+  await Promise.all(calls);
+  expect(most).toBe(1);
+});
+
 describe('a call that is granted by one slow store while another is asked', () => {
   const kinds: readonly [string, Limit, number, number][] = [
     ['a leaky bucket', { rate: 10, interval: 1_000 }, 100, 1],
