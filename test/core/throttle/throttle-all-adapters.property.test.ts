@@ -151,7 +151,7 @@ describe('adapters on several throttles, with refusals, aborts, pauses and a clo
         }
       }),
       {
-        numRuns: Number(process.env.SLUICE_RUNS ?? 60),
+        numRuns: Number(process.env.SLUICE_RUNS ?? 200),
         ...(process.env.SLUICE_SEED && { seed: Number(process.env.SLUICE_SEED) }),
       },
     );
