@@ -66,6 +66,12 @@ export class Journal {
     }
   }
 
+  /** Whether a tab has calls that wait or are neither answered nor given up. */
+  isOpen(tab: number): boolean {
+    const { plain, throttled } = this.of(tab);
+    return (throttled.waiting.at(-1)?.[1] ?? 0) > 0 || openOf('plain', plain) > 0 || openOf('throttled', throttled) > 0;
+  }
+
   /** A tab is gone, and its open calls with it. */
   tabLeft(tab: number, at: number): void {
     const entries = this.tabs.get(tab);

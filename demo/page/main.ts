@@ -10,7 +10,7 @@ import { instant, Player } from './player.ts';
 import { showProgress } from './progress-bar.ts';
 import { bucketOf, burstOf, isWindow, type Setup, setupFromHash, setupToHash } from './setup.ts';
 import { tableRows } from './table.ts';
-import { openChannel, tabNumber } from './tabs.ts';
+import { openChannel, tabNumber, tabsGone } from './tabs.ts';
 import { startTheme } from './theme.ts';
 import { type Bin, type QuotaView, Timeline } from './timeline.ts';
 
@@ -35,7 +35,7 @@ const form = new SetupForm(byId<HTMLFormElement>('setup'), (changed) => change(c
 form.show(setup);
 
 const network = await openNetwork();
-const tab = await tabNumber();
+const tab = await tabNumber(channel);
 
 // What the server has counted.
 
@@ -262,7 +262,10 @@ const player = new Player(setup, {
   },
   onThrottle: (throttle, key) => {
     stopProgress();
-    stopProgress = showProgress(throttle, key, byId<HTMLProgressElement>('progress'), progressWords);
+    const bar = byId<HTMLProgressElement>('progress');
+    bar.value = 0;
+    setText(progressWords, 'Nothing to do yet');
+    stopProgress = showProgress(throttle, key, bar, progressWords);
   },
 });
 
@@ -319,10 +322,13 @@ addEventListener('hashchange', () => {
 
 async function copy(button: HTMLElement, text: string): Promise<void> {
   const label = button.textContent;
-  await navigator.clipboard.writeText(text).then(
-    () => setText(button, 'Copied'),
-    () => setText(button, 'Not allowed'),
-  );
+  try {
+    // A page that is not served safely has no clipboard.
+    await navigator.clipboard.writeText(text);
+    setText(button, 'Copied');
+  } catch {
+    setText(button, 'Not allowed');
+  }
   setTimeout(() => setText(button, label ?? ''), 1_500);
 }
 byId('copy-link').addEventListener('click', (event) => void copy(event.currentTarget as HTMLElement, location.href));
@@ -335,7 +341,17 @@ function tellNews(): void {
   const entries = news.take(journal.of(tab));
   if (entries !== undefined) channel.tell({ what: 'news', tab, entries });
 }
+const tellAll = () => {
+  news.take(journal.of(tab));
+  channel.tell({ what: 'all', tab, entries: journal.of(tab) });
+};
 setInterval(tellNews, 200);
+setInterval(async () => {
+  const busy = [...journal.tabs.keys()].filter((number) => number !== tab && journal.isOpen(number));
+  if (busy.length === 0) return;
+  for (const gone of await tabsGone(busy)) journal.tabLeft(gone, instant());
+  wake();
+}, 2_000);
 setInterval(() => {
   if (!isBusy() && instant() - journal.changedAt > 2_000) return;
   for (const line of lines) if (line === 'throttled' || setup.plain) readLog(line).catch(() => {});
@@ -343,23 +359,29 @@ setInterval(() => {
 channel.hear((message) => {
   if (message.what === 'hello') {
     if (!message.hasSetup) channel.tell({ what: 'setup', setup });
-    news.take(journal.of(tab));
-    channel.tell({ what: 'all', tab, entries: journal.of(tab) });
+    tellAll();
   } else if (message.what === 'news' || message.what === 'all') {
     if (message.what === 'all') journal.tabs.delete(message.tab);
     journal.add(message.tab, message.entries);
+  } else if (message.what === 'who') {
+    channel.tell({ what: 'here', tab });
   } else if (message.what === 'bye') {
     journal.tabLeft(message.tab, instant());
   } else if (message.what === 'setup') {
     form.show(message.setup);
     change(message.setup, false);
-  } else clear();
+  } else if (message.what === 'clear') clear();
   wake();
 });
 channel.tell({ what: 'hello', tab, hasSetup: location.hash !== '' });
+// A link sets up all tabs.
+if (location.hash !== '') channel.tell({ what: 'setup', setup });
 addEventListener('pagehide', () => {
   tellNews();
   channel.tell({ what: 'bye', tab });
+});
+addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) tellAll();
 });
 
 const places = {

@@ -44,6 +44,8 @@ export class Player {
   #stop: () => void;
   #senders = new Map<string, Promise<Send>>();
   #nextId = 1;
+  /** Ends the sending of what was asked for, which takes a while. */
+  #sending = new AbortController();
 
   constructor(setup: Setup, options: PlayerOptions) {
     this.#options = options;
@@ -110,12 +112,13 @@ export class Player {
 
   /** Makes calls: the throttled ones, and the same without sluice if that is set up. */
   async send(count: number): Promise<void> {
+    const { signal } = this.#sending;
     const lines: readonly Line[] = this.#setup.plain ? ['plain', 'throttled'] : ['throttled'];
     await Promise.all(
       lines.map(async (line) => {
         const send = await this.#sender(line);
         let together = new AbortController();
-        for (let left = count, turn = Infinity; left > 0; left -= turn) {
+        for (let left = count, turn = Infinity; left > 0 && !signal.aborted; left -= turn) {
           const end = performance.now() + SLICE;
           const most = line === 'plain' ? FLOOD : left;
           for (turn = 0; turn < Math.min(most, left) && performance.now() < end; turn++) {
@@ -143,6 +146,8 @@ export class Player {
 
   /** Aborts every call that is not answered yet. */
   async abortAll(): Promise<void> {
+    this.#sending.abort();
+    this.#sending = new AbortController();
     const all = [...this.#abortable].reverse();
     this.#abortable.clear();
     for (const controller of all) {

@@ -36,12 +36,15 @@ export class InFlight {
     return this.counts.get(key)?.calls ?? 0;
   }
 
-  /** How many more calls of a key may be in flight. */
-  free(key: string): number {
+  /**
+   * How many more calls of a key may be in flight.
+   * @param kept how many of its places are kept for calls that its line asks a store for
+   */
+  free(key: string, kept: number = 0): number {
     const { concurrency, maxInFlight } = this.bounds;
     // Each call asks, and most throttles have neither bound.
     if (concurrency === Infinity && maxInFlight === Infinity) return Infinity;
-    return Math.min(this.#left, concurrency - this.of(key));
+    return Math.min(this.#left, concurrency - this.of(key) - kept);
   }
 
   /** How many more calls of all keys may be in flight. */

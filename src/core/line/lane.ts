@@ -37,6 +37,8 @@ export abstract class Lane {
   readonly key: string;
   protected readonly host: LaneHost;
   protected readonly room: WaitingRoom;
+  /** The places kept for calls that a shared store is being asked for. */
+  readonly kept?: { readonly count: number };
   #advancing = false;
   #timer: { handle: unknown; at: number } | undefined;
 

@@ -6,7 +6,7 @@ import type { Waiter } from '../line/waiting-room.ts';
  */
 export class KeptPlaces {
   readonly #places: InFlight;
-  #kept = 0;
+  count = 0;
 
   constructor(places: InFlight) {
     this.#places = places;
@@ -14,8 +14,8 @@ export class KeptPlaces {
 
   /** Keeps this number of places instead of the earlier one. */
   keep(count: number): void {
-    this.#places.asked += count - this.#kept;
-    this.#kept = count;
+    this.#places.asked += count - this.count;
+    this.count = count;
   }
 
   keepFor(callers: readonly Waiter[]): void {

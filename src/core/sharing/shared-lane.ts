@@ -30,7 +30,7 @@ export class SharedLane extends Lane {
   readonly #moves = new Moves();
   readonly #wakes = new Wakes();
   readonly #looks = new Looks();
-  readonly #places: KeptPlaces;
+  override readonly kept: KeptPlaces;
   #slot: Slot | undefined;
   readonly #batch = new Batch();
   /** The limits of the key in the store's latest answer, which may be its own. */
@@ -38,7 +38,7 @@ export class SharedLane extends Lane {
 
   constructor(key: string, host: LaneHost) {
     super(key, host);
-    this.#places = new KeptPlaces(host.places);
+    this.kept = new KeptPlaces(host.places);
     this.#traffic = new Traffic(key, host, () => this.#goOn());
   }
 
@@ -110,7 +110,7 @@ export class SharedLane extends Lane {
 
   #goOn(): void {
     if (this.waiting === 0 && this.#slot === undefined) this.#plan = undefined;
-    this.#places.free();
+    this.kept.free();
     this.advance();
     if (!this.isAsking && this.room.trim()) this.advance();
   }
@@ -213,14 +213,14 @@ export class SharedLane extends Lane {
     this.#slot = undefined;
     this.#looks.note(now);
     this.#moves.noteAsked();
-    this.#places.keep(1);
+    this.kept.keep(1);
     let callers: Waiter[] = [];
     const take = (): Answer<TakeAnswer> => {
       const plan = this.host.plan(this.key);
       const most = this.gate?.most(now, this.inFlight) ?? Infinity;
-      this.#places.keep(0);
+      this.kept.keep(0);
       callers = firstFew(this.room.line, Math.min(this.#batch.sizeFor(plan), this.free, most));
-      this.#places.keepFor(callers);
+      this.kept.keepFor(callers);
       if (callers.length === 0) {
         if (instead !== undefined) this.#traffic.return(instead);
         return nothing;

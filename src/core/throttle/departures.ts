@@ -1,20 +1,24 @@
 import { QueueFullError, WaitTooLongError } from '../base/errors.ts';
 import { CallGrant, HeldGrant } from '../base/grant.ts';
-import type { Receipt } from '../base/store.ts';
 import { ignoreAbort, onAbort, reasonOf } from '../line/abort-signals.ts';
 import { Heap } from '../line/heap.ts';
 import type { WaitRequest } from '../line/waiting-room.ts';
 import { type Clock, tick, wholeTicks } from '../time/clock.ts';
 import { besideOf } from './beside.ts';
 import { type Group, isBefore, type Waiter } from './group.ts';
+import { type Hold, Kept } from './kept.ts';
 import type { Lanes } from './lanes.ts';
-import { isShared, mostRest, opensAt, type Spot, takeIn, takeShared } from './spot.ts';
-
-/** Why a call does not go now: the bucket with the longest wait, and its end. */
-interface Hold {
-  readonly spot: Spot;
-  readonly until: number;
-}
+import {
+  countFrom,
+  isShared,
+  mostRest,
+  opensAt,
+  receiptAt,
+  type Spot,
+  type Taken,
+  takeIn,
+  takeShared,
+} from './spot.ts';
 
 /** How late a timer or a store may be before it counts against a call's maxWait, in ms. */
 const grace = 100;
@@ -23,7 +27,8 @@ const grace = 100;
  * The calls that wait for several throttles at once, for all combinations on one clock.
  *
  * Invariant: between two steps a waiting call holds nothing of any bucket, and no place, except while a store is asked
- * for it. The first call keeps only the bucket with its longest wait from the calls behind it.
+ * for it. The first call keeps only the bucket with its longest wait from the calls behind it. Once it has been overtaken,
+ * they may take from its other buckets only what does not delay it.
  */
 export class Departures {
   readonly #clock: Clock;
@@ -64,6 +69,7 @@ export class Departures {
         reject,
         onAbort: onAborted,
         timer: undefined,
+        due: Infinity,
         rank: undefined,
         previous: undefined,
         next: undefined,
@@ -104,21 +110,21 @@ export class Departures {
   /** Goes through the first calls of all groups, in their order. Returns when to look again. */
   #pass(now: number): number {
     const open = new Heap<Group>(isBefore, 'place');
-    const kept = new Map<Lanes, Set<string>>();
+    const kept = new Kept(now);
     let wakeAt = Infinity;
     for (const group of this.#groups) if (!group.isAsking) open.add(group);
     for (let group = open.first; group !== undefined; group = open.first) {
       open.remove(group);
       const { first } = group.line;
       if (first === undefined) this.#groups.delete(group);
-      if (first === undefined || group.spots.some(({ lanes, key }) => kept.get(lanes)?.has(key))) continue;
+      if (first === undefined || kept.holds(group, first)) continue;
       const hold = this.#serve(group, first, now);
       if (hold === undefined) {
         if (!group.isAsking) open.add(group);
         continue;
       }
+      kept.keep(group, first, hold);
       const { lanes, key } = hold.spot;
-      kept.set(lanes, (kept.get(lanes) ?? new Set()).add(key));
       wakeAt = Math.min(wakeAt, hold.until, now + mostRest);
       // A gate may open when a call ends.
       if (hold.until === Infinity || lanes.gates.find(key) !== undefined) this.#watch(lanes);
@@ -145,7 +151,7 @@ export class Departures {
   }
 
   /** What holds a call back now; undefined if nothing does. */
-  #holdOf(group: Group, { request, since }: Waiter, now: number, asked?: ReadonlyMap<Spot, Receipt>): Hold | undefined {
+  #holdOf(group: Group, { request, since }: Waiter, now: number, asked?: ReadonlyMap<Spot, Taken>): Hold | undefined {
     let hold: Hold | undefined;
     do
       for (const spot of group.spots) {
@@ -161,13 +167,14 @@ export class Departures {
   }
 
   /** Takes from all buckets of a call at one instant, after the shared stores have granted it. */
-  #depart(group: Group, waiter: Waiter, asked: ReadonlyMap<Spot, Receipt>, now: number): void {
+  #depart(group: Group, waiter: Waiter, asked: ReadonlyMap<Spot, Taken>, now: number): void {
     const { cost, holdsPlace } = waiter.request;
     const ticks = wholeTicks(now);
     const grants = group.spots.map((spot) => {
       const { lanes, key } = spot;
-      const receipt = asked.get(spot) ?? takeIn(lanes.bucketOf(key, now), cost, waiter.since, now);
-      const at = asked.has(spot) ? now : now - (ticks - receipt.slot);
+      const taken = asked.get(spot);
+      const receipt = taken ? receiptAt(taken, now) : takeIn(lanes.bucketOf(key, now), cost, waiter.since, now);
+      const at = taken ? now : now - (ticks - receipt.slot);
       const grant = new (holdsPlace ? HeldGrant : CallGrant)(key, lanes, at, receipt);
       spot.passAt = Infinity;
       if (grant instanceof HeldGrant) {
@@ -196,7 +203,7 @@ export class Departures {
     });
     const shared = group.spots.filter((spot) => isShared(spot, this.#clock.monotonic()));
     for (const spot of shared) spot.asked++;
-    const taken = new Map<Spot, Receipt>();
+    const taken = new Map<Spot, Taken>();
     let error: unknown;
     let isGiven = false;
     try {
@@ -214,8 +221,9 @@ export class Departures {
       error ??= thrown;
       isGiven = false;
     }
-    if (!isGiven)
-      for (const [{ lanes, key }, receipt] of taken)
+    if (isGiven) await countFrom(taken, now);
+    else
+      for (const [{ lanes, key }, { receipt }] of taken)
         await lanes.move(key, () => lanes.store.settle(key, receipt, 0)).catch(() => {});
     group.isAsking = false;
     if (error !== undefined) waiter.reject(error);

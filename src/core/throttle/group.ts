@@ -14,6 +14,8 @@ export interface Waiter extends InLine<Waiter> {
   readonly reject: (error: unknown) => void;
   readonly onAbort: () => void;
   timer: unknown;
+  /** The earliest instant at which it was to go, once it was the first of its group; Infinity before. */
+  due: number;
 }
 
 /** The calls that wait for the same buckets. */

@@ -1,7 +1,9 @@
 import { CostExceedsBurstError } from '../base/errors.ts';
 import type { Receipt } from '../base/store.ts';
 import { type Bucket, conformsAt, copyOf, grantAt } from '../bucket/bucket.ts';
+import { goneLater } from '../bucket/moves.ts';
 import { exceededBy, receiptOf } from '../bucket/operations.ts';
+import { plainReceipt } from '../bucket/receipts.ts';
 import type { Cost } from '../limits/cost.ts';
 import { type Clock, tick, wholeTicks } from '../time/clock.ts';
 import type { Lanes } from './lanes.ts';
@@ -20,6 +22,13 @@ export interface Spot {
   mostAsked: number;
   /** When the next call may pass the throttle's own line: it lets the first call of that line go before it. */
   passAt: number;
+}
+
+/** What a shared store gave for a call. */
+export interface Taken {
+  readonly receipt: Receipt;
+  /** When its answer came, on the monotonic clock. */
+  readonly at: number;
 }
 
 /**
@@ -52,7 +61,7 @@ export function isShared({ lanes, key }: Spot, now: number): boolean {
  */
 export function opensAt(spot: Spot, cost: Cost, since: number, now: number, isTaken: boolean): number {
   const { lanes, key } = spot;
-  if (lanes.places.free(key) <= 0) return Infinity;
+  if (lanes.places.free(key, lanes.find(key)?.kept?.count) <= 0) return Infinity;
   const gateOpensAt = lanes.gates.find(key)?.opensAt(now, lanes.inFlight(key)) ?? now;
   if (gateOpensAt > now) return gateOpensAt;
   const bucket = lanes.bucketIn(key, now);
@@ -103,7 +112,7 @@ export async function takeShared(
   spots: readonly Spot[],
   cost: Cost,
   clock: Clock,
-  taken: Map<Spot, Receipt>,
+  taken: Map<Spot, Taken>,
 ): Promise<boolean> {
   // The store with the longest wait is asked first, so that less has to be given back.
   for (const spot of [...spots].sort((a, b) => b.until - a.until)) {
@@ -120,7 +129,27 @@ export async function takeShared(
       return false;
     }
     spot.mostAsked *= 2;
-    taken.set(spot, receipt);
+    taken.set(spot, { receipt, at: clock.monotonic() });
   }
   return true;
+}
+
+/** How late a call goes after the answer of a store, in ms, because others were asked meanwhile; 0 if it does not matter. */
+function lateBy({ receipt, at }: Taken, now: number): number {
+  const ms = wholeTicks(now - at);
+  return ms > receipt.plan.lateness ? ms : 0;
+}
+
+/** The receipt of a call that goes now. */
+export function receiptAt(taken: Taken, now: number): Receipt {
+  const ms = lateBy(taken, now);
+  return ms > 0 ? goneLater(plainReceipt(taken.receipt), ms) : taken.receipt;
+}
+
+/** Lets shared stores count a call from `now` on, when it went, where that is later than they granted it. */
+export async function countFrom(taken: ReadonlyMap<Spot, Taken>, now: number): Promise<void> {
+  for (const [{ lanes, key }, one] of taken) {
+    const ms = lateBy(one, now);
+    if (ms > 0) await lanes.move(key, () => lanes.store.postpone?.(key, one.receipt, ms)).catch(() => {});
+  }
 }

@@ -1,0 +1,130 @@
+import { createThrottle, type Limit, memoryStore, slidingWindow, type ThrottleOptions, throttleAll } from 'sluice';
+import { ManualClock } from 'sluice/testing';
+import { describe, expect, test } from 'vitest';
+import { slowStore } from '../sharing/slow-store.ts';
+
+const onePerSecond = { rate: 1, interval: 1_000 };
+const wide = { rate: 1, interval: 1, burst: 1_000 };
+
+/** Customers who call endpoints, each with limits of its own. */
+function setUp(customerOptions: ThrottleOptions, endpointOptions: ThrottleOptions) {
+  const clock = new ManualClock();
+  const customers = createThrottle({ margin: 0, clock, ...customerOptions });
+  const endpoints = createThrottle({ margin: 0, clock, ...endpointOptions });
+  const went: string[] = [];
+  const call = (customer: string, endpoint: string, options: { cost?: number; ms?: number } = {}) => {
+    const { cost = 1, ms = 0 } = options;
+    const both = throttleAll([
+      { throttle: customers, key: customer },
+      { throttle: endpoints, key: endpoint },
+    ]);
+    const task = async () => {
+      went.push(`${customer}${endpoint} ${clock.monotonic()}`);
+      if (ms > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, ms));
+    };
+    both.run(task, { cost }).catch(() => {});
+  };
+  return { clock, customers, endpoints, call, went };
+}
+
+describe('a call that needs two buckets, while others keep taking from one of them each', () => {
+  test('goes after being overtaken once, though the buckets are never free together', async () => {
+    const { clock, call, went } = setUp({ limits: onePerSecond }, { limits: onePerSecond });
+    call('a', 'y');
+    await clock.advance(500);
+    call('b', 'x');
+    await clock.advance(1);
+    call('a', 'x');
+    for (let index = 0; index < 20; index++) {
+      call('a', 'y');
+      call('b', 'x');
+    }
+    await clock.advance(3_000);
+    expect(went).toEqual(['ay 0', 'bx 500', 'ay 1000', 'ax 2000', 'bx 3000', 'ay 3000']);
+  });
+
+  test('goes as soon as both hold its cost', async () => {
+    const limits = { rate: 10, interval: 1_000, burst: 10 };
+    const { clock, call, went } = setUp({ limits }, { limits });
+    call('a', 'y', { cost: 10 });
+    call('b', 'x', { cost: 10 });
+    call('a', 'x', { cost: 10 });
+    for (let index = 0; index < 40; index++) {
+      call('a', 'y');
+      call('b', 'x');
+    }
+    await clock.advance(3_000);
+    expect(went.filter((name) => name.startsWith('ax'))).toEqual(['ax 1900']);
+  });
+
+  test('gets the place that one of them has, when it becomes free while its slot is not due', async () => {
+    const { clock, call, went } = setUp({ limits: wide, concurrency: 1 }, { limits: onePerSecond });
+    call('a', 'y', { ms: 300 });
+    call('b', 'x');
+    await clock.advance(1);
+    call('a', 'x');
+    for (let index = 0; index < 20; index++) {
+      call('a', `y${index}`, { ms: 300 });
+      call('b', 'x');
+    }
+    await clock.advance(4_000);
+    expect(went.filter((name) => name.startsWith('ax'))).toEqual(['ax 2000']);
+  });
+
+  test('holds up none of them while its own wait is longer than theirs', async () => {
+    const { clock, customers, call, went } = setUp({ limits: onePerSecond }, { limits: { rate: 4, interval: 1_000 } });
+    call('a', 'y');
+    await clock.advance(500);
+    call('a', 'x');
+    await clock.advance(499);
+    await customers.pause('a', clock.now() + 3_000);
+    for (let index = 0; index < 20; index++) call(`${index}`, 'x');
+    await clock.advance(2_999);
+    expect(went.filter((name) => name.includes('x '))).toHaveLength(12);
+    await clock.advance(250);
+    expect(went.slice(-1)).toEqual(['ax 3999']);
+  });
+});
+
+test('leaves the place to a call of one throttle alone that its store is being asked for', async () => {
+  const clock = new ManualClock();
+  const { store } = slowStore(memoryStore(), clock, () => (clock.monotonic() === 0 ? 60 : 3));
+  const api = createThrottle({ limits: wide, concurrency: 1, clock, store });
+  const both = throttleAll([createThrottle({ limits: wide, clock }), api]);
+  let inFlight = 0;
+  let most = 0;
+  const task = async () => {
+    most = Math.max(most, ++inFlight);
+    await new Promise<void>((resolve) => clock.setTimeout(resolve, 400));
+    inFlight--;
+  };
+  const calls = [api.run(task)];
+  await clock.advance(1);
+  calls.push(both.run(task));
+  await clock.advance(2_000);
+  await Promise.all(calls);
+  expect(most).toBe(1);
+});
+
+describe('a call that is granted by one slow store while another is asked', () => {
+  const kinds: readonly [string, Limit, number, number][] = [
+    ['a leaky bucket', { rate: 10, interval: 1_000 }, 100, 1],
+    ['a sliding window', slidingWindow({ limit: 10, interval: 1_000 }), 1_000, 10],
+  ];
+  test.each(kinds)('counts from when it goes, in %s', async (_, limits, ms, most) => {
+    const clock = new ManualClock();
+    let asked = 0;
+    const made = (own: Limit, delay: () => number) =>
+      createThrottle({ limits: own, clock, store: slowStore(memoryStore(), clock, delay).store });
+    const api = made(limits, () => 3);
+    const both = throttleAll([api, made(wide, () => (asked++ % 3 === 0 ? 80 : 3))]);
+    const went: number[] = [];
+    for (let index = 0; index < 60; index++) void both.run(() => void went.push(clock.monotonic()));
+    await clock.advance(20_000);
+    expect(went).toHaveLength(60);
+    const within = went.map((from) => went.filter((at) => at >= from && at < from + ms).length);
+    expect(Math.max(...within)).toBe(most);
+    // Half the margin late at most.
+    expect((went.at(-1) as number) - (went[0] as number)).toBeGreaterThan((60 / most - 1) * ms - 10);
+  });
+});
