@@ -22,7 +22,7 @@ const generation = 500;
  * The part of the way down that the margin goes with each round trip. It is small, because the quick calls of a burst
  * are answered first, and for a while all calls look quick.
  */
-const shrinking = 0.011;
+const shrinking = 0.01;
 
 /**
  * Follows how much the time from slot to answer differs between calls, and computes the margin for it. A slow call may
@@ -56,8 +56,8 @@ export class Spread {
     const spread = (this.#longest - least) * (1 + 6 / this.#count);
     const wanted = Math.max(leastMargin, Math.min(spread, greatestMargin));
     this.#margin = Math.max(wanted, this.#margin - (this.#margin - wanted) * shrinking);
-    // Another margin means new plans for all limits, so it goes down in steps of a twentieth.
-    if (this.#margin > this.#told || this.#margin < 0.95 * this.#told) this.#told = Math.ceil(this.#margin);
+    // Another margin means new plans for all limits, so it goes down in steps of a tenth.
+    if (this.#margin > this.#told || this.#margin < 0.9 * this.#told) this.#told = Math.ceil(this.#margin);
     return this.#told;
   }
 
