@@ -68,7 +68,7 @@ async function timersOf(contender: Contender, count: number): Promise<Outcome> {
 }
 
 async function drain(contender: Contender, count: number): Promise<Outcome> {
-  const call = (await contender.load()).one({ limit: count / windowsOf(count), interval: drainInterval });
+  const call = (await contender.load()).one({ limit: Math.ceil(count / windowsOf(count)), interval: drainInterval });
   let failure: unknown;
   const before = process.cpuUsage();
   const start = performance.now();
