@@ -95,7 +95,7 @@ class Instruments {
       if (typeof attributes !== 'function') this.#countOf(attributes);
       for (const key of lanes.keys()) {
         const count = this.#countOf(attributesOf(attributes, key));
-        count.waiting += lanes.find(key)?.waiting ?? 0;
+        count.waiting += lanes.waiting(key);
         count.inFlight += lanes.inFlight(key);
       }
     }

@@ -8,7 +8,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { build } from 'esbuild';
-import { createThrottle, memoryStore, type Throttle, type ThrottleOptions, throttleFetch } from 'sluice';
+import { createThrottle, memoryStore, type Throttle, type ThrottleOptions, throttleAll, throttleFetch } from 'sluice';
 import { type MeterThrottleOptions, meterThrottle } from 'sluice/opentelemetry';
 import { faultyStore, ManualClock } from 'sluice/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -232,6 +232,15 @@ describe('meterThrottle', () => {
       { attributes: free, value: 6 },
       { attributes: paid, value: 3 },
     ]);
+  });
+
+  test('counts calls that wait for other throttles too', async () => {
+    const { clock, throttle, valuesOf } = setup();
+    const slow = createThrottle({ margin: 0, limits: { rate: 1, interval: T }, clock });
+    const both = throttleAll([slow, throttle]);
+    for (let call = 0; call < 3; call++) void both.run(() => {}, { key: 'a' });
+    await clock.advance(0);
+    expect(await valuesOf('sluice.call.waiting')).toEqual([{ attributes, value: 2 }]);
   });
 
   test('sums up several throttles of one meter, until each is stopped', async () => {
