@@ -69,6 +69,13 @@ export function takeBeside(bucket: Bucket, request: TakeRequest, head: Cost, now
   return { ...take(behind, request, now), limits: limitsOf(bucket, now) };
 }
 
+/** When a call conforms that comes after another one, of cost `first`, which goes as soon as it conforms. It takes nothing. */
+export function conformsBehind(bucket: Bucket, first: Cost, cost: Cost, now: number): number {
+  const behind = copyOf(bucket);
+  grantAt(behind, first, conformsAt(behind, first, now), now);
+  return conformsAt(behind, cost, now);
+}
+
 function reserveAt(bucket: Bucket, cost: Cost, at: number, now: number): Receipt {
   const before = tatsOf(bucket);
   const { latest, pools = [] } = bucket.extras;

@@ -11,7 +11,7 @@ import type { Lanes } from './lanes.ts';
 const signalMethods = ['addEventListener', 'removeEventListener'];
 
 /** The request of a call without options. */
-export const none: EnterOptions = {
+export const noOptions: EnterOptions = {
   cost: undefined,
   maxWait: undefined,
   priority: undefined,
@@ -47,9 +47,9 @@ export class Entrance {
    * waiting call.
    * @param holdsPlace whether the call is in flight from its grant until it leaves
    */
-  enter(key: string, options: EnterOptions = none, holdsPlace: boolean = false): CallGrant | Promise<CallGrant> {
+  enter(key: string, options: EnterOptions = noOptions, holdsPlace: boolean = false): CallGrant | Promise<CallGrant> {
     if (this.closing !== undefined) throw this.closing;
-    if (options !== none) checkOptions('options', options);
+    if (options !== noOptions) checkOptions('options', options);
     const { cost, maxWait, priority, signal } = options;
     // Most calls have no options.
     const isPlain = cost === undefined && maxWait === undefined && priority === undefined && signal === undefined;

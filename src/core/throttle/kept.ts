@@ -1,9 +1,9 @@
-import { conformsAt, copyOf, grantAt } from '../bucket/bucket.ts';
+import { conformsBehind } from '../bucket/operations.ts';
 import type { Cost } from '../limits/cost.ts';
 import { wholeTicks } from '../time/clock.ts';
 import type { Group, Waiter } from './group.ts';
 import type { Lanes } from './lanes.ts';
-import { mostRest, type Spot } from './spot.ts';
+import { mostRest, placesAt, type Spot } from './spot.ts';
 
 /** Why a call does not go now: the bucket with the longest wait, and its end. */
 export interface Hold {
@@ -59,15 +59,13 @@ export class Kept {
   }
 
   /** Whether a call may go now without delaying one in front of it. A shared store cannot tell. */
-  #leavesRoom({ lanes, key }: Spot, cost: Cost, need: Need): boolean {
+  #leavesRoom(spot: Spot, cost: Cost, need: Need): boolean {
     const now = this.#now;
     // When the place will be free again is not known, so it stays empty for a short time only.
-    if (lanes.places.free(key) <= 1 && need.until - now <= mostRest) return false;
-    const bucket = lanes.bucketIn(key, now);
+    if (placesAt(spot) <= 1 && need.until - now <= mostRest) return false;
+    const bucket = spot.lanes.bucketIn(spot.key, now);
     if (bucket === undefined) return true;
     const ticks = wholeTicks(now);
-    const behind = copyOf(bucket);
-    grantAt(behind, cost, conformsAt(behind, cost, ticks), ticks);
-    return conformsAt(behind, need.cost, ticks) - ticks <= need.until - now;
+    return conformsBehind(bucket, cost, need.cost, ticks) - ticks <= need.until - now;
   }
 }

@@ -1,8 +1,8 @@
 import { CostExceedsBurstError } from '../base/errors.ts';
 import type { Receipt } from '../base/store.ts';
-import { type Bucket, conformsAt, copyOf, grantAt } from '../bucket/bucket.ts';
+import { type Bucket, conformsAt, grantAt } from '../bucket/bucket.ts';
 import { goneLater } from '../bucket/moves.ts';
-import { exceededBy, receiptOf } from '../bucket/operations.ts';
+import { conformsBehind, exceededBy, receiptOf } from '../bucket/operations.ts';
 import { plainReceipt } from '../bucket/receipts.ts';
 import type { Cost } from '../limits/cost.ts';
 import { type Clock, tick, wholeTicks } from '../time/clock.ts';
@@ -53,6 +53,9 @@ export function isShared({ lanes, key }: Spot, now: number): boolean {
   return lanes.bucketIn(key, now) === undefined;
 }
 
+/** The free places of its throttle, less those for which the throttle's own line is asking its store. */
+export const placesAt = ({ lanes, key }: Spot): number => lanes.places.free(key, lanes.find(key)?.kept?.count);
+
 /**
  * When a call may go by one bucket and its throttle; Infinity for after the end of another call. It takes nothing.
  * @param since when the call came
@@ -61,7 +64,7 @@ export function isShared({ lanes, key }: Spot, now: number): boolean {
  */
 export function opensAt(spot: Spot, cost: Cost, since: number, now: number, isTaken: boolean): number {
   const { lanes, key } = spot;
-  if (lanes.places.free(key, lanes.find(key)?.kept?.count) <= 0) return Infinity;
+  if (placesAt(spot) <= 0) return Infinity;
   const gateOpensAt = lanes.gates.find(key)?.opensAt(now, lanes.inFlight(key)) ?? now;
   if (gateOpensAt > now) return gateOpensAt;
   const bucket = lanes.bucketIn(key, now);
@@ -80,9 +83,7 @@ export function opensAt(spot: Spot, cost: Cost, since: number, now: number, isTa
   const head = lanes.find(key)?.headCost;
   if (head === undefined || (due <= now && spot.passAt <= now)) return due;
   // This line and the throttle's own line take turns: the first call of that line goes, then one passes it.
-  const behind = copyOf(bucket);
-  grantAt(behind, head, conformsAt(behind, head, ticks), ticks);
-  spot.passAt = now + conformsAt(behind, cost, ticks) - ticks;
+  spot.passAt = now + conformsBehind(bucket, head, cost, ticks) - ticks;
   return Math.max(due, spot.passAt);
 }
 

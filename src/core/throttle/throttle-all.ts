@@ -8,6 +8,7 @@ import type { Clock } from '../time/clock.ts';
 import { type EnterOptions, type Joined, type Linked, linkAdapters, linkedOf } from './adapter-link.ts';
 import { besideOf } from './beside.ts';
 import { Departures } from './departures.ts';
+import { noOptions } from './entrance.ts';
 import { type Group, groupOf } from './group.ts';
 import { JoinedLink } from './joined-link.ts';
 import type { RunContext, RunOptions, SettleOptions, WaitOptions } from './options.ts';
@@ -156,7 +157,10 @@ class Combination implements CombinedThrottle {
   async settle(grant: Grant, options: SettleOptions): Promise<void> {
     checkOptions('options', options);
     const grants = grantsOf.get(grant);
-    if (grants?.length !== this.#parts.length) wrongType('grant', 'a grant of this combination', grant);
+    const isOurs =
+      grants?.length === this.#parts.length &&
+      grants.every((own, index) => own.isBy((this.#parts[index] as Part).linked.lanes));
+    if (!isOurs) wrongType('grant', 'a grant of this combination', grant);
     await Promise.all(this.#settle(grants, checkCost(options.cost)));
   }
 
@@ -168,11 +172,7 @@ class Combination implements CombinedThrottle {
       await busy.linked.lanes.whenIdle(key === undefined ? undefined : busy.keyOf(key));
   }
 
-  async #enter(
-    key: string = 'default',
-    options: EnterOptions = {} as EnterOptions,
-    holdsPlace: boolean,
-  ): Promise<Grant> {
+  async #enter(key: string = 'default', options: EnterOptions = noOptions, holdsPlace: boolean): Promise<Grant> {
     checkOptions('options', options);
     if (typeof key !== 'string') wrongType('key', 'a string', key);
     const keys = this.#parts.map(({ keyOf }) => keyOf(key));

@@ -18,7 +18,7 @@ import { checkBounds } from '../line/bounds.ts';
 import { sharingOf } from '../line/sharing.ts';
 import { type Clock, tick } from '../time/clock.ts';
 import { linkAdapters } from './adapter-link.ts';
-import { checkTrueCost, Entrance, none } from './entrance.ts';
+import { checkTrueCost, Entrance, noOptions } from './entrance.ts';
 import { Lanes } from './lanes.ts';
 import type {
   CloseOptions,
@@ -155,7 +155,7 @@ export class ThrottleCore implements Throttle {
   }
 
   // Not async: the frame of each waiting call would double what it takes.
-  run<T>(task: Task<T>, options: RunOptions<T> = none as RunOptions<T>): Promise<T> {
+  run<T>(task: Task<T>, options: RunOptions<T> = noOptions as RunOptions<T>): Promise<T> {
     try {
       if (typeof task !== 'function') wrongType('task', 'a function', task);
       checkOptions('options', options);

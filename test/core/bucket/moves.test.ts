@@ -321,7 +321,7 @@ describe('a reservation that comes along', () => {
     expect(asMoved({ ...receipt, moved: 12 }, { moved: 10, moves })).toMatchObject({ slot: T, moved: 12 });
   });
 
-  test('that became later says when the one before it was, if there was any', () => {
+  test('moved later moves the call before it too, and leaves out one from long ago', () => {
     const moves = [{ after: 0, ms: 5 }];
     const receipt = { slot: T, cost: 1, plan, before: [longAgo], after: [2 * T], latest: longAgo };
     expect(asMoved(receipt, { moved: 5, moves })).toEqual({

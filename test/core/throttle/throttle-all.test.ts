@@ -598,6 +598,9 @@ describe('throttleAll', () => {
     expect((await api.status('api')).limits[0]?.remaining).toBe(5);
     await expect(both.settle(await api.wait('api'), { cost: 1 })).rejects.toThrow('`grant`');
     await expect(throttleAll([api]).settle(grant, { cost: 1 })).rejects.toThrow('`grant`');
+    const others = createThrottle({ limits: tenPerSecond, margin: 0, clock });
+    await expect(throttleAll([customers, others]).settle(grant, { cost: 1 })).rejects.toThrow('`grant`');
+    expect((await customers.status()).limits[0]?.remaining).toBe(5);
   });
 
   test('is idle when none of its throttles has a call of the key', async () => {
