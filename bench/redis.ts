@@ -1,17 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { Ratelimit } from '@upstash/ratelimit';
-import Bottleneck from 'bottleneck';
 import { Redis } from 'ioredis';
-import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { createThrottle, type Limit } from 'sluice';
 import { redisStore, type ScriptRunner } from 'sluice/redis';
 import { buildsOf } from './builds.ts';
 import { median, sideBySide } from './side-by-side.ts';
 
-// Decisions per second in one Redis: ours beside those of others, all with ioredis, and beside the very script calls that ours
-// makes, sent bare.
+// Decisions per second in one Redis through ioredis, beside the same script calls without the library around them. bench/peers has the
+// alternatives.
 
 /** Never full while the bench runs. */
 const wide: Limit = { rate: 1_000_000, interval: 60_000, burst: 1e9 };
@@ -82,44 +79,6 @@ async function bareScript(redis: Redis, size: number): Promise<Contender> {
   };
 }
 
-function others(redis: Redis, port: number): Record<string, Contender> {
-  const flexible = new RateLimiterRedis({ storeClient: redis, points: 1e9, duration: 60 });
-  const bottleneck = new Bottleneck({
-    id: 'bench',
-    datastore: 'ioredis',
-    clearDatastore: true,
-    reservoir: 1e9,
-    clientOptions: { port },
-    Redis,
-  });
-  bottlenecks.push(bottleneck);
-  // Its script has a flag that only its own server knows.
-  let hash: string | undefined;
-  const upstashScript = (script: string, keys: string[], args: string[]) =>
-    redis.evalsha(script, keys.length, ...keys, ...args);
-  const upstash = new Ratelimit({
-    redis: {
-      evalsha: async (_: string, keys: string[], args: string[]) => {
-        if (hash === undefined) throw new Error('NOSCRIPT');
-        return upstashScript(hash, keys, args);
-      },
-      eval: async (script: string, keys: string[], args: string[]) => {
-        hash = String(await redis.script('LOAD', script.replace(/^#!lua.*\n/, '')));
-        return upstashScript(hash, keys, args);
-      },
-    } as never,
-    limiter: Ratelimit.tokenBucket(1_000_000, '60 s', 1e9),
-    ephemeralCache: false,
-  });
-  return {
-    'rate-limiter-flexible': { decide: (key) => flexible.consume(key) },
-    bottleneck: { decide: () => bottleneck.schedule(async () => {}) },
-    '@upstash/ratelimit': { decide: (key) => upstash.limit(key) },
-  };
-}
-
-const bottlenecks: Bottleneck[] = [];
-
 async function startServer(): Promise<{ port: number; stop(): void }> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
@@ -159,7 +118,6 @@ export async function redis(against?: string): Promise<void> {
       const contenders = {
         ...ours,
         'the bare script': await bareScript(client, callers),
-        ...others(client, server.port),
       };
       const rates = await sideBySide(contenders, rounds, (contender) => rate(contender, callers, ['key']));
       report(`1 key, ${callers.toLocaleString('en')} callers`, rates, Object.keys(contenders));
@@ -170,7 +128,6 @@ export async function redis(against?: string): Promise<void> {
     report('1,000 keys, 64 callers', rates, Object.keys(contenders));
   } finally {
     for (const { throttle } of throttles) await throttle.close();
-    for (const bottleneck of bottlenecks) await bottleneck.disconnect(false);
     client.disconnect();
     server.stop();
   }
