@@ -51,7 +51,8 @@ export type ThrottleEvent = keyof ThrottleEvents;
 /** What `on` calls at each event of a name. */
 export type ThrottleListener<Name extends ThrottleEvent> = (event: ThrottleEvents[Name]) => void;
 
-const names: readonly ThrottleEvent[] = [
+/** All events there are. */
+export const eventNames: readonly ThrottleEvent[] = [
   'queued',
   'granted',
   'ended',
@@ -71,7 +72,7 @@ export class Events {
 
   /** Adds a listener. Returns a function that removes it. */
   on<Name extends ThrottleEvent>(name: Name, listener: ThrottleListener<Name>): () => void {
-    checkOneOf('event', name, names);
+    checkOneOf('event', name, eventNames);
     if (typeof listener !== 'function') wrongType('listener', 'a function', listener);
     // Each subscription wraps the listener, so that one listener can be added twice and removed once.
     const own = (event: ThrottleEvents[Name]) => listener(event);

@@ -1,34 +1,14 @@
 import { inspect } from 'node:util';
 import type { Attributes, Meter } from '@opentelemetry/api';
-import {
-  isThrottleError,
-  type KeyValueStorage,
-  keyValueStore,
-  logTo,
-  measureThrottle,
-  type Throttle,
-  type ThrottleEvent,
-} from 'sluice';
+import { isThrottleError, type KeyValueStorage, keyValueStore, logTo, measureThrottle, type Throttle } from 'sluice';
 import { meterThrottle } from 'sluice/opentelemetry';
 import { faultyStore } from 'sluice/testing';
 import { expect, it } from 'vitest';
+import { eventNames } from '../../../src/core/base/events.ts';
 import { arrived, type Message, refuseFirst, type Stage, type Subject, setUp, T } from './subject.ts';
 
 /** What no one but the server may see. */
 const secret = 'tr0mb0ne';
-
-const events: readonly ThrottleEvent[] = [
-  'queued',
-  'granted',
-  'ended',
-  'rejected',
-  'paused',
-  'resumed',
-  'signal',
-  'store-error',
-  'warning',
-  'clock-jump',
-];
 
 /** What a throttle tells, all of it, as text by where it is told. */
 function listenTo(throttle: Throttle): Record<string, string[]> {
@@ -37,7 +17,7 @@ function listenTo(throttle: Throttle): Record<string, string[]> {
     told[where] ??= [];
     told[where].push(inspect(values, { depth: 10, showHidden: true }));
   };
-  for (const name of events) throttle.on(name, (event) => add(name, event));
+  for (const name of eventNames) throttle.on(name, (event) => add(name, event));
   const write = (line: string) => add('log', line);
   logTo(throttle, { debug: write, info: write, warn: write, error: write });
   const measure = (...entry: unknown[]) => add('measures', entry);
