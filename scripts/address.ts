@@ -17,7 +17,8 @@ const views: Readonly<Record<string, string>> = {
   'bitbucket.org': 'src/main/',
 };
 
-const viewOf = (address: string) => `${address}/${views[new URL(address).host] ?? 'blob/main/'}`;
+/** Where a host shows the files of a repository. */
+export const viewOf = (address: string): string => `${address}/${views[new URL(address).host] ?? 'blob/main/'}`;
 
 export function readManifest(root: string): Manifest {
   return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;

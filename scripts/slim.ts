@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from 'esbuild';
+import { addressOf, readManifest, viewOf } from './address.ts';
 
 /**
  * Takes the comments of documentation out of modules, since the types have them, and makes CommonJS short. White space of modules stays:
@@ -22,10 +23,20 @@ export function typesOfModule(name: string, types: string): string {
   return /^import .* from '(?!\.)/m.test(types) ? types : `export * from './${name}.cjs';\n`;
 }
 
-export function slim(folder: string): void {
+/** Makes doc comments lead to the pages, which are not in the package, once the address of the repository is known. */
+export function withLinkedPages(types: string, address: string | undefined): string {
+  if (address === undefined) return types;
+  return types.replace(/(?<![\w/-])docs\/[\w-]+\.md/g, (page) => `${viewOf(address)}${page}`);
+}
+
+export function slim(folder: string, address?: string): void {
   const files = readdirSync(folder);
   for (const file of files.filter((file) => /\.c?js$/.test(file))) {
     writeFileSync(join(folder, file), slimCode(file, readFileSync(join(folder, file), 'utf8')));
+  }
+  for (const file of files.filter((file) => /\.d\.c?ts$/.test(file))) {
+    const path = join(folder, file);
+    writeFileSync(path, withLinkedPages(readFileSync(path, 'utf8'), address));
   }
   for (const file of files.filter((file) => file.endsWith('.d.ts'))) {
     const name = file.replace(/\.d\.ts$/, '');
@@ -37,4 +48,7 @@ export function slim(folder: string): void {
   }
 }
 
-if (process.argv[1] === import.meta.filename) slim(fileURLToPath(new URL('../dist', import.meta.url)));
+if (process.argv[1] === import.meta.filename) {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  slim(join(root, 'dist'), addressOf(readManifest(root)));
+}

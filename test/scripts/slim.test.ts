@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { slimCode, typesOfModule } from '../../scripts/slim.ts';
+import { slimCode, typesOfModule, withLinkedPages } from '../../scripts/slim.ts';
 
 describe('slimCode', () => {
   test('removes doc comments from modules, and nothing else', () => {
@@ -37,5 +37,19 @@ describe('typesOfModule', () => {
     const types =
       "import { AxiosInstance } from 'axios';\nexport declare function throttleAxios(axios: AxiosInstance): void;\n";
     expect(typesOfModule('axios', types)).toBe(types);
+  });
+});
+
+describe('withLinkedPages', () => {
+  const types = '/**\n * Waits.\n * @see docs/waiting.md#the-end\n */\nexport declare function wait(): void;\n';
+
+  test('makes doc comments lead to the pages of the repository, once its address is known', () => {
+    const linked = withLinkedPages(types, 'https://git.example/owner/sluice');
+    expect(linked).toContain('@see https://git.example/owner/sluice/blob/main/docs/waiting.md#the-end');
+    expect(withLinkedPages(linked, 'https://git.example/owner/sluice')).toBe(linked);
+  });
+
+  test('leaves them as they are before', () => {
+    expect(withLinkedPages(types, undefined)).toBe(types);
   });
 });
