@@ -42,7 +42,9 @@ const run = spawnSync(
     '--reporter=json',
     `--outputFile.json=${report}`,
     ...skippedSuffixes.map((suffix) => `--exclude=**/*${suffix}`),
-    ...(isQuick ? ['--project=node', '--project=dom', ...args.filter((arg) => arg.startsWith('-')), ...meant] : args),
+    ...(isQuick
+      ? ['--project=node', '--project=dom', '--maxWorkers=100%', ...args.filter((arg) => arg.startsWith('-')), ...meant]
+      : args),
   ],
   {
     cwd: root,
