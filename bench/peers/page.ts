@@ -253,7 +253,7 @@ ${table(
   ]),
 )}
 
-Fewer bytes than the best row of sluice: ${ahead(part.rows, of)}. The bare minimum is a number in an object in a Map.
+Fewer bytes than the best row of sluice: ${ahead(part.rows, of)}. A bucket of sluice also knows the limits that it went under, since they can change. The bare minimum is a number in an object in a Map.
 
 ${measured(part)}`;
   },
