@@ -96,13 +96,13 @@ const sections: Readonly<Record<string, (part: Part) => string>> = {
     const keyed = part.rows.filter(({ name }) => withKeys.test(name));
     return `## decide
 
-This part measures what a call costs that may go at once, its \`.then\` included. The figures are ns a call, with 1,000 calls in a turn: the median
+This part measures what a call costs that may go at once, its \`.then\` included. The figures are nanoseconds a call, with 1,000 calls in a turn: the median
 of 5 rounds of 0.1 s, and the best of three passes over all rows. With one key the quota is 2,000,000 in 60 s. With 100,000 keys it is 100 in 60 s for each.
 
 "Keys: Map" is a library without keys, used through a Map of its instances. Each key is used once before the measurement. That first use counts only
 for the time limit of 20 s. Libraries that space calls evenly are left out, as no second call may go at once.
 
-${plain('peers-decide', 'ns for a call that may go at once, 100,000 keys')}
+${plain('peers-decide', 'nanoseconds for a call that may go at once, 100,000 keys')}
 
 ${table(
   ['', '1 key', '100,000 keys', 'keys'],
@@ -131,7 +131,7 @@ ${measured(part)}`;
 
 This part makes many calls on one key that all have to wait:
 
-- "In line" is how long a call takes to join the line, in ns. "Bytes" is what it holds there, its promise included. Both are measured with
+- "In line" is how long a call takes to join the line, in nanoseconds. "Bytes" is what it holds there, its promise included. Both are measured with
   ${whole(100_000)} and ${whole(1_000_000)} waiting.
 - "Timers" counts those that are set while 1,000 calls wait.
 - A "drain" lasts from the first call to the end of the last. The limit lets a third of the calls go in any ${drainInterval} ms, and of a million calls a
