@@ -1,11 +1,10 @@
 import { QueueFullError, WaitTooLongError } from '../base/errors.ts';
 import { CallGrant, HeldGrant } from '../base/grant.ts';
 import { ignoreAbort, onAbort, reasonOf } from '../line/abort-signals.ts';
-import { Heap } from '../line/heap.ts';
 import type { WaitRequest } from '../line/waiting-room.ts';
 import { type Clock, tick, wholeTicks } from '../time/clock.ts';
 import { besideOf } from './beside.ts';
-import { type Group, isBefore, type Waiter } from './group.ts';
+import { type Group, Groups, type Waiter } from './group.ts';
 import { type Hold, Kept } from './kept.ts';
 import type { Lanes } from './lanes.ts';
 import {
@@ -32,7 +31,7 @@ const grace = 100;
  */
 export class Departures {
   readonly #clock: Clock;
-  readonly #groups = new Set<Group>();
+  readonly #groups = new Groups();
   /** The throttles whose calls in flight it waits for. */
   readonly #watched = new Set<Lanes>();
   #tells: (() => void)[] = [];
@@ -74,11 +73,10 @@ export class Departures {
         previous: undefined,
         next: undefined,
       };
-      group.line.add(waiter, priority);
-      this.#groups.add(group);
+      const isFirst = this.#groups.add(group, waiter);
       for (const spot of group.spots) besideOf(spot.lanes).add(spot, reject);
       if (signal !== undefined) onAbort(signal, onAborted);
-      this.advance();
+      if (isFirst) this.advance();
       if (waiter.rank === undefined) return;
       if (maxWait !== Infinity)
         waiter.timer = this.#clock.setTimeout(() => reject(this.#tooLong(group, waiter)), maxWait + grace);
@@ -109,26 +107,25 @@ export class Departures {
 
   /** Goes through the first calls of all groups, in their order. Returns when to look again. */
   #pass(now: number): number {
-    const open = new Heap<Group>(isBefore, 'place');
     const kept = new Kept(now);
+    const held: Group[] = [];
     let wakeAt = Infinity;
-    for (const group of this.#groups) if (!group.isAsking) open.add(group);
-    for (let group = open.first; group !== undefined; group = open.first) {
-      open.remove(group);
-      const { first } = group.line;
-      if (first === undefined) this.#groups.delete(group);
-      if (first === undefined || kept.holds(group, first)) continue;
-      const hold = this.#serve(group, first, now);
-      if (hold === undefined) {
-        if (!group.isAsking) open.add(group);
-        continue;
-      }
+    for (let group = this.#groups.take(); group !== undefined; group = this.#groups.take()) {
+      const first = group.line.first as Waiter;
+      const isBehind = kept.holds(group, first);
+      const hold = isBehind ? undefined : this.#serve(group, first, now);
+      if (isBehind || hold !== undefined) held.push(group);
+      else this.#groups.put(group);
+      if (hold === undefined) continue;
       kept.keep(group, first, hold);
       const { lanes, key } = hold.spot;
       wakeAt = Math.min(wakeAt, hold.until, now + mostRest);
       // A gate may open when a call ends.
       if (hold.until === Infinity || lanes.gates.find(key) !== undefined) this.#watch(lanes);
+      // All others wait for this bucket too.
+      if (besideOf(lanes).waiting(key) === this.#groups.size) break;
     }
+    for (const group of held) this.#groups.put(group);
     return wakeAt;
   }
 
@@ -226,6 +223,7 @@ export class Departures {
       for (const [{ lanes, key }, { receipt }] of taken)
         await lanes.move(key, () => lanes.store.settle(key, receipt, 0)).catch(() => {});
     group.isAsking = false;
+    this.#groups.put(group);
     if (error !== undefined) waiter.reject(error);
     else if (waiter.rank !== undefined) this.#trim(group, waiter);
     for (const { lanes, key } of group.spots) {
@@ -237,12 +235,12 @@ export class Departures {
   }
 
   /** Takes a call out of the line, with its deadline and its signal. */
-  #part({ line, spots }: Group, waiter: Waiter): void {
+  #part(group: Group, waiter: Waiter): void {
     const { signal } = waiter.request;
-    line.remove(waiter);
+    this.#groups.remove(group, waiter);
     this.#clock.clearTimeout(waiter.timer);
     if (signal !== undefined) ignoreAbort(signal, waiter.onAbort);
-    for (const { lanes, key } of spots) {
+    for (const { lanes, key } of group.spots) {
       besideOf(lanes).delete(key, waiter.reject);
       lanes.tellEnd();
     }
