@@ -132,7 +132,9 @@ class Quota {
     const { tells, interval } = this.settings;
     if (!tells) return {};
     const { limit, remaining, resetAfter } = this.#algorithm.standing(at);
-    return headerFields('draft-11', [{ name: 'quota', limit, remaining, resetAfter, window: interval }], at);
+    // What a bucket holds comes back sooner than the quota's interval ends.
+    const window = (limit * interval) / this.settings.limit;
+    return headerFields('draft-11', [{ name: 'quota', limit, remaining, resetAfter, window }], at);
   }
 }
 

@@ -66,6 +66,14 @@ describe('SimulatedApi', () => {
     expect(headers).toEqual({ ratelimit: '"quota";r=2;t=60', 'ratelimit-policy': '"quota";q=3;w=60' });
   });
 
+  it.each(['token-bucket', 'leaky-bucket'] as const)(
+    'tells in how long a %s has as many calls as it holds',
+    async (algorithm) => {
+      const { headers } = await new SimulatedApi().answer(call('1', { tells: true, algorithm, limit: 6, burst: 2 }));
+      expect(headers['ratelimit-policy']).toBe('"quota";q=2;w=20');
+    },
+  );
+
   it('reads what a URL carries', () => {
     const text = encodeURIComponent(settingsToText(settings));
     expect(readPath(`plain/2/${text}/items/7`)).toEqual({ ...call('2'), path: 'items/7' });
