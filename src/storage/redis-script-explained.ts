@@ -70,11 +70,13 @@ local function hear(bucket, said, now)
   local function lower(bucket, meant, said, now)
     local told, rule, tat = said.told, meant.rule, bucket.tats[meant.index]
     local own = (tat - (now - 2 * told.roundTrip)) / rule.even
-    if told.keptBack == 0 and (told.limit or meant.most) - told.remaining <= own + 1 then return 0 end
+    local isExplained = (told.limit or meant.most) - told.remaining <= own + 1
+    if told.keptBack == 0 and isExplained then return 0 end
     local left = said.remaining - told.keptBack
     local lowered = max(tat, wholeUp(now + rule.tolerance + (1 - left) * rule.emission, tick))
     bucket.tats[meant.index] = lowered
-    return lowered == tat and 0 or rule.emission
+    if lowered == tat then return 0 end
+    return isExplained and -rule.emission or rule.emission
   end
 
   local function cap(bucket, meant, said, now)
@@ -92,7 +94,8 @@ local function hear(bucket, said, now)
     local calls = max(1, min(limit - others - keptBack, before))
     local ms = max(said.ms, min(rule.span, leastHold))
     counted.most = calls < most and { calls = calls, ['until'] = now + ms } or nil
-    return others + keptBack > 0 and ms or 0
+    if others > 0 then return ms end
+    return keptBack > 0 and -ms or 0
   end
 
   local told = said.told

@@ -364,7 +364,7 @@ end
 
 function operations.sync(bucket, request, now)
   local held = hear(bucket, request, now)
-  bucket.changed, bucket.isNews = true, held > 0
+  bucket.changed, bucket.isNews = true, held ~= 0
   return { number(held) }
 end
 

@@ -175,4 +175,4 @@ export const redisScript: string =
   runScript + bucketScript + changeScript + paceScript + explainedScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, its name on a server. */
-export const redisScriptHash = '201c803713133e2a6b5895fa9e7ccd003235e135';
+export const redisScriptHash = 'a0595b4e6cb25c24688b23df9dc76d0bf89da7ac';

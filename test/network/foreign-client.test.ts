@@ -1,4 +1,4 @@
-import { createThrottle, quota, slidingWindow, throttleFetch } from 'sluice';
+import { type BucketStore, createThrottle, keyValueStore, quota, slidingWindow, throttleFetch } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { numbersFrom } from './jittery-server.ts';
@@ -66,7 +66,7 @@ const ways = [quota, slidingWindow];
  */
 const isUnforeseeable = ({ foreign, interval }: (typeof servers)[number]) => foreign === 'random' && interval === 1_000;
 
-describe('beside another client that uses half of the quota', () => {
+describe('beside another client that uses half of the quota', { timeout: 30_000 }, () => {
   describe.each(['ratelimit', 'x-ratelimit'] as const)('of a server that tells by %s', (tells) => {
     it.each(servers)(
       'at most one call a window change is refused, two where nobody can know: $counts of $limit per $interval ms, $foreign',
@@ -110,4 +110,50 @@ describe('where nobody else uses the quota', () => {
       expect(calls / (windows * one.limit)).toBeGreaterThanOrEqual(0.95);
     },
   );
+});
+
+describe('after another client has used all of a quota once', () => {
+  const stores: Readonly<Record<string, (clock: ManualClock) => (() => BucketStore) | undefined>> = {
+    'one process': () => undefined,
+    'two processes': (clock) => {
+      const values = new Map<string, string>();
+      const update = (key: string, change: (value: string | undefined) => string | undefined) => {
+        const value = change(values.get(key));
+        if (value !== undefined) values.set(key, value);
+      };
+      return () => keyValueStore({ name: 'values', update }, { clock });
+    },
+  };
+
+  it.each(
+    Object.keys(stores).flatMap((sharers) =>
+      (['fixed-window', 'sliding-window'] as const).flatMap((counts) =>
+        quotas.slice(1).map(([limit, interval]) => ({ sharers, counts, limit, interval })),
+      ),
+    ),
+  )('$sharers use the quota of a $counts again: $limit per $interval ms', async ({ sharers, ...one }) => {
+    for (const limits of [slidingWindow(one), quota({ ...one, burst: 1 })]) {
+      const clock = new ManualClock();
+      const server = sharedServer(clock, { ...one, tells: 'ratelimit', foreign: 'once', seed: 1 });
+      const storeOf = stores[sharers]?.(clock);
+      const throttles = Array.from({ length: storeOf === undefined ? 1 : 2 }, () =>
+        createThrottle({ limits, clock, ...(storeOf && { store: storeOf() }) }),
+      );
+      let isOver = false;
+      for (const throttle of throttles) {
+        const fetch = throttleFetch(throttle, { fetch: server.fetch });
+        const next = (): void => {
+          if (!isOver) void fetch('https://api.example.com/').then(next, next);
+        };
+        for (let calls = 0; calls < one.limit; calls++) next();
+      }
+      await clock.advance(20 * one.interval);
+      const before = server.taken;
+      await clock.advance(20 * one.interval);
+      const used = (server.taken - before) / (20 * one.limit);
+      isOver = true;
+      for (const throttle of throttles) await throttle.close();
+      expect(used, limits.kind).toBeGreaterThanOrEqual(0.93);
+    }
+  });
 });

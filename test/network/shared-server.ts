@@ -8,8 +8,8 @@ export interface SharedServerOptions {
   readonly limit: number;
   /** Length of its window in ms. */
   readonly interval: number;
-  /** When the calls of the foreign client come, which are half of the quota. */
-  readonly foreign: 'steady' | 'random' | 'none';
+  /** When the calls of the foreign client come, which are half of the quota; `once` is all of it after 5.5 intervals. */
+  readonly foreign: 'steady' | 'random' | 'once' | 'none';
   readonly seed: number;
   /** The least and the most that an answer or a call is on its way, in ms. */
   readonly way?: readonly [least: number, most: number];
@@ -50,7 +50,11 @@ export function sharedServer(clock: ManualClock, options: SharedServerOptions): 
     counter.take(clock.monotonic());
     clock.setTimeout(live, foreign === 'steady' ? spacing : -Math.log(1 - random()) * spacing);
   };
-  if (foreign !== 'none') live();
+  const burst = () => {
+    for (let calls = 0; calls < limit; calls++) counter.take(clock.monotonic());
+  };
+  if (foreign === 'once') clock.setTimeout(burst, 5.5 * interval);
+  else if (foreign !== 'none') live();
   const server: SharedServer = {
     taken: 0,
     refusedAt: [],

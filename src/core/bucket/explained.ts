@@ -31,7 +31,8 @@ const farOff = 1.5;
 
 /**
  * Takes in a statement of what is left, from a sharer or a server.
- * @returns for how long it holds calls back, in ms; 0 if it changes nothing
+ * @returns for how long it holds calls back, in ms; 0 if it changes nothing, negative if our own calls explain it and
+ *   only those kept back for others are missing
  */
 export function hear(bucket: Bucket, said: Ceiling, now: number): number {
   const { told, ms } = said;
@@ -126,10 +127,12 @@ function lower(bucket: Bucket, { index, rule, most }: Meaning, said: Ceiling, to
   const state = bucket.states[index] as LimitState;
   const { kind } = rule;
   const own = kind.level?.at(rule, state, countedFrom(told, now)) ?? 0;
-  if (told.keptBack === 0 && (told.limit ?? most) - told.remaining <= own + 1) return 0;
+  const isExplained = (told.limit ?? most) - told.remaining <= own + 1;
+  if (told.keptBack === 0 && isExplained) return 0;
   const lowered = kind.level?.leaving(rule, state, said.remaining - told.keptBack, now) ?? state;
   bucket.states[index] = lowered;
-  return lowered === state ? 0 : rule.emissionInterval;
+  if (lowered === state) return 0;
+  return isExplained ? -rule.emissionInterval : rule.emissionInterval;
 }
 
 /** Leaves to the calls of all sharers the part of an interval that others do not use. */
@@ -153,7 +156,8 @@ function cap(bucket: Bucket, { index, rule, most }: Meaning, said: Ceiling, told
   past[index] = { ...counted, most: calls < most ? { calls, until: now + ms } : undefined };
   note(bucket, { past });
   // Limits that are too high say nothing about other users of the quota.
-  return others + keptBack > 0 ? ms : 0;
+  if (others > 0) return ms;
+  return keptBack > 0 ? -ms : 0;
 }
 
 /**

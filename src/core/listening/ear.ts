@@ -54,7 +54,8 @@ export interface EarHost {
   /** Pauses a key for all sharers. `sentAgo`: how long ago the refused call left, if calls should go slower. */
   pause(key: string, ms: number, sentAgo?: number): Promise<void>;
   /**
-   * Lets no more go than the server reports as left, if our own calls do not explain it; returns whether that is so.
+   * Lets no more go than the server reports as left, if our own calls do not explain it; returns for how many ms, as
+   * the store's `sync`.
    */
   sync(key: string, said: Ceiling): Promise<number>;
 }
@@ -158,7 +159,7 @@ export class ServerEar {
   async #tell(gate: EarGate, statements: readonly Ceiling[], now: number, plan: Plan): Promise<void> {
     const { key, remaining } = gate;
     const bucket = this.#lanes.bucketIn(key, now);
-    /** The lowest statement that our calls do not explain, and for how long it holds, in ms. */
+    /** The lowest statement that holds calls back, and for how long, in ms. */
     let news: readonly [said: Ceiling, ms: number] | undefined;
     let isCounted = false;
     for (const said of statements) {
@@ -168,7 +169,7 @@ export class ServerEar {
         continue;
       }
       isCounted = true;
-      if (ms > 0 && said.remaining < (news?.[0].remaining ?? Infinity)) news = [said, ms];
+      if (ms !== 0 && said.remaining < (news?.[0].remaining ?? Infinity)) news = [said, ms];
     }
     if (news !== undefined) remaining.noteNews(...news, now, plan);
     else if (isCounted && statements[0]?.isNewest) remaining.forget();

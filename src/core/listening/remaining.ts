@@ -157,16 +157,16 @@ export class Remaining {
   }
 
   /**
-   * Notes that the store holds calls back for `ms`, because the calls of all sharers do not explain the statement of
-   * `now`.
+   * Notes that the store holds calls back for `ms` after the statement of `now`. It is negative if the calls of all
+   * sharers explain the statement: that does not prolong the time for which the server is believed.
    */
   noteNews(said: Ceiling, ms: number, now: number, plan: Plan): void {
     const { remaining, told, isNewest } = said;
     // Another quota's rest tells nothing about ours.
-    if (isOurs(plan, said)) this.distrust(now, plan);
+    if (ms > 0 && isOurs(plan, said)) this.distrust(now, plan);
     // Overlapping answers have no known order: the lowest counts.
     const left = Math.min(told?.remaining ?? remaining, isNewest ? Infinity : (this.#news?.remaining ?? Infinity));
-    this.#note(left, now + ms, told?.roundTrip ?? 0, now, plan);
+    this.#note(left, now + Math.abs(ms), told?.roundTrip ?? 0, now, plan);
   }
 
   #note(remaining: number, end: number, roundTrip: number, now: number, plan: Plan): void {

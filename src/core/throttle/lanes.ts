@@ -181,8 +181,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
   }
 
   /**
-   * Lets no more go than a server reports as left; returns for how many ms that holds calls back, 0 if it changes
-   * nothing.
+   * Lets no more go than a server reports as left; returns for how many ms that holds calls back, as the store's `sync`.
    */
   async sync(key: string, said: Ceiling): Promise<number> {
     const { told } = said;
@@ -194,7 +193,7 @@ export class Lanes implements LocalLaneHost, WatchHost {
     };
     // A line that asked before would send too many. But most statements change nothing, and then no slot goes back.
     await (told === undefined ? this.move(key, sync, true) : sync());
-    if (told !== undefined && ms > 0) await this.move(key, () => undefined, true);
+    if (told !== undefined && ms !== 0) await this.move(key, () => undefined, true);
     return ms;
   }
 
