@@ -28,10 +28,13 @@ function paceAfter(pace, rules, cost, at)
 end
 
 local function slower(pace, rules, left, ms, now)
-  if pace and left < pace.since and pace.span > 0 then return pace end
   local till, interval = now + ms, math.huge
   for _, rule in ipairs(rules) do interval = min(interval, rule.interval) end
   local rate = pace and rateAt(pace, now) or rateOf(rules)
+  if pace and pace.span > 0 and (pace.calls <= 1 or left < pace.since + 1 / rate) then
+    local since = max(pace.since, till)
+    return { most = pace.most, span = pace.span, since = since, calls = 0, from = now, tat = since }
+  end
   local most = pace and min(rate * 0.97, rateAt(pace, now - interval)) or rate
   local isSoon = pace and (pace.span == 0 or now - pace.since < pace.span / 4)
   if isSoon then most = min(rate * 0.9, math.sqrt(rate * (pace.calls / max(1, till - pace.from)))) end

@@ -175,4 +175,4 @@ export const redisScript: string =
   runScript + bucketScript + changeScript + paceScript + explainedScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, its name on a server. */
-export const redisScriptHash = 'a0595b4e6cb25c24688b23df9dc76d0bf89da7ac';
+export const redisScriptHash = '442b91c684bea22ccbee37430d5d31f0b3fc0d67';

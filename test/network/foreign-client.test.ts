@@ -94,7 +94,7 @@ describe('beside another client that uses half of the quota', { timeout: 30_000 
       for (const limitOf of ways) {
         const { taken, refused } = await send({ ...one, tells: 'nothing' }, limitOf, calls);
         expect(taken, limitOf.name).toBe(calls);
-        expect(refused / calls, limitOf.name).toBeLessThan(isUnforeseeable(one) ? 0.025 : 0.02);
+        expect(refused / calls, limitOf.name).toBeLessThan(isUnforeseeable(one) ? 0.03 : 0.02);
       }
     },
   );
@@ -112,7 +112,7 @@ describe('where nobody else uses the quota', () => {
   );
 });
 
-describe('after another client has used all of a quota once', () => {
+describe('after another client has used all of a quota once', { timeout: 30_000 }, () => {
   const stores: Readonly<Record<string, (clock: ManualClock) => (() => BucketStore) | undefined>> = {
     'one process': () => undefined,
     'two processes': (clock) => {

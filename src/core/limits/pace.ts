@@ -77,13 +77,17 @@ export function paceAfter(pace: Pace, plan: Plan, cost: Cost, at: number): Pace 
 }
 
 /**
- * The pace after a refusal that pauses the key for `ms`. Calls that were in flight together count once.
+ * The pace after a refusal that pauses the key for `ms`. Calls that were in flight together count once. If the first call
+ * after a pause is refused, the pause was too short, and the rate stays.
  * @param left when the refused call left
  */
 export function slower(pace: Pace | undefined, plan: Plan, left: number, ms: number, now: number): Pace {
-  if (pace !== undefined && left < pace.since && pace.span > 0) return pace;
   const until = now + ms;
   const rate = pace === undefined ? rateOf(plan) : rateAt(pace, now);
+  if (pace !== undefined && pace.span > 0 && (pace.calls <= 1 || left < pace.since + 1 / rate)) {
+    const since = Math.max(pace.since, until);
+    return { ...pace, since, calls: 0, from: now, tat: since };
+  }
   const interval = Math.min(...plan.rules.map((rule) => rule.interval));
   // The calls of the last interval were too many; this is about how many went when it began.
   let most = pace === undefined ? rate : Math.min(rate * justBelow, rateAt(pace, now - interval));

@@ -6,6 +6,7 @@ import { peek, take } from '../../../src/core/bucket/operations.ts';
 import type { Rule } from '../../../src/core/limits/kind.ts';
 import { learnedLimit } from '../../../src/core/limits/learned.ts';
 import { type Limit, longAgo } from '../../../src/core/limits/limit.ts';
+import type { Pace } from '../../../src/core/limits/pace.ts';
 import { planOf } from '../../../src/core/limits/plan.ts';
 import { perSecond, quota } from '../../../src/core/limits/quota.ts';
 import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
@@ -671,11 +672,13 @@ describe('the pace', () => {
   test('is learned but once of calls that were on their way together', () => {
     const key = newBucket(planOf(bucket(1), 0));
     slowDown(key, 0, T, 10 * T);
-    const { pace } = key.extras;
-    slowDown(key, T, T, 11.5 * T);
-    expect(key.extras.pace).toBe(pace);
-    slowDown(key, 0, T, 11.5 * T);
-    expect(key.extras.pace).not.toBe(pace);
+    const { most } = key.extras.pace as Pace;
+    take(key, { plan: key.plan, costs: [1, 1], ahead: Infinity }, 11 * T);
+    slowDown(key, 2 * T, T, 12.5 * T);
+    expect(key.extras.pace?.most).toBe(most);
+    take(key, { plan: key.plan, costs: [1, 1], ahead: Infinity }, 14 * T);
+    slowDown(key, 0, T, 18 * T);
+    expect(key.extras.pace?.most).toBeLessThan(most);
   });
 });
 

@@ -94,19 +94,42 @@ test('a call leaves the rate that was refused as it is', () => {
 });
 
 describe('a further refusal', () => {
-  test('of a call that left before the first pause was over changes nothing', () => {
+  test('of a call that left before the first pause was over keeps the rate, and may prolong the pause', () => {
+    const pace = { ...slower(undefined, plan, 0, 1_000, 100), calls: 9 };
+    const { most, span } = pace;
+    expect(slower(pace, plan, 1_099, 500, 1_100)).toEqual({
+      most,
+      span,
+      since: 1_600,
+      calls: 0,
+      from: 1_100,
+      tat: 1_600,
+    });
+    expect(slower(pace, plan, 99, 500, 200)).toMatchObject({ most, since: 1_100, tat: 1_100 });
+  });
+
+  test('of the first call after a pause keeps the rate, as the pause was too short', () => {
     const pace = slower(undefined, plan, 0, 1_000, 100);
-    expect(slower(pace, plan, 1_099, 5_000, 1_200)).toBe(pace);
-    expect(slower(pace, plan, 1_100, 5_000, 1_200)).not.toBe(pace);
+    const spacing = 1 / rateAt(pace, 1_100);
+    const kept = { most: pace.most, span: pace.span, since: 3_300, calls: 0 };
+    // Several sharers each send a first call.
+    const sharers = { ...pace, calls: 3 };
+    expect(slower(sharers, plan, 1_100, 2_000, 1_300)).toMatchObject(kept);
+    expect(slower(sharers, plan, 1_099 + spacing, 2_000, 1_300)).toMatchObject(kept);
+    expect(slower(sharers, plan, 1_101 + spacing, 2_000, 1_300).most).toBeLessThan(pace.most);
+    // The first call may come late.
+    expect(slower({ ...pace, calls: 1 }, plan, 1_101 + spacing, 2_000, 1_300)).toMatchObject(kept);
+    expect(slower({ ...pace, calls: 2 }, plan, 1_101 + spacing, 2_000, 1_300).most).toBeLessThan(pace.most);
   });
 
   test('late lowers the rate that had come back, a little less than was tried', () => {
-    const later = slower(refusedOnce, plan, span, 0, span);
+    const used = { ...refusedOnce, calls: 100 };
+    const later = slower(used, plan, span, 0, span);
     expect(later).toMatchObject({ span, since: span, calls: 0 });
     expect(later.most / rate).toBeCloseTo(0.97, 12);
     // Where the rate grows fast the call was refused for what had gone in the interval before, which began slower.
     const perSecond = planOf({ rate: 10, interval: 1_000 }, 0);
-    const grown = slower(refusedOnce, perSecond, 2 * span, 0, 2 * span);
+    const grown = slower(used, perSecond, 2 * span, 0, 2 * span);
     expect(grown.most).toBeCloseTo(rateAt(refusedOnce, 2 * span - 1_000), 12);
     expect(grown.most).toBeLessThan(0.9 * rateAt(refusedOnce, 2 * span));
   });
@@ -125,12 +148,15 @@ describe('a further refusal', () => {
   });
 
   test('never leads below a call an hour, so that it always comes back', () => {
+    // It grows until its first refusal; none of its calls went.
+    const growing: Pace = { ...refusedOnce, span: 0, calls: 0 };
+    expect(slower(growing, plan, 1, 60_000, 1).most).toBe(1 / 3_600_000);
     let pace = refusedOnce;
     for (let refusal = 1; refusal < 100; refusal++) {
-      const now = pace.since;
-      pace = slower(pace, plan, now, 60_000, now);
+      const now = pace.since + 1.01 / rateAt(pace, pace.since);
+      pace = slower({ ...pace, calls: 2 }, plan, now, 3_600_000, now);
     }
-    expect(pace.most).toBe(1 / 3_600_000);
+    expect(rateAt(pace, pace.since + pace.span)).toBeGreaterThan(1 / 60_000);
   });
 });
 
