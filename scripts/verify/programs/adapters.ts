@@ -12,11 +12,16 @@ process.on('unhandledRejection', (error) => {
 });
 const { passed, failures } = await runAll();
 const isOwn = (failure: string) => otherwise.some((part) => failure.includes(part));
-const bad = [...failures.filter((failure) => !isOwn(failure)), ...unhandled];
+const own = failures.filter(isOwn).length;
+// A test that ends early leaves its calls behind; ky ends them 10 s later, which only a slow run lives to see.
+const isLeftBehind = (message: string) => own > 0 && /nobody handles (TimeoutError|NetworkError)/.test(message);
+const bad = [
+  ...failures.filter((failure) => !isOwn(failure)),
+  ...unhandled.filter((message) => !isLeftBehind(message)),
+];
 for (const part of otherwise) {
   if (!failures.some((failure) => failure.includes(part))) bad.push(`No test fails any more that is named "${part}".`);
 }
 for (const failure of bad) console.log(`FAILED ${failure}`);
-const own = failures.filter(isOwn).length;
 console.log(`${passed} of ${passed + failures.length - own} hold${own === 0 ? '' : `, ${own} left to the runtime`}`);
 process.exit(bad.length === 0 ? 0 : 1);
