@@ -34,11 +34,13 @@ export const smokeChecks = (server: string): readonly Check[] => [
     name: 'a burst is throttled: no window holds more than its limit, and nothing idles',
     run: async () => {
       const throttle = createThrottle({ limits: slidingWindow({ limit: 5, interval: 250 }) });
-      const gone = await Promise.all(Array.from({ length: 15 }, () => throttle.wait().then(() => performance.now())));
+      const began = performance.now();
+      // By their grants: on a busy machine the code behind a grant may run late.
+      const gone = await Promise.all(Array.from({ length: 15 }, () => throttle.wait().then(({ at }) => at)));
       const late = gone.map((at, index) => (index < 5 ? Infinity : at - (gone[index - 5] ?? 0)));
       // A browser may round what its clock shows by a millisecond at either end.
       expectThat(Math.min(...late) >= 248, `Six calls within ${Math.min(...late)} ms.`);
-      const whole = (gone.at(-1) ?? 0) - (gone[0] ?? 0);
+      const whole = performance.now() - began;
       expectThat(whole < 5_000, `15 calls took ${whole} ms.`);
     },
   },
