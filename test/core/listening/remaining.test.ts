@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { ServerSignal, SignalBucket } from '../../../src/core/base/server-signal.ts';
-import type { Ceiling } from '../../../src/core/bucket/pool.ts';
 import { learnedLimit } from '../../../src/core/limits/learned.ts';
 import type { Limit } from '../../../src/core/limits/limit.ts';
 import { planOf } from '../../../src/core/limits/plan.ts';
 import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
-import { Remaining } from '../../../src/core/listening/remaining.ts';
+import { Remaining, type Statement } from '../../../src/core/listening/remaining.ts';
 import { tick } from '../../../src/core/time/clock.ts';
 
 /** A hundred calls in a second: one each 10 ms. */
@@ -25,7 +24,7 @@ function follow(limits: Limit | readonly Limit[] = window, maxPause = Infinity) 
   const plan = planOf(limits, 0);
   const remaining = new Remaining();
   /** Reads an answer that came at `now`. Its reset is a second later if it says nothing else. */
-  const hear = ({ left, now = 0, inFlight = 0, retryAt, ...bucket }: Told, ...others: SignalBucket[]): Ceiling[] => {
+  const hear = ({ left, now = 0, inFlight = 0, retryAt, ...bucket }: Told, ...others: SignalBucket[]): Statement[] => {
     const said = { resetAt: wall + now + 1_000, ...bucket };
     const signal: ServerSignal = {
       throttled: false,
@@ -101,11 +100,17 @@ describe('the statements of an answer', () => {
     // In a second that slides two windows may meet.
     expect(hear({ remaining: 200 })).toEqual([]);
     expect(hear({ remaining: 199 })).toHaveLength(1);
+    expect(hear({ remaining: 200, resetAt: wall + 1 })).toEqual([]);
     // Of another unit, and of those without a time, the limits say nothing.
     expect(hear({ remaining: 200, unit: 'tokens' })).toHaveLength(1);
     expect(hear({ remaining: 200, resetAt: wall - 5 })).toHaveLength(1);
     judged({ remaining: 5 });
     expect(hear({ remaining: 200 })).toHaveLength(1);
+  });
+
+  test('are left out where the limits together let less go, though one alone lets more', () => {
+    const { hear } = follow([window, slidingWindow({ limit: 500, interval: 1_000, name: 'more' })]);
+    expect([hear({ remaining: 200 }), hear({ remaining: 199 })]).toMatchObject([[], [{ remaining: 199 }]]);
   });
 
   test('are the newest if their call left after the latest answer had come', () => {
@@ -158,6 +163,50 @@ describe('news', () => {
     expect(most(50)).toBe(Infinity);
   });
 
+  test('of an answer that was overtaken is what it says where nothing was known', () => {
+    const { hear, judged, remaining, most } = follow();
+    hear({ remaining: 30, now: 20 });
+    remaining.forget();
+    judged({ remaining: 17, left: 10, now: 30 });
+    expect(most(30)).toBe(17 - 1 - 4);
+  });
+
+  test('of a newer answer replaces what was known, also with more left', () => {
+    const { judged, most } = follow();
+    judged({ remaining: 17, now: 20 });
+    judged({ remaining: 30, now: 40 });
+    expect(most(40)).toBe(30 - 1);
+  });
+
+  test('is the number that the server stated, without the calls in flight', () => {
+    const { judged, most } = follow();
+    judged({ remaining: 17, now: 20, inFlight: 5 });
+    expect(most(20)).toBe(17 - 1);
+  });
+
+  test('of another quota is followed by the next statement at once, though the server is not believed', () => {
+    const { hear, judged, most } = follow();
+    const other = { limit: 5_000, window: 600_000 };
+    judged({ ...other, remaining: 17, now: 20 });
+    const [said] = hear({ ...other, remaining: 9, now: 40 });
+    expect([most(40), said?.told.keptBack]).toEqual([9 - 1, 0]);
+  });
+
+  test('grows no younger by an answer that was overtaken and says the same', () => {
+    const { hear, judged, most } = follow();
+    judged({ remaining: 17, left: 0, now: 20 });
+    hear({ remaining: 17, left: 10, now: 50 });
+    expect(most(50)).toBe(17 - 1 - 7);
+  });
+
+  test('is no statement in another unit, nor an answer that does not say what is left', () => {
+    const { hear, judged, most } = follow();
+    judged({ remaining: 17, now: 20 });
+    hear({ remaining: 3, unit: 'tokens', now: 20 });
+    hear({ limit: 100, now: 20 }, { remaining: 4 });
+    expect(most(20)).toBe(17 - 1);
+  });
+
   test('is any statement of a server that is believed, before the store has judged it, for a second at most', () => {
     const { hear, refuse, remaining, most } = follow();
     hear({ remaining: 17, now: 10 });
@@ -199,6 +248,57 @@ describe('the last call', () => {
     // Of several limits it is the window that ends first.
     const several = [window, slidingWindow({ limit: 500, interval: 60_000, name: 'minute' })];
     expect(afterBegin(30, 56, 1, several).remaining.until).toBe(1_010 - tick);
+  });
+});
+
+describe('the start of a window', () => {
+  /** Two statements of which the second leaves more, then one that leaves little; what is known is until then. */
+  const endAfter = (first: Told, second: Told) => {
+    const set = follow();
+    set.judged({ limit: 100, ...first });
+    set.judged({ limit: 100, ...second });
+    set.judged({ limit: 100, remaining: 5, now: 20, resetAt: wall + 60_000 }, 60_000);
+    return set.remaining.until;
+  };
+
+  test('is seen by how much more is left, and its length is the one that the server states', () => {
+    expect(endAfter({ remaining: 30 }, { remaining: 56, now: 10 })).toBe(1_010 - tick);
+    expect(endAfter({ remaining: 30 }, { remaining: 56, now: 10, window: 5_000 })).toBe(5_010 - tick);
+    expect(endAfter({ remaining: 30 }, { remaining: 55, now: 10 })).toBe(60_020 - tick);
+  });
+
+  test('is not seen by an answer that was overtaken', () => {
+    const first = { remaining: 30, left: 5, now: 8 };
+    expect(endAfter(first, { remaining: 56, left: 7, now: 10 })).toBe(60_020 - tick);
+    expect(endAfter(first, { remaining: 56, left: 8, now: 10 })).toBe(1_010 - tick);
+  });
+
+  test('is not seen by other units, and does not count what those leave', () => {
+    expect(endAfter({ remaining: 30 }, { remaining: 5_000, unit: 'tokens', now: 10 })).toBe(60_020 - tick);
+    const tokens = { remaining: 30, unit: 'tokens' };
+    expect(endAfter(tokens, { remaining: 56, now: 10 })).toBe(60_020 - tick);
+  });
+
+  test('ends what is known, and a statement at its end is not of it', () => {
+    const set = follow();
+    set.judged({ limit: 100, remaining: 30 });
+    set.judged({ limit: 100, remaining: 56, now: 10 });
+    set.judged({ limit: 100, remaining: 1, now: 1_010 });
+    expect([set.remaining.until, set.most(1_010)]).toEqual([2_010 - tick, 1]);
+  });
+
+  test('keeps back the last call alone', () => {
+    for (const [left, most] of [
+      [1, 0],
+      [2, 1],
+      [5, 1],
+    ] as const) {
+      const set = follow();
+      set.judged({ limit: 100, remaining: 30 });
+      set.judged({ limit: 100, remaining: 56, now: 10 });
+      set.judged({ limit: 100, remaining: left, now: 20 });
+      expect([left, set.most(500)]).toEqual([left, most]);
+    }
   });
 });
 
@@ -251,16 +351,19 @@ describe('a server that has refused a call', () => {
     set.judged({ remaining: 5 });
     expect(keptBack(set, 9_999)).toBe(2);
     set.remaining.forget();
+    expect(set.remaining.isOver(9_999)).toBe(false);
     expect(keptBack(set, 10_000)).toBe(0);
   });
 
   test('is not believed where it says that the limits are too high: then it says how far they go', () => {
     for (const [limit, kept] of [
+      [1, 0],
       [89, 0],
       [91, 2],
+      [undefined, 2],
     ] as const) {
       const set = follow();
-      set.hear({ remaining: 5, limit, now: 0 });
+      set.hear({ remaining: 5, ...(limit && { limit }), now: 0 });
       set.refuse(0, 10);
       expect([limit, keptBack(set, 20)]).toEqual([limit, kept]);
     }
