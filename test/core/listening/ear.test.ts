@@ -187,6 +187,13 @@ describe('an answer with several quotas', () => {
     expect(set.gate().remaining.until).toBe(later(40) - tick);
   });
 
+  test('holds calls back by a quota with more left, if our own calls explain the one that binds', async () => {
+    const set = told({ news: ({ told }) => told?.remaining !== 9 });
+    await answered(set, set.leave(1), { remaining: 17 });
+    await answered(set, set.leave(1), { remaining: 9, limit: 20 }, { remaining: 12, limit: 100 });
+    expect(set.most()).toBe(12 - 1);
+  });
+
   test('holds calls back for a single ms', async () => {
     const set = told();
     await answered(set, set.leave(1), { remaining: 5, resetAt: set.clock.now() + 1 });

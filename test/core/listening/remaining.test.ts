@@ -184,6 +184,12 @@ describe('news', () => {
     expect(most(20)).toBe(17 - 1);
   });
 
+  test('of another quota matters until a tick before its end, and no longer', () => {
+    const { judged, remaining } = follow();
+    judged({ limit: 5_000, window: 600_000, remaining: 17, now: 20 });
+    expect([1_020 - 2 * tick, 1_020 - tick].map((now) => remaining.isOver(now))).toEqual([false, true]);
+  });
+
   test('of another quota is followed by the next statement at once, though the server is not believed', () => {
     const { hear, judged, most } = follow();
     const other = { limit: 5_000, window: 600_000 };
@@ -315,6 +321,16 @@ describe('a server that has refused a call', () => {
       kept.push(keptBack(set, refusal * 10));
     }
     expect(kept).toEqual([2, 2, 3, 3, 3, 4, 4]);
+  });
+
+  test('counts from the first of them where it was believed before', () => {
+    const set = follow();
+    set.judged({ remaining: 5 });
+    const kept = [10, 20, 30].map((now) => {
+      set.refuse(now, now);
+      return keptBack(set, now);
+    });
+    expect(kept).toEqual([2, 2, 3]);
   });
 
   test('counts refusals of calls in flight together as one', () => {
