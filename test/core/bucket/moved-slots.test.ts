@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Receipt } from '../../../src/core/base/store.ts';
-import { type Bucket, copyOf, newBucket, note } from '../../../src/core/bucket/bucket.ts';
+import { type Bucket, newBucket, note } from '../../../src/core/bucket/bucket.ts';
 import { slowDown } from '../../../src/core/bucket/explained.ts';
 import { goneLater, postpone, takeOnSlot } from '../../../src/core/bucket/moves.ts';
 import { settle, sync, take } from '../../../src/core/bucket/operations.ts';
@@ -34,6 +34,12 @@ describe('a reservation that comes along', () => {
     const slot = { ...(part.slots[0] as Receipt), slot: T + 0.2 * tick };
     note(part.key, { latest: slot.slot });
     expect(arrive(part.key, slot, T + 0.3 * tick).granted).toMatchObject([{ slot: T + 0.3 * tick }]);
+  });
+
+  test('goes on its slot if it comes within the part of a ms by which it may be late', () => {
+    const { key, slots } = reserved(1);
+    const request = { ...ask(key), instead: slots[0], late: 0.75 };
+    expect(takeOnSlot(key, request, T + 0.5).granted[0]).toBe(slots[0]);
   });
 
   test('that nobody asks for is given back, of whatever cost', () => {

@@ -203,6 +203,12 @@ describe('the state of a bucket', () => {
     expect(peek(key, 0)).toMatchObject({ moved: 1, moves: [{ after: 0, ms: 1 }] });
   });
 
+  test('tells for how long a key is paused, and 0 once that is over', () => {
+    const key = newBucket(one);
+    note(key, { gate: 5 });
+    expect([0, 4.5, 5, 9].map((now) => peek(key, now).pausedFor)).toEqual([5, 0.5, 0, 0]);
+  });
+
   test('tells the names of limits that have one', () => {
     const { limits } = peek(newBucket(planOf([every(1), every(2, 'two')], 0)), 0);
     expect(limits).toStrictEqual([
