@@ -45,7 +45,6 @@ export function told(
   const gates = new Gates({ clock, events } as GateHost);
   const lanes = {
     clock,
-    events,
     gates,
     plans: { areLearned: false, follow: (margin: number) => void margins.push(margin), learnFrom: () => {} },
     store: canPostpone ? { postpone: (...call: [string, Receipt, number]) => void postponed.push(call) } : {},
@@ -81,7 +80,6 @@ export function told(
   return {
     clock,
     listen,
-    events,
     ceilings,
     stops,
     line,
