@@ -61,6 +61,14 @@ describe('what a server says is left', () => {
     expect(gate().goesAlone).toBe(true);
   });
 
+  test('holds until its end if only calls kept back for others are missing, which makes nobody believe the server', async () => {
+    const { leave, answer, most, ceilings, gate } = told({ news: -1 });
+    await answer(leave(1), 5);
+    await answer(leave(1), 5);
+    expect([most(), gate().remaining.until]).toEqual([4, 60_000 - tick]);
+    expect(ceilings.map((said) => said.told?.keptBack)).toEqual([0, 0]);
+  });
+
   test('sends no call alone where our own calls explain it', async () => {
     const { clock, leave, answer, gate } = told({ news: false });
     await answer(leave(1), 5);

@@ -42,7 +42,7 @@ function follow(limits: Limit | readonly Limit[] = window, maxPause = Infinity) 
     judged: (told: Told, ms = 1_000) => {
       const { now = 0 } = told;
       for (const said of hear(told))
-        if (ms > 0) remaining.noteNews(said, ms, now, plan);
+        if (ms !== 0) remaining.noteNews(said, ms, now, plan);
         else if (said.isNewest) remaining.forget();
     },
     refuse: (left: number, now: number) => remaining.noteRefusal(left, now, plan),
@@ -140,6 +140,13 @@ describe('news', () => {
     expect([remaining.until, most(20), most(50)]).toEqual([1_020 - tick, 12, 9]);
     remaining.forget();
     expect([most(20), remaining.until]).toEqual([Infinity, Infinity]);
+  });
+
+  test('of calls kept back for others ends as late, and prolongs no time for which the server is believed', () => {
+    const set = follow();
+    set.judged({ remaining: 17, now: 20 }, -1_000);
+    expect([set.remaining.until, set.most(20)]).toEqual([1_020 - tick, 16]);
+    expect(set.hear({ remaining: 9, now: 20 })[0]?.told.keptBack).toBe(0);
   });
 
   test('of answers that overlap is the lowest, whatever their order', () => {

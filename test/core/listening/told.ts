@@ -15,6 +15,7 @@ export const refused: ServerSignal = { throttled: true, clamped: false, buckets:
 /**
  * A key whose server tells what is left; its limits let one call go every 10 ms.
  * @param options.news whether what is said is news to the store, as it is to one that was not told of our own calls
+ *   -1 if only calls are missing that are kept back for others
  * @param options.bucket the bucket of the key, if the store hands its buckets out
  * @param options.canPostpone whether the store can count a call later than it was granted
  */
@@ -22,7 +23,7 @@ export function told(
   options: {
     plan?: () => Plan;
     maxPause?: number;
-    news?: boolean | ((said: Ceiling) => boolean);
+    news?: boolean | -1 | ((said: Ceiling) => boolean);
     bucket?: Bucket;
     canPostpone?: boolean;
   } = {},
@@ -45,6 +46,7 @@ export function told(
   const gates = new Gates({ clock, events } as GateHost);
   const lanes = {
     clock,
+    events,
     gates,
     plans: { areLearned: false, follow: (margin: number) => void margins.push(margin), learnFrom: () => {} },
     store: canPostpone ? { postpone: (...call: [string, Receipt, number]) => void postponed.push(call) } : {},
@@ -65,7 +67,7 @@ export function told(
     sync: async (_key: string, said: Ceiling) => {
       ceilings.push(said);
       const { news = true } = options;
-      return (typeof news === 'function' ? news(said) : news) ? said.ms : 0;
+      return Number(typeof news === 'function' ? news(said) : news) * said.ms;
     },
   } as Partial<EarHost> as EarHost;
   const ear = new ServerEar(host);
