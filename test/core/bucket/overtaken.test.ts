@@ -23,3 +23,13 @@ test('a statement with the window of a limit is about that limit, whatever its n
     isOurs(minute, { remaining: 5, ms, isNewest: true, told: { ...told, limit, remaining: 5 } });
   expect([about(20, 1_000), about(5, 1_000), about(undefined, 3_600_000)]).toEqual([true, true, true]);
 });
+
+test.each([
+  [0, 0],
+  [1, -2_000],
+  [2, -2_000],
+])('a statement that our own calls explain keeps %i calls back for others: it holds for %i ms', (keptBack, ms) => {
+  const key = newBucket(minute);
+  const said = { remaining: 10, ms: 0, isNewest: true, told: { ...told, remaining: 10, keptBack } };
+  expect(hear(key, said, 0)).toBe(ms);
+});

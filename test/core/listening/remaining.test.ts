@@ -147,6 +147,9 @@ describe('news', () => {
     set.judged({ remaining: 17, now: 20 }, -1_000);
     expect([set.remaining.until, set.most(20)]).toEqual([1_020 - tick, 16]);
     expect(set.hear({ remaining: 9, now: 20 })[0]?.told.keptBack).toBe(0);
+    // Any time of our own limits does.
+    set.judged({ remaining: 9, now: 20 }, 1);
+    expect(set.hear({ remaining: 9, now: 20 })[0]?.told.keptBack).toBe(2);
   });
 
   test('of answers that overlap is the lowest, whatever their order', () => {
