@@ -144,7 +144,7 @@ describe('a further refusal', () => {
     const all: Pace = { ...refusedOnce, calls: 1_000 };
     expect(slower(all, plan, 2_000, 0, 2_000).most).toBeCloseTo(0.9 * rateAt(all, 2_000), 12);
     // Without a ms between them they count as a ms apart.
-    const part: Pace = { ...refusedOnce, calls: 0.005 };
+    const part: Pace = { ...refusedOnce, span: 0, calls: 0.005 };
     expect(slower(part, plan, 0, 0, 0).most).toBeCloseTo(Math.sqrt(rateAt(part, 0) * 0.005), 12);
     // A quarter of the time is not soon.
     expect(slower(gone, plan, span / 4, 0, span / 4).span).toBe(span);
