@@ -117,6 +117,8 @@ describe('a further refusal', () => {
     expect(slower(sharers, plan, 1_100, 2_000, 1_300)).toMatchObject(kept);
     expect(slower(sharers, plan, 1_099 + spacing, 2_000, 1_300)).toMatchObject(kept);
     expect(slower(sharers, plan, 1_101 + spacing, 2_000, 1_300).most).toBeLessThan(pace.most);
+    const second = sharers.since + 1 / rateAt(sharers, 1_300);
+    expect(slower(sharers, plan, second, 2_000, 1_300).most).toBeLessThan(pace.most);
     // The first call may come late.
     expect(slower({ ...pace, calls: 1 }, plan, 1_101 + spacing, 2_000, 1_300)).toMatchObject(kept);
     expect(slower({ ...pace, calls: 2 }, plan, 1_101 + spacing, 2_000, 1_300).most).toBeLessThan(pace.most);
