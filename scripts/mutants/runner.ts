@@ -13,7 +13,7 @@ const loopCalls = 300_000;
 const idleTurns = 50;
 /** The tests of one mutant together, in ms that they take without it. The quickest come first. */
 const budget = 6_000;
-/** How many of the tests that killed the latest mutants of a file are tried first. */
+/** How many of the tests that killed the latest mutants of a file are tried first, if they are quick. */
 const latestKillers = 12;
 
 interface Failure {
@@ -111,13 +111,15 @@ export default class MutantRunner extends VitestTestRunner {
       }
       session.write('current', id);
       const latest = killers.get(file) ?? [];
-      const first = latest.filter((test) => candidates.includes(test));
+      const known = latest.filter((test) => candidates.includes(test));
+      // A slow one would use up the budget before the quick tests had their turn: it comes last, whatever is left.
+      const first = known.filter(({ ms }) => ms <= budget / latestKillers);
       const cheapness = (test: Baseline) => test.ms * (isMirror(test.name, file) ? 1 : 4);
       const later = candidates.filter((test) => !first.includes(test)).sort((a, b) => cheapness(a) - cheapness(b));
       let spent = 0;
       for (const baseline of [...first, ...later]) {
         const test = tests.get(baseline.name);
-        if (test === undefined || spent > budget) continue;
+        if (test === undefined || (spent > budget && !known.includes(baseline))) continue;
         spent += baseline.ms;
         active = id;
         const failure = await this.#fails(test, baseline);

@@ -137,7 +137,7 @@ function lower(bucket: Bucket, { index, rule, most }: Meaning, said: Ceiling, to
 
 /** Leaves to the calls of all sharers the part of an interval that others do not use. */
 function cap(bucket: Bucket, { index, rule, most }: Meaning, said: Ceiling, told: Told, now: number): number {
-  const past = [...(bucket.extras.past ?? [])];
+  const past = [...(bucket.extras.past as readonly Past[])];
   const counted = past[index] as Past;
   const own = callsAfter(counted.marks, countedFrom(told, now) - rule.span);
   const { limit = most, keptBack } = told;

@@ -104,7 +104,7 @@ export function callIn({ plan, extras }: Bucket, index: number, receipt: Receipt
     slot: receipt.slot,
     calls: costIn(plan.rules[index] as Rule, receipt.cost),
     before: receipt.before?.[index],
-    after: receipt.after[index] ?? longAgo,
+    after: receipt.after[index] as number,
     refunded: Math.max(0, (extras.refunds?.[index] ?? 0) - (receipt.refunds?.[index] ?? 0)),
   };
 }

@@ -14,6 +14,7 @@ import type { Gates } from '../line/gate.ts';
 import { type Clock, wholeTicks } from '../time/clock.ts';
 import { EarGate } from './ear-gate.ts';
 import { LearnedLimits } from './learned-limits.ts';
+import type { Statement } from './remaining.ts';
 import { Spread } from './spread.ts';
 
 /** The lanes that the ear acts on. */
@@ -104,7 +105,7 @@ export class ServerEar {
     const { events, clock, gates } = this.#lanes;
     if (events.wants('signal')) events.emit('signal', { key, signal });
     const { remaining, retryAt, throttled } = signal;
-    const saysNothing = !throttled && remaining === undefined && retryAt === undefined;
+    const saysNothing = !throttled && remaining === undefined;
     const gate = (saysNothing ? gates.find(key) : gates.of(key)) as EarGate | undefined;
     const now = clock.monotonic();
     const { departedAt: left = now } = grant as HeldGrant;
@@ -156,15 +157,15 @@ export class ServerEar {
    * Lets the store judge the statements of one answer at `now`: only what the calls of all sharers do not explain slows
    * calls down.
    */
-  async #tell(gate: EarGate, statements: readonly Ceiling[], now: number, plan: Plan): Promise<void> {
+  async #tell(gate: EarGate, statements: readonly Statement[], now: number, plan: Plan): Promise<void> {
     const { key, remaining } = gate;
     const bucket = this.#lanes.bucketIn(key, now);
     /** The lowest statement that holds calls back, and for how long, in ms. */
-    let news: readonly [said: Ceiling, ms: number] | undefined;
+    let news: readonly [said: Statement, ms: number] | undefined;
     let isCounted = false;
     for (const said of statements) {
       const ms = bucket === undefined ? await this.host.sync(key, said) : hear(bucket, said, wholeTicks(now));
-      if (said.told?.unit !== undefined) {
+      if (said.told.unit !== undefined) {
         this.#stop(gate, ms, learningPatience);
         continue;
       }

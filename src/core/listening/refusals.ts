@@ -40,7 +40,7 @@ export class Refusals {
    */
   pause(least: number = firstBackOff): number {
     const first = Math.max(firstBackOff, least);
-    const doubled = first * 2 ** Math.min(this.#inRow - 1, 16);
+    const doubled = first * 2 ** (this.#inRow - 1);
     return Math.min(doubled, Math.max(first, longestBackOff)) * (1 + Math.random() / 10);
   }
 }

@@ -1,6 +1,6 @@
 import type { ServerSignal } from '../base/server-signal.ts';
 import { isOurs, isTooHigh } from '../bucket/explained.ts';
-import type { Ceiling } from '../bucket/pool.ts';
+import type { Ceiling, Told } from '../bucket/pool.ts';
 import type { Plan } from '../limits/plan.ts';
 import { tick } from '../time/clock.ts';
 import { spacing } from './refusals.ts';
@@ -18,6 +18,11 @@ export interface Heard {
   readonly plan: Plan;
   /** The longest pause that a server may cause, in ms. */
   readonly maxPause: number;
+}
+
+/** A statement of an answer, for the store to judge. */
+export interface Statement extends Ceiling {
+  readonly told: Told;
 }
 
 /** A statement that our own calls do not explain. Instants are on the monotonic clock. */
@@ -79,7 +84,7 @@ export class Remaining {
 
   /** Notes that the server accepted a call. */
   noteAnswer(): void {
-    if (this.#strictFor > 0) this.#strictFor--;
+    this.#strictFor--;
   }
 
   /** Whether it no longer has an effect. */
@@ -118,11 +123,11 @@ export class Remaining {
   }
 
   /** Reads the statements of an answer, for the store to judge. */
-  statements({ signal, left: callLeft, now, wall, inFlight, plan, maxPause }: Heard): Ceiling[] {
+  statements({ signal, left: callLeft, now, wall, inFlight, plan, maxPause }: Heard): Statement[] {
     const isNewest = callLeft >= this.#toldAt;
     const roundTrip = now - callLeft;
     const keptBack = this.#isStrict(now) ? 2 + Math.floor(this.#refused / 3) : 0;
-    const said: Ceiling[] = [];
+    const said: Statement[] = [];
     this.#noteBinding(signal, roundTrip, isNewest, now, plan);
     for (const { limit, remaining, resetAt, window, unit } of signal.buckets) {
       if (remaining === undefined) continue;
@@ -160,13 +165,13 @@ export class Remaining {
    * Notes that the store holds calls back for `ms` after the statement of `now`. It is negative if the calls of all
    * sharers explain the statement: that does not prolong the time for which the server is believed.
    */
-  noteNews(said: Ceiling, ms: number, now: number, plan: Plan): void {
-    const { remaining, told, isNewest } = said;
+  noteNews(said: Statement, ms: number, now: number, plan: Plan): void {
+    const { told, isNewest } = said;
     // Another quota's rest tells nothing about ours.
     if (ms > 0 && isOurs(plan, said)) this.distrust(now, plan);
     // Overlapping answers have no known order: the lowest counts.
-    const left = Math.min(told?.remaining ?? remaining, isNewest ? Infinity : (this.#news?.remaining ?? Infinity));
-    this.#note(left, now + Math.abs(ms), told?.roundTrip ?? 0, now, plan);
+    const left = Math.min(told.remaining, isNewest ? Infinity : (this.#news?.remaining ?? Infinity));
+    this.#note(left, now + Math.abs(ms), told.roundTrip, now, plan);
   }
 
   #note(remaining: number, end: number, roundTrip: number, now: number, plan: Plan): void {

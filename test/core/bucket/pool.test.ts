@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { atRest, conformsAt, grantAt, newBucket } from '../../../src/core/bucket/bucket.ts';
 import { giveBack, peek, sync, take } from '../../../src/core/bucket/operations.ts';
 import {
+  aged,
   grantInPools,
   joinedPools,
   mostPools,
@@ -111,6 +112,41 @@ describe('several pools', () => {
     expect(poolsAfter([pool(4, 9000)], said(5, 9600, true), 0)).toEqual([pool(5, 9600)]);
   });
 
+  test('give way to the newest about the instant that it was meant for', () => {
+    const meant = { ...said(0, 1000, true), meantFor: 8000 };
+    expect(poolsAfter([pool(5, 9000), pool(9, 60_000)], meant, 1000)).toEqual([pool(0, 2000), pool(9, 60_000)]);
+    expect(poolsAfter([pool(5, 9000)], { ...meant, isNewest: false }, 1000)).toEqual([pool(0, 2000), pool(5, 9000)]);
+  });
+
+  test('hold for any time above 0', () => {
+    expect(poolsAfter(undefined, said(0, 1), 0)).toEqual([pool(0, 1)]);
+    expect(poolsAfter(undefined, said(0, 0), 0)).toBeUndefined();
+  });
+
+  test('tell for how long they hold from now on, if that is less than was said', () => {
+    const bucket = newBucket(plan);
+    expect(sync(bucket, said(4, 8500), 500)).toBe(8500);
+    expect(sync(bucket, said(4, 9000, true), 600)).toBe(8400);
+  });
+
+  test('show whole calls', () => {
+    const bucket = newBucket(plan);
+    sync(bucket, said(2.5, 1000), 0);
+    expect(peek(bucket, 0).pool?.remaining).toBe(2);
+  });
+
+  test('of which one is over when a reservation is given back get nothing', () => {
+    const bucket = newBucket(plan);
+    sync(bucket, said(9, 1000), 0);
+    grantAt(bucket, 5, 0, 0);
+    const { reserved } = take(bucket, { plan, costs: [1], ahead: Infinity }, 0);
+    expect(reserved?.pools).toEqual([1000]);
+    take(bucket, { plan, costs: [0], ahead: 0 }, 1000);
+    expect(bucket.extras.pools).toBeUndefined();
+    giveBack(bucket, reserved as NonNullable<typeof reserved>);
+    expect([bucket.extras.pools, bucket.states]).toEqual([undefined, [500]]);
+  });
+
   test('are taken from as long as they hold when the call goes', () => {
     const pools = [pool(1, 1000), pool(4, 2000)];
     expect(grantInPools(pools, 2, 500, 0)).toEqual([pool(0, 1000), pool(2, 2000)]);
@@ -152,4 +188,10 @@ describe('several pools', () => {
     const more = poolsAfter(pools, said(mostPools + 1, 10_000 * (mostPools + 1)), 0);
     expect(more).toEqual([pool(1, 20_000), ...pools.slice(2), pool(mostPools + 1, 10_000 * (mostPools + 1))]);
   });
+});
+
+test('a statement that comes late holds for as much less, and so does what it was meant for', () => {
+  const said = { remaining: 3, ms: 1000, isNewest: true };
+  expect(aged(said, 400)).toStrictEqual({ ...said, ms: 600 });
+  expect(aged({ ...said, meantFor: 9000 }, 400)).toStrictEqual({ ...said, ms: 600, meantFor: 8600 });
 });

@@ -121,6 +121,7 @@ describe('quota', () => {
   test.each([[undefined], [null], [5], ['5'], [[]], [() => {}]])('refuses %s in place of options', (options) => {
     expect(thrown(() => quota(options as never))).toBeInstanceOf(TypeError);
     expect(thrown(() => slidingWindow(options as never))).toBeInstanceOf(TypeError);
+    for (const make of [quota, slidingWindow]) expect(() => make(options as never)).toThrow('`options`');
   });
 });
 
@@ -163,7 +164,7 @@ describe('slidingWindow', () => {
     );
     const copy = { ...slidingWindow({ limit: 5, interval: 100 }), name: 'copy' };
     expect(ruleOf(copy)).toMatchObject({ burst: 5, span: 100, name: 'copy' });
-    expect(ruleOf({ ...copy, kind: 'quota' })).toMatchObject({ emissionInterval: 20 });
+    expect(ruleOf({ ...copy, kind: 'quota' })).toMatchObject({ emissionInterval: 20, kind: { name: 'quota' } });
   });
 
   test('needs no burst, and takes no other', () => {
@@ -176,6 +177,12 @@ describe('slidingWindow', () => {
     expect(thrown(() => planOf({ ...limit, rate: 0.5 }, 0))).toEqual(
       rangeError('limits.rate', 'a number of at least 1', '0.5'),
     );
+  });
+
+  test('has no margin and no name that was not given', () => {
+    const { limit, interval } = { limit: 5, interval: 100 };
+    for (const made of [quota({ limit, interval }), slidingWindow({ limit, interval })])
+      expect([Object.hasOwn(made, 'margin'), Object.hasOwn(made, 'name')]).toEqual([false, false]);
   });
 
   test('names what is wrong', () => {
@@ -220,6 +227,11 @@ describe('limits written by hand', () => {
     expect(thrown(() => planOf(limits as never, 0))).toEqual(error);
   });
 
+  test('may take 34 years for their burst', () => {
+    expect(ruleOf({ rate: 1, interval: 2 ** 40 }).emissionInterval).toBe(2 ** 40);
+    expect(ruleOf({ rate: 2, interval: 2 ** 40, burst: 2 }).tolerance).toBe(2 ** 39);
+  });
+
   test('may be fractions of a call per interval, and of a call in a burst', () => {
     expect(ruleOf({ rate: 0.25, interval: 100, burst: 1.5 })).toMatchObject({ emissionInterval: 400, tolerance: 200 });
   });
@@ -262,6 +274,27 @@ describe('a margin', () => {
     expect(ruleOf({ ...limit, margin })).toMatchObject(numbers);
     expect(ruleOf(limit, margin)).toMatchObject(numbers);
     expect(ruleOf({ ...limit, margin: 'auto' }, margin)).toMatchObject(numbers);
+  });
+
+  test('of calls without an adapter is 20 ms, and no more than a tenth beyond what a bucket has in hand', () => {
+    const kept = (limit: Limit) => planOf(limit, 'calls').rules[0]?.margin;
+    expect(kept({ rate: 1, interval: 100 })).toBe(10);
+    expect(kept({ rate: 1, interval: 100, burst: 1.05 })).toBe(15);
+    expect([{ rate: 1, interval: 1_000 }, ten, window].map(kept)).toEqual([20, 20, 20]);
+    expect(kept({ ...window, margin: 7 })).toBe(7);
+  });
+
+  test('lets a call leave late by half of the least of its limits', () => {
+    expect(
+      planOf(
+        [
+          { ...window, margin: 50 },
+          { ...ten, margin: 20 },
+        ],
+        0,
+      ).lateness,
+    ).toBe(10);
+    expect(planOf([window, ten], 30).lateness).toBe(15);
   });
 
   test('of the limit itself counts, not that of the throttle', () => {

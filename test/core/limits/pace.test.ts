@@ -117,6 +117,8 @@ describe('a further refusal', () => {
     expect(slower(sharers, plan, 1_100, 2_000, 1_300)).toMatchObject(kept);
     expect(slower(sharers, plan, 1_099 + spacing, 2_000, 1_300)).toMatchObject(kept);
     expect(slower(sharers, plan, 1_101 + spacing, 2_000, 1_300).most).toBeLessThan(pace.most);
+    const second = sharers.since + 1 / rateAt(sharers, 1_300);
+    expect(slower(sharers, plan, second, 2_000, 1_300).most).toBeLessThan(pace.most);
     // The first call may come late.
     expect(slower({ ...pace, calls: 1 }, plan, 1_101 + spacing, 2_000, 1_300)).toMatchObject(kept);
     expect(slower({ ...pace, calls: 2 }, plan, 1_101 + spacing, 2_000, 1_300).most).toBeLessThan(pace.most);
@@ -143,8 +145,22 @@ describe('a further refusal', () => {
     // As many as were tried went: then it is nine tenths.
     const all: Pace = { ...refusedOnce, calls: 1_000 };
     expect(slower(all, plan, 2_000, 0, 2_000).most).toBeCloseTo(0.9 * rateAt(all, 2_000), 12);
+    // Without a ms between them they count as a ms apart.
+    const part: Pace = { ...refusedOnce, span: 0, calls: 0.005 };
+    expect(slower(part, plan, 0, 0, 0).most).toBeCloseTo(Math.sqrt(rateAt(part, 0) * 0.005), 12);
     // A quarter of the time is not soon.
     expect(slower(gone, plan, span / 4, 0, span / 4).span).toBe(span);
+  });
+
+  test('soon is counted from the end of the pause, and what went from the refusal on', () => {
+    const pause = 3_000;
+    const before = slower(undefined, plan, 500, pause, 1_000);
+    const gone: Pace = { ...before, calls: 10 };
+    const quarter = before.since + span / 4;
+    const soon = slower(gone, plan, quarter - 1, 0, quarter - 1);
+    expect(soon.span).toBe(span / 2);
+    expect(soon.most).toBeCloseTo(Math.sqrt(rateAt(gone, quarter - 1) * (10 / (quarter - 1 - 1_000))), 12);
+    expect(slower(gone, plan, quarter, 0, quarter).span).toBe(span);
   });
 
   test('never leads below a call an hour, so that it always comes back', () => {
@@ -187,6 +203,8 @@ describe('a bucket that was refused', () => {
     take(bucket, { plan: bucket.plan, costs: [1], ahead: 0 }, span + T);
     expect(bucket.extras.pace).toBeUndefined();
     expect(goTimes(bucket, 3, span + T)).toEqual([span + T, span + T, span + T]);
+    expect(paceAfter(refusedOnce, plan, 1, span - 1)).toBeDefined();
+    expect(paceAfter(refusedOnce, plan, 1, span)).toBeUndefined();
   });
 
   test('tells the rate, and is at rest no sooner than it is back', () => {
@@ -253,6 +271,8 @@ describe('an unknown rate', () => {
     goTimes(bucket, 200);
     expect(bucket.extras.pace).toBeDefined();
     expect(peek(bucket, 10_000).learned).toBeGreaterThan(0);
+    const fast: Pace = { most: 5_000, span: 0, since: 0, calls: 0, from: 0, tat: 0 };
+    expect(paceAfter(fast, unknown, 1, 0)).toBeDefined();
   });
 
   test('does not exist for known limits', () => {

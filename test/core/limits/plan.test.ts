@@ -40,6 +40,15 @@ describe('a plan', () => {
     expect(isMadeOf(planOf([limit], 0), [other])).toBe(false);
   });
 
+  test('keeps the fields of a limit that were given, and no others', () => {
+    const given = { rate: 1, interval: 1_000, burst: undefined, extra: 5 } as never;
+    expect(planOf([given], 0).limits).toStrictEqual([{ rate: 1, interval: 1_000 }]);
+  });
+
+  test('is not made of a list with a missing limit', () => {
+    expect(isMadeOf(planOf([limit], 0), [undefined as never])).toBe(false);
+  });
+
   test('has no two limits of one name, whatever else is without one', () => {
     expect(() => planOf([perSecond(1), perMinute(1), limit, limit], 0)).toThrow('limits with different names');
     expect(() => planOf([perSecond(1), perMinute(1)], 0)).not.toThrow();

@@ -1,97 +1,12 @@
-import { ManualClock } from 'sluice/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Events } from '../../../src/core/base/events.ts';
-import { type CallGrant, HeldGrant } from '../../../src/core/base/grant.ts';
-import type { ServerSignal } from '../../../src/core/base/server-signal.ts';
-import type { Ceiling } from '../../../src/core/bucket/pool.ts';
-import { type Plan, planOf } from '../../../src/core/limits/plan.ts';
+import type { CallGrant } from '../../../src/core/base/grant.ts';
+import type { SignalBucket } from '../../../src/core/base/server-signal.ts';
+import { planOf } from '../../../src/core/limits/plan.ts';
 import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
-import { type GateHost, Gates } from '../../../src/core/line/gate.ts';
-import { type EarHost, ServerEar } from '../../../src/core/listening/ear.ts';
-import type { EarGate } from '../../../src/core/listening/ear-gate.ts';
 import { tick } from '../../../src/core/time/clock.ts';
+import { refused, told } from './told.ts';
 
 afterEach(() => void vi.restoreAllMocks());
-
-const refused: ServerSignal = { throttled: true, clamped: false, buckets: [], ignored: [] } as never;
-
-/**
- * A key whose server tells what is left; its limits let one call go every 10 ms.
- * @param options.news whether what is said is news to the store, as it is to one that was not told of our own calls
- */
-function told(options: { plan?: () => Plan; maxPause?: number; news?: boolean | ((said: Ceiling) => boolean) } = {}) {
-  const clock = new ManualClock();
-  const events = new Events();
-  const ceilings: Ceiling[] = [];
-  const stops: [key: string, ms: number, sentAgo?: number][] = [];
-  /** What the ear had the line of the key do. */
-  const line: string[] = [];
-  let inFlight = 0;
-  let isClosed = false;
-  const plan = options.plan ?? (() => planOf({ rate: 1, interval: 10, burst: 10_000 }, 0));
-  const gates = new Gates({ clock, events } as GateHost);
-  const lanes = {
-    clock,
-    events,
-    gates,
-    plans: { areLearned: false, follow: () => {}, learnFrom: () => {} },
-    inFlight: () => inFlight,
-    bucketIn: () => undefined,
-    move: async () => void line.push('ask anew'),
-    find: () => ({ advance: () => void line.push('go on'), look: () => void line.push('look') }),
-  } as Partial<EarHost['lanes']> as EarHost['lanes'];
-  const host = {
-    lanes,
-    maxPause: options.maxPause ?? Infinity,
-    isClosed: () => isClosed,
-    pause: async (...stop: [string, number, number?]) => void stops.push(stop),
-    sync: async (_key: string, said: Ceiling) => {
-      ceilings.push(said);
-      const { news = true } = options;
-      return (typeof news === 'function' ? news(said) : news) ? said.ms : 0;
-    },
-  } as Partial<EarHost> as EarHost;
-  const ear = new ServerEar(host);
-  const grant = (key: string) =>
-    new HeldGrant(key, lanes, clock.monotonic(), { slot: 0, cost: 1, plan: plan(), after: [0] });
-  const gate = () => gates.of('key') as EarGate;
-  const listen = (key: string, left: number, signal: ServerSignal, leastPause?: number) => {
-    const call = grant(key);
-    call.departedAt = left;
-    ear.listen(key, call, signal, leastPause);
-  };
-  return {
-    clock,
-    listen,
-    ceilings,
-    stops,
-    line,
-    ear,
-    grant,
-    gates,
-    close: () => {
-      isClosed = true;
-    },
-    gate,
-    most: () => gate().remaining.mostInFlight(clock.monotonic()),
-    leave: (calls: number) => {
-      inFlight += calls;
-      return clock.monotonic();
-    },
-    /** Answers a call, and lets the store judge what that says. */
-    answer: async (left: number, remaining: number, more: Partial<ServerSignal> = {}) => {
-      const { unit, resetAt = clock.now() + 60_000 - clock.monotonic(), limit } = more;
-      const bucket = { remaining, resetAt, ...(unit && { unit }), ...(limit && { limit }) };
-      listen('key', left, { throttled: false, ignored: [], ...bucket, buckets: [bucket], ...more });
-      inFlight--;
-      await clock.advance(0);
-    },
-    refuse: (key: string) => {
-      listen(key, clock.monotonic(), refused);
-      return (stops.at(-1)?.[1] as number) >= 2_000;
-    },
-  };
-}
 
 describe('what a server says is left', () => {
   test('is written to the store with each answer, less the calls that are still on their way', async () => {
@@ -144,6 +59,14 @@ describe('what a server says is left', () => {
     expect(gate().goesAlone).toBe(false);
     gate().opensAt(end, 0);
     expect(gate().goesAlone).toBe(true);
+  });
+
+  test('holds until its end if only calls kept back for others are missing, which makes nobody believe the server', async () => {
+    const { leave, answer, most, ceilings, gate } = told({ news: -1 });
+    await answer(leave(1), 5);
+    await answer(leave(1), 5);
+    expect([most(), gate().remaining.until]).toEqual([4, 60_000 - tick]);
+    expect(ceilings.map((said) => said.told?.keptBack)).toEqual([0, 0]);
   });
 
   test('sends no call alone where our own calls explain it', async () => {
@@ -243,6 +166,81 @@ describe('what a server says is left', () => {
     // Then it matters, whatever it is, until it says nothing any more.
     await less.answer(less.leave(1), most);
     expect(less.ceilings).toHaveLength(2);
+  });
+});
+
+describe('an answer with several quotas', () => {
+  const later = (seconds: number) => 1_000 * seconds;
+
+  /** Answers a call with these quotas, of calls where no unit is named. */
+  async function answered(set: ReturnType<typeof told>, left: number, ...quotas: readonly Partial<SignalBucket>[]) {
+    const buckets = quotas.map((quota) => ({ resetAt: set.clock.now() + later(60), ...quota }));
+    await set.answer(left, quotas[0]?.remaining as number, { ...buckets[0], buckets });
+  }
+
+  test.each([
+    ['first', [7, 4.5, 9]],
+    ['last', [9, 7, 4.5]],
+  ])('holds calls back by the lowest of those that our own calls do not explain: told %s', async (_, order) => {
+    const set = told();
+    await answered(set, set.leave(1), ...order.map((remaining) => ({ remaining, limit: 100 + remaining })));
+    expect(set.most()).toBe(3.5);
+  });
+
+  test('holds calls back until the end that is told first where two quotas have as much left', async () => {
+    const set = told();
+    const now = set.clock.now();
+    const first = { remaining: 5, limit: 300, resetAt: now + later(40) };
+    await answered(set, set.leave(1), first, { remaining: 5, limit: 20 });
+    expect(set.gate().remaining.until).toBe(later(40) - tick);
+  });
+
+  test('holds calls back by a quota with more left, if our own calls explain the one that binds', async () => {
+    const set = told({ news: ({ told }) => told?.remaining !== 9 });
+    await answered(set, set.leave(1), { remaining: 17 });
+    await answered(set, set.leave(1), { remaining: 9, limit: 20 }, { remaining: 12, limit: 100 });
+    expect(set.most()).toBe(12 - 1);
+  });
+
+  test('holds calls back for a single ms', async () => {
+    const set = told();
+    await answered(set, set.leave(1), { remaining: 5, resetAt: set.clock.now() + 1 });
+    expect(set.gate().remaining.until).toBe(1 - tick);
+  });
+
+  test('of tokens leaves what is known of calls, whether tokens are left or not', async () => {
+    const set = told();
+    await answered(set, set.leave(1), { remaining: 5 });
+    await set.clock.advance(10);
+    await answered(set, set.leave(1), { remaining: 0, unit: 'tokens' });
+    await answered(set, set.leave(1), { remaining: 1, unit: 'tokens' });
+    expect(set.gate().remaining.until).toBe(later(60) - tick);
+    const tokens = told();
+    await answered(tokens, tokens.leave(1), { remaining: 0, unit: 'tokens' });
+    expect([tokens.stops.length, tokens.most()]).toEqual([1, Infinity]);
+  });
+
+  test('that was overtaken ends no news, even if our own calls explain it', async () => {
+    const set = told({ news: ({ told }) => told?.remaining === 5 });
+    const early = set.leave(1);
+    await set.clock.advance(10);
+    await answered(set, set.leave(1), { remaining: 5 });
+    const { until } = set.gate().remaining;
+    await answered(set, early, { remaining: 8 });
+    expect(set.gate().remaining.until).toBe(until);
+  });
+
+  test('of our limits and of another quota has the server believed only for our limits', async () => {
+    const believed = async (limit: number, window: number) => {
+      const set = told();
+      await answered(set, set.leave(1), { remaining: 5, limit, window });
+      await answered(set, set.leave(1), { remaining: 5, limit, window });
+      return set.ceilings.map((said) => said.told?.keptBack);
+    };
+    expect([await believed(10_000, 10), await believed(300, 600_000)]).toEqual([
+      [0, 2],
+      [0, 0],
+    ]);
   });
 });
 

@@ -36,6 +36,15 @@ describe('limits that were learned', () => {
     expect(learned.of(key)).toHaveLength(2);
   });
 
+  test('are others if one of several has changed', () => {
+    const learned = new LearnedLimits();
+    const minute = { limit: 90, window: 60 * T };
+    learned.learn(key, told({ limit: 10, window: 10 * T }, minute));
+    expect(learned.learn(key, told({ limit: 11, window: 10 * T }, minute))).toBe(true);
+    expect(learned.of(key)).toEqual([quota({ limit: 11, interval: 10 * T }), quota({ limit: 90, interval: 60 * T })]);
+    expect(learned.learn(key, told({ limit: 11, window: 10 * T }, minute))).toBe(false);
+  });
+
   test.each([
     ['no window is told', told({ limit: 10, remaining: 5, resetAt: 10 * T })],
     ['no number is told', told({ window: T, remaining: 5 })],

@@ -17,6 +17,12 @@ describe('a pause after refusals that name no time', () => {
     expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
   });
 
+  test('is a minute after any number of refusals in a row', () => {
+    const refusals = new Refusals();
+    for (let now = 1; now <= 2_000; now++) refusals.noteRefusal(now, now);
+    expect([refusals.pause(), refusals.pause(90_000)]).toEqual([60_000, 90_000]);
+  });
+
   test('counts refusals of calls in flight together as one', () => {
     const refusals = new Refusals();
     refusals.noteRefusal(0, 100);

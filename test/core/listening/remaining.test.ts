@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { ServerSignal, SignalBucket } from '../../../src/core/base/server-signal.ts';
-import type { Ceiling } from '../../../src/core/bucket/pool.ts';
 import { learnedLimit } from '../../../src/core/limits/learned.ts';
 import type { Limit } from '../../../src/core/limits/limit.ts';
 import { planOf } from '../../../src/core/limits/plan.ts';
 import { slidingWindow } from '../../../src/core/limits/sliding-window.ts';
-import { Remaining } from '../../../src/core/listening/remaining.ts';
+import { Remaining, type Statement } from '../../../src/core/listening/remaining.ts';
 import { tick } from '../../../src/core/time/clock.ts';
 
 /** A hundred calls in a second: one each 10 ms. */
@@ -25,7 +24,7 @@ function follow(limits: Limit | readonly Limit[] = window, maxPause = Infinity) 
   const plan = planOf(limits, 0);
   const remaining = new Remaining();
   /** Reads an answer that came at `now`. Its reset is a second later if it says nothing else. */
-  const hear = ({ left, now = 0, inFlight = 0, retryAt, ...bucket }: Told, ...others: SignalBucket[]): Ceiling[] => {
+  const hear = ({ left, now = 0, inFlight = 0, retryAt, ...bucket }: Told, ...others: SignalBucket[]): Statement[] => {
     const said = { resetAt: wall + now + 1_000, ...bucket };
     const signal: ServerSignal = {
       throttled: false,
@@ -43,7 +42,7 @@ function follow(limits: Limit | readonly Limit[] = window, maxPause = Infinity) 
     judged: (told: Told, ms = 1_000) => {
       const { now = 0 } = told;
       for (const said of hear(told))
-        if (ms > 0) remaining.noteNews(said, ms, now, plan);
+        if (ms !== 0) remaining.noteNews(said, ms, now, plan);
         else if (said.isNewest) remaining.forget();
     },
     refuse: (left: number, now: number) => remaining.noteRefusal(left, now, plan),
@@ -101,11 +100,17 @@ describe('the statements of an answer', () => {
     // In a second that slides two windows may meet.
     expect(hear({ remaining: 200 })).toEqual([]);
     expect(hear({ remaining: 199 })).toHaveLength(1);
+    expect(hear({ remaining: 200, resetAt: wall + 1 })).toEqual([]);
     // Of another unit, and of those without a time, the limits say nothing.
     expect(hear({ remaining: 200, unit: 'tokens' })).toHaveLength(1);
     expect(hear({ remaining: 200, resetAt: wall - 5 })).toHaveLength(1);
     judged({ remaining: 5 });
     expect(hear({ remaining: 200 })).toHaveLength(1);
+  });
+
+  test('are left out where the limits together let less go, though one alone lets more', () => {
+    const { hear } = follow([window, slidingWindow({ limit: 500, interval: 1_000, name: 'more' })]);
+    expect([hear({ remaining: 200 }), hear({ remaining: 199 })]).toMatchObject([[], [{ remaining: 199 }]]);
   });
 
   test('are the newest if their call left after the latest answer had come', () => {
@@ -137,6 +142,16 @@ describe('news', () => {
     expect([most(20), remaining.until]).toEqual([Infinity, Infinity]);
   });
 
+  test('of calls kept back for others ends as late, and prolongs no time for which the server is believed', () => {
+    const set = follow();
+    set.judged({ remaining: 17, now: 20 }, -1_000);
+    expect([set.remaining.until, set.most(20)]).toEqual([1_020 - tick, 16]);
+    expect(set.hear({ remaining: 9, now: 20 })[0]?.told.keptBack).toBe(0);
+    // Any time of our own limits does.
+    set.judged({ remaining: 9, now: 20 }, 1);
+    expect(set.hear({ remaining: 9, now: 20 })[0]?.told.keptBack).toBe(2);
+  });
+
   test('of answers that overlap is the lowest, whatever their order', () => {
     for (const order of [
       [17, 30],
@@ -156,6 +171,56 @@ describe('news', () => {
     expect(most(30)).toBeLessThan(17);
     judged({ remaining: 50, left: 30, now: 50 }, 0);
     expect(most(50)).toBe(Infinity);
+  });
+
+  test('of an answer that was overtaken is what it says where nothing was known', () => {
+    const { hear, judged, remaining, most } = follow();
+    hear({ remaining: 30, now: 20 });
+    remaining.forget();
+    judged({ remaining: 17, left: 10, now: 30 });
+    expect(most(30)).toBe(17 - 1 - 4);
+  });
+
+  test('of a newer answer replaces what was known, also with more left', () => {
+    const { judged, most } = follow();
+    judged({ remaining: 17, now: 20 });
+    judged({ remaining: 30, now: 40 });
+    expect(most(40)).toBe(30 - 1);
+  });
+
+  test('is the number that the server stated, without the calls in flight', () => {
+    const { judged, most } = follow();
+    judged({ remaining: 17, now: 20, inFlight: 5 });
+    expect(most(20)).toBe(17 - 1);
+  });
+
+  test('of another quota matters until a tick before its end, and no longer', () => {
+    const { judged, remaining } = follow();
+    judged({ limit: 5_000, window: 600_000, remaining: 17, now: 20 });
+    expect([1_020 - 2 * tick, 1_020 - tick].map((now) => remaining.isOver(now))).toEqual([false, true]);
+  });
+
+  test('of another quota is followed by the next statement at once, though the server is not believed', () => {
+    const { hear, judged, most } = follow();
+    const other = { limit: 5_000, window: 600_000 };
+    judged({ ...other, remaining: 17, now: 20 });
+    const [said] = hear({ ...other, remaining: 9, now: 40 });
+    expect([most(40), said?.told.keptBack]).toEqual([9 - 1, 0]);
+  });
+
+  test('grows no younger by an answer that was overtaken and says the same', () => {
+    const { hear, judged, most } = follow();
+    judged({ remaining: 17, left: 0, now: 20 });
+    hear({ remaining: 17, left: 10, now: 50 });
+    expect(most(50)).toBe(17 - 1 - 7);
+  });
+
+  test('is no statement in another unit, nor an answer that does not say what is left', () => {
+    const { hear, judged, most } = follow();
+    judged({ remaining: 17, now: 20 });
+    hear({ remaining: 3, unit: 'tokens', now: 20 });
+    hear({ limit: 100, now: 20 }, { remaining: 4 });
+    expect(most(20)).toBe(17 - 1);
   });
 
   test('is any statement of a server that is believed, before the store has judged it, for a second at most', () => {
@@ -202,6 +267,57 @@ describe('the last call', () => {
   });
 });
 
+describe('the start of a window', () => {
+  /** Two statements of which the second leaves more, then one that leaves little; what is known is until then. */
+  const endAfter = (first: Told, second: Told) => {
+    const set = follow();
+    set.judged({ limit: 100, ...first });
+    set.judged({ limit: 100, ...second });
+    set.judged({ limit: 100, remaining: 5, now: 20, resetAt: wall + 60_000 }, 60_000);
+    return set.remaining.until;
+  };
+
+  test('is seen by how much more is left, and its length is the one that the server states', () => {
+    expect(endAfter({ remaining: 30 }, { remaining: 56, now: 10 })).toBe(1_010 - tick);
+    expect(endAfter({ remaining: 30 }, { remaining: 56, now: 10, window: 5_000 })).toBe(5_010 - tick);
+    expect(endAfter({ remaining: 30 }, { remaining: 55, now: 10 })).toBe(60_020 - tick);
+  });
+
+  test('is not seen by an answer that was overtaken', () => {
+    const first = { remaining: 30, left: 5, now: 8 };
+    expect(endAfter(first, { remaining: 56, left: 7, now: 10 })).toBe(60_020 - tick);
+    expect(endAfter(first, { remaining: 56, left: 8, now: 10 })).toBe(1_010 - tick);
+  });
+
+  test('is not seen by other units, and does not count what those leave', () => {
+    expect(endAfter({ remaining: 30 }, { remaining: 5_000, unit: 'tokens', now: 10 })).toBe(60_020 - tick);
+    const tokens = { remaining: 30, unit: 'tokens' };
+    expect(endAfter(tokens, { remaining: 56, now: 10 })).toBe(60_020 - tick);
+  });
+
+  test('ends what is known, and a statement at its end is not of it', () => {
+    const set = follow();
+    set.judged({ limit: 100, remaining: 30 });
+    set.judged({ limit: 100, remaining: 56, now: 10 });
+    set.judged({ limit: 100, remaining: 1, now: 1_010 });
+    expect([set.remaining.until, set.most(1_010)]).toEqual([2_010 - tick, 1]);
+  });
+
+  test('keeps back the last call alone', () => {
+    for (const [left, most] of [
+      [1, 0],
+      [2, 1],
+      [5, 1],
+    ] as const) {
+      const set = follow();
+      set.judged({ limit: 100, remaining: 30 });
+      set.judged({ limit: 100, remaining: 56, now: 10 });
+      set.judged({ limit: 100, remaining: left, now: 20 });
+      expect([left, set.most(500)]).toEqual([left, most]);
+    }
+  });
+});
+
 describe('a server that has refused a call', () => {
   const keptBack = ({ hear }: ReturnType<typeof follow>, now: number) =>
     hear({ remaining: 5, now })[0]?.told?.keptBack as number;
@@ -215,6 +331,16 @@ describe('a server that has refused a call', () => {
       kept.push(keptBack(set, refusal * 10));
     }
     expect(kept).toEqual([2, 2, 3, 3, 3, 4, 4]);
+  });
+
+  test('counts from the first of them where it was believed before', () => {
+    const set = follow();
+    set.judged({ remaining: 5 });
+    const kept = [10, 20, 30].map((now) => {
+      set.refuse(now, now);
+      return keptBack(set, now);
+    });
+    expect(kept).toEqual([2, 2, 3]);
   });
 
   test('counts refusals of calls in flight together as one', () => {
@@ -251,16 +377,19 @@ describe('a server that has refused a call', () => {
     set.judged({ remaining: 5 });
     expect(keptBack(set, 9_999)).toBe(2);
     set.remaining.forget();
+    expect(set.remaining.isOver(9_999)).toBe(false);
     expect(keptBack(set, 10_000)).toBe(0);
   });
 
   test('is not believed where it says that the limits are too high: then it says how far they go', () => {
     for (const [limit, kept] of [
+      [1, 0],
       [89, 0],
       [91, 2],
+      [undefined, 2],
     ] as const) {
       const set = follow();
-      set.hear({ remaining: 5, limit, now: 0 });
+      set.hear({ remaining: 5, ...(limit && { limit }), now: 0 });
       set.refuse(0, 10);
       expect([limit, keptBack(set, 20)]).toEqual([limit, kept]);
     }

@@ -66,6 +66,38 @@ describe('spread', () => {
     expect(note(new Spread(), [...repeated(99, 10), 40])).toBeLessThan(45);
   });
 
+  test('adds six parts of the difference, divided by how many round trips there were', () => {
+    expect(note(new Spread(), [10, 30])).toBe(20 * (1 + 6 / 2));
+    expect(note(new Spread(), [10, 10, 10, 42])).toBe(32 * (1 + 6 / 4));
+  });
+
+  test('shrinks by a hundredth of the way, which shrinks by a hundredth too', () => {
+    const spread = new Spread();
+    note(spread, [...repeated(5_000, 30), 130]);
+    const margin = note(spread, repeated(100, 30));
+    // After n round trips 0.99^n * (1 + n / 100) of the 100 ms are left.
+    const exact = 100 * 0.99 ** 100 * 2;
+    expect(margin).toBeGreaterThanOrEqual(exact);
+    expect(margin).toBeLessThanOrEqual(exact / 0.9 + 1);
+  });
+
+  test('is told in steps of a tenth on its way down', () => {
+    const spread = new Spread();
+    const margins = repeated(2_000, 30).map((roundTrip) => spread.note(roundTrip));
+    const steps = [...new Set(margins)];
+    expect(steps.length).toBeGreaterThan(10);
+    for (const [index, step] of steps.slice(1).entries()) expect(step).toBeLessThan(0.9 * (steps[index] as number) + 1);
+  });
+
+  test('forgets a round trip with the second generation of 500 after it', () => {
+    const marginAfter = (count: number) => {
+      const spread = new Spread();
+      note(spread, [10, ...repeated(count - 1, 70)]);
+      return spread.note(120);
+    };
+    expect([marginAfter(999) > 90, marginAfter(1_000) > 90]).toEqual([true, false]);
+  });
+
   test('forgets a round trip that took long, little by little', () => {
     const spread = new Spread();
     note(spread, repeated(2000, 30));
