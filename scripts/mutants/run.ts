@@ -16,9 +16,8 @@ const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** npm passes a signal on to its shell, which ends without a word to us. */
 const parent = process.ppid;
 
-/** Real time, other processes and other machines: too slow to run thousands of times. */
-const tooSlow =
-  /\.(dom|browser|redis|loopback)\.test\.ts$|process-life|million|-memory\.test|core\/time\/(clock|system-clock)/;
+/** Real time, other processes and other machines: too slow to run thousands of times. One test bundles what is on disk. */
+const tooSlow = /\.(dom|browser|redis|loopback)\.test\.ts$|process-life|million|-memory\.test|core\/time\/clock\./;
 const signals = ['listening', 'fetch-refusal', 'fetch-settle'].map((name) => `test/adapters/${name}.neutral.test.ts`);
 /** Where the tests of a room are, besides the folder of its name. */
 const alsoIn: Readonly<Record<string, readonly string[]>> = {
