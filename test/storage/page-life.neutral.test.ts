@@ -1,18 +1,30 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { followPage } from '../../src/storage/page-life.ts';
+import { fakePage } from './fake-page.ts';
 
+/** Follows the page that there is, or one around this process. */
 function follow() {
+  const isPage = typeof document === 'object';
+  const send = isPage ? (type: string) => void window.dispatchEvent(new Event(type)) : fakePage(onTestFinished);
   const told: string[] = [];
-  const stop = followPage({ leave: () => told.push('leave'), comeBack: () => told.push('comeBack') });
-  return { told, stop };
+  const stop = followPage({
+    leave: (isFrozen) => told.push(isFrozen ? 'freeze' : 'leave'),
+    comeBack: () => told.push('comeBack'),
+  });
+  return {
+    told,
+    stop,
+    onWindow: send,
+    onDocument: (type: string) => {
+      if (isPage) document.dispatchEvent(new Event(type, { bubbles: type === 'freeze' }));
+      else send(type);
+    },
+  };
 }
-
-const onWindow = (type: string) => window.dispatchEvent(new Event(type));
-const onDocument = (type: string) => document.dispatchEvent(new Event(type, { bubbles: type === 'freeze' }));
 
 describe('a page', () => {
   it('is left when it goes into the cache, and comes back from it', () => {
-    const { told, stop } = follow();
+    const { told, stop, onWindow } = follow();
     onWindow('pagehide');
     expect(told).toEqual(['leave']);
     onWindow('pageshow');
@@ -21,16 +33,16 @@ describe('a page', () => {
   });
 
   it('is left when it is frozen, and comes back when it resumes', () => {
-    const { told, stop } = follow();
+    const { told, stop, onDocument } = follow();
     onDocument('freeze');
-    expect(told).toEqual(['leave']);
+    expect(told).toEqual(['freeze']);
     onDocument('resume');
-    expect(told).toEqual(['leave', 'comeBack']);
+    expect(told).toEqual(['freeze', 'comeBack']);
     stop();
   });
 
   it('is left once, whatever comes together', () => {
-    const { told, stop } = follow();
+    const { told, stop, onWindow, onDocument } = follow();
     onWindow('pageshow');
     onWindow('pagehide');
     onDocument('freeze');
@@ -41,7 +53,7 @@ describe('a page', () => {
   });
 
   it('does not notify a removed listener', () => {
-    const { told, stop } = follow();
+    const { told, stop, onWindow, onDocument } = follow();
     stop();
     for (const type of ['pagehide', 'pageshow']) onWindow(type);
     for (const type of ['freeze', 'resume']) onDocument(type);
