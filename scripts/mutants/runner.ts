@@ -33,8 +33,11 @@ let reached: number[] = [];
 /** By the number of the mutant: whether it is among those reached. */
 let seen = new Uint8Array(1 << 16);
 let isNoting = true;
+/** What the test that runs wants done afterwards. */
+let finishing: Hook[] = [];
 
 Object.assign(globalThis, {
+  __onTestFinished: (hook: Hook) => void finishing.push(hook),
   __mutant(id: number): boolean {
     if (isNoting && seen[id] === 0) {
       seen[id] = 1;
@@ -189,7 +192,9 @@ export default class MutantRunner extends VitestTestRunner {
     for (let suite = test.suite; suite; suite = suite.suite) suites.unshift(suite);
     const cleanups: unknown[] = [];
     this.onBeforeTryTask(test as never);
-    test.onFinished = [];
+    const finished: Hook[] = [];
+    finishing = finished;
+    test.onFinished = finished;
     try {
       for (const suite of suites) {
         for (const hook of getHooks(suite).beforeEach) cleanups.unshift(await (hook as Hook)(test.context, suite));
@@ -201,7 +206,7 @@ export default class MutantRunner extends VitestTestRunner {
         for (const hook of [...getHooks(suite).afterEach].reverse()) await (hook as Hook)(test.context, suite);
       }
       for (const cleanup of cleanups) if (typeof cleanup === 'function') await cleanup();
-      for (const hook of [...(test.onFinished ?? [])].reverse()) await hook(test.context, undefined);
+      for (const hook of finished.reverse()) await hook(test.context, undefined);
     }
   }
 }
