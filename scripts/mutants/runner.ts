@@ -11,6 +11,8 @@ const loopFactor = 50;
 const loopCalls = 300_000;
 /** So many turns of the event loop with nothing to wait for, before we say that a test is stuck. */
 const idleTurns = 50;
+/** So many turns, besides `loopFactor` times those it takes alone, may a test take that asks again and again. */
+const pollingTurns = 50_000;
 /** The tests of one mutant together, in ms that they take without it. The quickest come first. */
 const budget = 6_000;
 /** How many of the tests that killed the latest mutants of a file are tried first. */
@@ -27,6 +29,7 @@ class Looped extends Error {}
 
 let active = 0;
 let calls = 0;
+let turns = 0;
 let allowedCalls = Number.POSITIVE_INFINITY;
 let looped = false;
 let reached: number[] = [];
@@ -84,7 +87,7 @@ export default class MutantRunner extends VitestTestRunner {
       const failure = await this.#fails(test);
       const ms = realTime() - began;
       if (failure) leftOut.push({ name: nameOf(test), message: failure.message });
-      else baselines.push({ name: nameOf(test), ms: Math.round(ms * 100) / 100, calls, reached });
+      else baselines.push({ name: nameOf(test), ms: Math.round(ms * 100) / 100, calls, turns, reached });
     }
     const coverage = { tests: baselines, atLoad, leftOut };
     this.#session.write('coverage', coverage);
@@ -149,8 +152,10 @@ export default class MutantRunner extends VitestTestRunner {
   /** Runs a test with the hooks around it. */
   async #fails(test: RunnerTestCase, baseline?: Baseline): Promise<Failure | undefined> {
     calls = 0;
+    turns = 0;
     looped = false;
     allowedCalls = baseline && active !== 0 ? baseline.calls * loopFactor + loopCalls : Number.POSITIVE_INFINITY;
+    const allowedTurns = baseline ? baseline.turns * loopFactor + pollingTurns : Number.POSITIVE_INFINITY;
     const deadline = realTime() + (baseline ? 5_000 + 20 * baseline.ms : 60_000);
     let failure: Failure | undefined;
     let isDone = false;
@@ -167,8 +172,10 @@ export default class MutantRunner extends VitestTestRunner {
       });
     for (let idle = 0; !isDone; ) {
       await turn();
+      turns += 1;
       idle = resources() <= this.#idleResources ? idle + 1 : 0;
-      if (idle > idleTurns) failure ??= { outcome: 'stuck', message: 'It waits for what never comes.' };
+      if (idle > idleTurns || turns > allowedTurns)
+        failure ??= { outcome: 'stuck', message: 'It waits for what never comes.' };
       if (realTime() > deadline) failure ??= { outcome: 'late', message: 'It takes too long.' };
       if (failure?.outcome === 'stuck' || failure?.outcome === 'late') break;
     }
@@ -182,7 +189,7 @@ export default class MutantRunner extends VitestTestRunner {
       vi.restoreAllMocks();
       vi.unstubAllGlobals();
       active = 0;
-      for (let turns = 0; turns < 5; turns += 1) await turn();
+      for (let rest = 0; rest < 5; rest += 1) await turn();
     }
     return failure;
   }
