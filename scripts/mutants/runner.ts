@@ -179,6 +179,9 @@ export default class MutantRunner extends VitestTestRunner {
       if (realTime() > deadline) failure ??= { outcome: 'late', message: 'It takes too long.' };
       if (failure?.outcome === 'stuck' || failure?.outcome === 'late') break;
     }
+    // What a test that hangs has replaced must not stay for the next.
+    if (!isDone)
+      for (const hook of finishing.splice(0).reverse()) void (async () => hook(undefined, undefined))().catch(() => {});
     await turn();
     allowedCalls = Number.POSITIVE_INFINITY;
     process.off('unhandledRejection', fail);

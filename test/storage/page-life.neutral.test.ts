@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { followPage } from '../../src/storage/page-life.ts';
 import { fakePage } from './fake-page.ts';
 
@@ -59,4 +59,31 @@ describe('a page', () => {
     for (const type of ['freeze', 'resume']) onDocument(type);
     expect(told).toEqual([]);
   });
+});
+
+describe('outside of a page', () => {
+  it.each([
+    ['a worker, which has events and no document', undefined],
+    ['a script that has a document and no events', {}],
+  ])('nothing is followed: %s', (_, document) => {
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const addEventListener = document === undefined ? vi.fn() : undefined;
+    vi.stubGlobal('document', document);
+    vi.stubGlobal('addEventListener', addEventListener);
+    const stop = followPage({ leave: () => expect.unreachable(), comeBack: () => expect.unreachable() });
+    stop();
+    if (addEventListener !== undefined) expect(addEventListener).not.toHaveBeenCalled();
+  });
+});
+
+it('the window hears of its document before other listeners, in the capture phase', () => {
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const heard = { addEventListener: vi.fn(), removeEventListener: vi.fn() };
+  vi.stubGlobal('document', {});
+  for (const [name, spy] of Object.entries(heard)) vi.stubGlobal(name, spy);
+  followPage({ leave: () => {}, comeBack: () => {} })();
+  for (const spy of Object.values(heard))
+    expect(spy.mock.calls.map(([type, , options]) => [type, options])).toEqual(
+      ['pagehide', 'freeze', 'pageshow', 'resume'].map((type) => [type, { capture: true }]),
+    );
 });
