@@ -26,6 +26,9 @@ describe('an envelope', () => {
     expect(first.length).toBe(512);
     expect(sealed(2 ** 50 - 1, { text: 'x'.repeat(400) }, first.length, 32).length).toBe(512);
     expect(sealed(2, { text: 'x'.repeat(500) }, first.length, 0).length).toBe(1024);
+    const exact = JSON.stringify({ text: 'x'.repeat(400) }).length + 'sluice1 0000000000000001 '.length;
+    expect(sealed(1, { text: 'x'.repeat(400) }, exact, 0).length).toBe(exact);
+    expect(sealed(1, { text: 'x'.repeat(400) }, exact - 1, 0).length).toBe(1024);
   });
 
   it('is made wide enough for marks to come', () => {
