@@ -139,6 +139,35 @@ describe('a lock that another tab holds for long', () => {
     expect([outcome.state, holds.length]).toEqual(['fulfilled', 1]);
   });
 
+  it('is not stolen as soon as the page wakes: its holder may be another by then', async () => {
+    const { clock, browser, locks, hold, holdElsewhere } = setup();
+    holdElsewhere(60_000);
+    await clock.advance(2);
+    const { holds } = hold(10);
+    await clock.advance(1_500);
+    locks.sleep(false);
+    await clock.advance(5_000);
+    locks.wake();
+    await clock.advance(1_000);
+    expect([holds.length, browser.asked.steal]).toEqual([0, 0]);
+    await clock.advance(1_100);
+    expect([holds.length, browser.asked.steal]).toEqual([1, 1]);
+  });
+
+  it('is left again if the page goes to sleep while it steals', async () => {
+    const { clock, browser, locks, hold, holdElsewhere } = setup();
+    holdElsewhere(60_000);
+    await clock.advance(2);
+    const { holds } = hold(10);
+    while (browser.asked.steal === 0) await clock.advance(0.01);
+    locks.sleep(false);
+    await clock.advance(1_000);
+    expect([holds.length, browser.heldNames]).toEqual([0, []]);
+    locks.wake();
+    await clock.advance(100);
+    expect(holds.length).toBe(1);
+  });
+
   it('is not stolen from one that has just got it from another', async () => {
     const { clock, browser, hold, holdElsewhere } = setup();
     holdElsewhere(1_500);
