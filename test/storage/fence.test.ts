@@ -231,6 +231,20 @@ describe('a fence', () => {
     await clock.advance(2000);
   });
 
+  it('that is younger, though its item is older, keeps no other up', async () => {
+    const clock = new ManualClock();
+    const { held, fence } = setup(clock);
+    fence.raise('a', 1);
+    fence.raise('b', 2);
+    await clock.advance(99);
+    fence.raise('a', 3);
+    await clock.advance(1);
+    fence.lower();
+    await turns();
+    expect([...held]).toEqual(['sluice written 3 a']);
+    await clock.advance(2000);
+  });
+
   it('that the browser refuses is no failure', async () => {
     const { locks, fence } = setup();
     locks.request = () => Promise.reject(new DOMException('The document is not active.', 'InvalidStateError'));
