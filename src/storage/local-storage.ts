@@ -147,10 +147,7 @@ function rewrite(
   const { number, value, width } = opened(storage.getItem(item));
   const next = change(value);
   if (next === value) return undefined;
-  if (next === undefined) {
-    storage.removeItem(item);
-    return undefined;
-  }
+  if (next === undefined) return void storage.removeItem(item);
   const mine = Math.max(number, Math.floor(atLeast)) + 1;
   storage.setItem(item, sealed(mine, next, width, marksToCome(next)));
   return mine;

