@@ -79,6 +79,18 @@ describe('a lock that is held', () => {
   });
 });
 
+it('work that fails under a lock fails with its own error, whatever that is', async () => {
+  for (const reason of [null, new Error('own'), 'text']) {
+    const { clock, locks, browser } = setup();
+    const outcome = outcomeOf(
+      locks.hold('name', () => Promise.reject(reason)),
+      clock,
+    );
+    await clock.advance(10);
+    expect([outcome.state, outcome.error, browser.heldNames]).toEqual(['rejected', reason, []]);
+  }
+});
+
 describe('a page that sleeps', () => {
   it('requests nothing until it wakes, and then has four seconds again', async () => {
     const { clock, locks, hold, holdElsewhere } = setup();
@@ -166,6 +178,60 @@ describe('a lock that another tab holds for long', () => {
     locks.wake();
     await clock.advance(100);
     expect(holds.length).toBe(1);
+  });
+
+  it.each<[string, (held: LockInfo[]) => LockInfo[]]>([
+    ['by another holder', (held) => held.map((lock) => ({ ...lock, clientId: 'another' }))],
+    ['frozen since', (held) => [...held, { ...held[0], name: 'sluice-frozen' }]],
+    ['by nobody', () => []],
+  ])('is not stolen if it turns out to be held %s', async (_, change) => {
+    const { clock, browser, tab, hold, holdElsewhere } = setup();
+    const { query } = tab.locks;
+    Object.assign(tab.locks, {
+      query: async () => {
+        const { held = [] } = await query();
+        return { held: browser.heldNames.includes('name robbed') ? change(held) : held };
+      },
+    });
+    holdElsewhere(60_000);
+    await clock.advance(2);
+    const { holds } = hold(10);
+    await clock.advance(2_500);
+    expect([holds.length, browser.asked.steal]).toEqual([0, 0]);
+  });
+
+  it.each(['name', 'name robbed'])(
+    'fails the work with the reason if the browser refuses to steal: %s',
+    async (name) => {
+      const { clock, browser, tab, hold, holdElsewhere } = setup();
+      const { request } = tab.locks;
+      const reason = new DOMException('The document is not active.', 'InvalidStateError');
+      Object.assign(tab.locks, {
+        request: (asked: string, options: LockOptions, callback: never) =>
+          asked === name && options.signal === undefined ? Promise.reject(reason) : request(asked, options, callback),
+      });
+      holdElsewhere(60_000);
+      await clock.advance(2);
+      const { outcome } = hold(10);
+      await clock.advance(2_100);
+      expect(outcome.error).toBe(reason);
+      expect(browser.heldNames).toEqual(['name']);
+    },
+  );
+
+  it('is not lost again by news of a holder before', async () => {
+    const { clock, browser, tab, hold, holdElsewhere } = setup();
+    Object.assign(tab.locks, {
+      query: async () => {
+        await new Promise<void>((resolve) => void clock.setTimeout(resolve, 50));
+        return { held: ['name', 'sluice-frozen'].map((name) => ({ name, clientId: 'before' })) };
+      },
+    });
+    holdElsewhere(120);
+    await clock.advance(2);
+    const { holds, outcome } = hold(300);
+    await clock.advance(500);
+    expect([outcome.state, holds.length, browser.asked.request]).toEqual(['fulfilled', 1, 2]);
   });
 
   it('is not stolen from one that has just got it from another', async () => {
