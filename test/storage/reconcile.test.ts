@@ -165,6 +165,20 @@ describe('fill', () => {
     ]);
   });
 
+  it('joins more marks than are kept, whichever comes first', () => {
+    const marksFrom = (start: number, cost: number) =>
+      Array.from({ length: 25 }, (_, index) => [start + 20 * index, cost + ((index * 7) % 11)]).flat();
+    for (const cost of [1, 1000]) {
+      const [one, two] = [window(marksFrom(100, cost)), window(marksFrom(110, cost))];
+      const { states } = filled(one, two);
+      expect(filled(two, one).states).toEqual(states);
+      const marks = (states[1] as number[]).slice(1);
+      const instants = marks.filter((_, place) => place % 2 === 0);
+      expect(instants).toEqual([...instants].sort((a, b) => a - b));
+      expect(instants.length).toBeLessThanOrEqual(32);
+    }
+  });
+
   it('keeps the pace of the later refusal', () => {
     const pace = (since: number, most: number) => ({ most, span: 1, since, calls: 1, from: 0, tat: 0 });
     const [one, two] = [{ pace: pace(5, 1) }, { pace: pace(8, 2) }];

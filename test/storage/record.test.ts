@@ -9,7 +9,15 @@ import { longAgo } from '../../src/core/limits/limit.ts';
 import type { Marks } from '../../src/core/limits/marks.ts';
 import { pacing } from '../../src/core/limits/pace.ts';
 import { planOf } from '../../src/core/limits/plan.ts';
-import { type BucketRecord, bucketOf, moved, planOfRecord, recordIn, recordOf } from '../../src/storage/record.ts';
+import {
+  type BucketRecord,
+  bucketOf,
+  marksToCome,
+  moved,
+  planOfRecord,
+  recordIn,
+  recordOf,
+} from '../../src/storage/record.ts';
 import { onMap, type Values } from './storages.ts';
 
 const limits: Limit[] = [
@@ -177,6 +185,12 @@ describe('a record', () => {
     expect([0, -1, Date.now(), 2 ** 43].map(at)).toEqual([true, true, true, true]);
     expect([2 ** 43 + 1, Infinity, Number.NaN].map(at)).toEqual([false, false, false]);
   });
+});
+
+it('the windows of a record may get as many marks as they have not, up to 32 each', () => {
+  expect(marksToCome({ states: [5] })).toBe(0);
+  expect(marksToCome({ states: [5, [0, 1, 1, 2, 1]] })).toBe(30);
+  expect(marksToCome({ states: [[0, 1, 1], 7, [0]] })).toBe(31 + 32);
 });
 
 describe('recordIn', () => {
