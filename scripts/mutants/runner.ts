@@ -11,10 +11,14 @@ const loopFactor = 50;
 const loopCalls = 300_000;
 /** So many turns of the event loop with nothing to wait for, before we say that a test is stuck. */
 const idleTurns = 50;
+/** So many turns, besides `loopFactor` times those it takes alone, may a test take that asks again and again. */
+const pollingTurns = 50_000;
 /** The tests of one mutant together, in ms that they take without it. The quickest come first. */
 const budget = 6_000;
 /** How many of the tests that killed the latest mutants of a file are tried first, if they are quick. */
 const latestKillers = 12;
+/** In ms. Tests may replace the platform's own. */
+const realTime = performance.now.bind(performance);
 
 interface Failure {
   readonly outcome: 'killed' | 'looped' | 'stuck' | 'late';
@@ -25,14 +29,18 @@ class Looped extends Error {}
 
 let active = 0;
 let calls = 0;
+let turns = 0;
 let allowedCalls = Number.POSITIVE_INFINITY;
 let looped = false;
 let reached: number[] = [];
 /** By the number of the mutant: whether it is among those reached. */
 let seen = new Uint8Array(1 << 16);
 let isNoting = true;
+/** What the test that runs wants done afterwards. */
+let finishing: Hook[] = [];
 
 Object.assign(globalThis, {
+  __onTestFinished: (hook: Hook) => void finishing.push(hook),
   __mutant(id: number): boolean {
     if (isNoting && seen[id] === 0) {
       seen[id] = 1;
@@ -75,11 +83,11 @@ export default class MutantRunner extends VitestTestRunner {
       reached = [];
       seen = new Uint8Array(1 << 16);
       this.#session.write('current', nameOf(test));
-      const began = performance.now();
+      const began = realTime();
       const failure = await this.#fails(test);
-      const ms = performance.now() - began;
+      const ms = realTime() - began;
       if (failure) leftOut.push({ name: nameOf(test), message: failure.message });
-      else baselines.push({ name: nameOf(test), ms: Math.round(ms * 100) / 100, calls, reached });
+      else baselines.push({ name: nameOf(test), ms: Math.round(ms * 100) / 100, calls, turns, reached });
     }
     const coverage = { tests: baselines, atLoad, leftOut };
     this.#session.write('coverage', coverage);
@@ -113,7 +121,7 @@ export default class MutantRunner extends VitestTestRunner {
       const latest = killers.get(file) ?? [];
       const known = latest.filter((test) => candidates.includes(test));
       // A slow one would use up the budget before the quick tests had their turn: it comes last, whatever is left.
-      const first = known.filter(({ ms }) => ms <= budget / latestKillers);
+      const first = known.filter(({ ms }) => ms <= budget / latestKillers).sort((a, b) => a.ms - b.ms);
       const cheapness = (test: Baseline) => test.ms * (isMirror(test.name, file) ? 1 : 4);
       const later = candidates.filter((test) => !first.includes(test)).sort((a, b) => cheapness(a) - cheapness(b));
       let spent = 0;
@@ -145,9 +153,11 @@ export default class MutantRunner extends VitestTestRunner {
   /** Runs a test with the hooks around it. */
   async #fails(test: RunnerTestCase, baseline?: Baseline): Promise<Failure | undefined> {
     calls = 0;
+    turns = 0;
     looped = false;
     allowedCalls = baseline && active !== 0 ? baseline.calls * loopFactor + loopCalls : Number.POSITIVE_INFINITY;
-    const deadline = performance.now() + (baseline ? 5_000 + 20 * baseline.ms : 60_000);
+    const allowedTurns = baseline ? baseline.turns * loopFactor + pollingTurns : Number.POSITIVE_INFINITY;
+    const deadline = realTime() + (baseline ? 5_000 + 20 * baseline.ms : 60_000);
     let failure: Failure | undefined;
     let isDone = false;
     const fail = (error: unknown): void => {
@@ -163,11 +173,16 @@ export default class MutantRunner extends VitestTestRunner {
       });
     for (let idle = 0; !isDone; ) {
       await turn();
+      turns += 1;
       idle = resources() <= this.#idleResources ? idle + 1 : 0;
-      if (idle > idleTurns) failure ??= { outcome: 'stuck', message: 'It waits for what never comes.' };
-      if (performance.now() > deadline) failure ??= { outcome: 'late', message: 'It takes too long.' };
+      if (idle > idleTurns || turns > allowedTurns)
+        failure ??= { outcome: 'stuck', message: 'It waits for what never comes.' };
+      if (realTime() > deadline) failure ??= { outcome: 'late', message: 'It takes too long.' };
       if (failure?.outcome === 'stuck' || failure?.outcome === 'late') break;
     }
+    // What a test that hangs has replaced must not stay for the next.
+    if (!isDone)
+      for (const hook of finishing.splice(0).reverse()) void (async () => hook(undefined, undefined))().catch(() => {});
     await turn();
     allowedCalls = Number.POSITIVE_INFINITY;
     process.off('unhandledRejection', fail);
@@ -178,7 +193,7 @@ export default class MutantRunner extends VitestTestRunner {
       vi.restoreAllMocks();
       vi.unstubAllGlobals();
       active = 0;
-      for (let turns = 0; turns < 5; turns += 1) await turn();
+      for (let rest = 0; rest < 5; rest += 1) await turn();
     }
     return failure;
   }
@@ -188,7 +203,9 @@ export default class MutantRunner extends VitestTestRunner {
     for (let suite = test.suite; suite; suite = suite.suite) suites.unshift(suite);
     const cleanups: unknown[] = [];
     this.onBeforeTryTask(test as never);
-    test.onFinished = [];
+    const finished: Hook[] = [];
+    finishing = finished;
+    test.onFinished = finished;
     try {
       for (const suite of suites) {
         for (const hook of getHooks(suite).beforeEach) cleanups.unshift(await (hook as Hook)(test.context, suite));
@@ -200,7 +217,7 @@ export default class MutantRunner extends VitestTestRunner {
         for (const hook of [...getHooks(suite).afterEach].reverse()) await (hook as Hook)(test.context, suite);
       }
       for (const cleanup of cleanups) if (typeof cleanup === 'function') await cleanup();
-      for (const hook of [...(test.onFinished ?? [])].reverse()) await hook(test.context, undefined);
+      for (const hook of finished.reverse()) await hook(test.context, undefined);
     }
   }
 }

@@ -20,6 +20,8 @@ export interface Baseline {
   readonly name: string;
   readonly ms: number;
   readonly calls: number;
+  /** How many turns of the event loop it takes. */
+  readonly turns: number;
   /** The mutants whose place it comes by. */
   readonly reached: readonly number[];
 }

@@ -21,7 +21,8 @@ export default defineConfig({
     {
       name: 'mutants',
       enforce: 'pre',
-      transform: (_code, id) => sources[relative(root, id.split('?', 1)[0] ?? id).replaceAll(sep, '/')],
+      transform: (code, id) =>
+        sources[relative(root, id.split('?', 1)[0] ?? id).replaceAll(sep, '/')] ?? withHook(code),
     },
   ],
   test: {
@@ -36,3 +37,11 @@ export default defineConfig({
     silent: true,
   },
 });
+
+/** Gives a test file the `onTestFinished` of our runner: that of vitest knows no test that vitest does not run itself. */
+function withHook(code: string): string {
+  return code.replace(
+    /^(import \{[^}]*\bonTestFinished)(\b[^}]*\} from 'vitest';)$/m,
+    '$1 as _$2 const onTestFinished = globalThis.__onTestFinished;',
+  );
+}

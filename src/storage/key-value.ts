@@ -281,7 +281,7 @@ class KeyValueStore implements StoreOperations {
     const { plan, receipt, revives } = terms;
     if (held === undefined) {
       if (plan !== undefined) return newBucket(plan);
-      return receipt !== undefined && revives ? bucketLeftBy(receipt) : undefined;
+      return revives ? bucketLeftBy(receipt as Receipt) : undefined;
     }
     const margin = plan?.margin ?? receipt?.plan.margin ?? 0;
     // As if the limits had changed when this process changed them, unless others used the key under the old ones since.

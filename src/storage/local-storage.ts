@@ -55,7 +55,7 @@ export function localStorageStore(options: LocalStorageStoreOptions = {}): Share
   if (typeof prefix !== 'string') wrongType('prefix', 'a string', prefix);
   if (typeof storage !== 'function') checkMethods('storage', storage, ['getItem', 'setItem', 'removeItem']);
   if (clock !== undefined) checkMethods('clock', clock, ['now', 'monotonic', 'setTimeout', 'clearTimeout']);
-  const shared = options.storage === undefined || !isSessionStorage(options.storage);
+  const shared = !isSessionStorage(options.storage);
   return bucketsOn(new Items(prefix, storage, shared), shared, clock);
 }
 
@@ -147,10 +147,7 @@ function rewrite(
   const { number, value, width } = opened(storage.getItem(item));
   const next = change(value);
   if (next === value) return undefined;
-  if (next === undefined) {
-    storage.removeItem(item);
-    return undefined;
-  }
+  if (next === undefined) return void storage.removeItem(item);
   const mine = Math.max(number, Math.floor(atLeast)) + 1;
   storage.setItem(item, sealed(mine, next, width, marksToCome(next)));
   return mine;
@@ -163,7 +160,7 @@ function webLocks(): LockManager | undefined {
   return typeof locks?.request === 'function' && typeof locks.query === 'function' ? locks : undefined;
 }
 
-function isSessionStorage(storage: WebStorage | (() => WebStorage)): boolean {
+function isSessionStorage(storage: LocalStorageStoreOptions['storage']): boolean {
   try {
     const { sessionStorage } = globalThis;
     return sessionStorage !== undefined && (typeof storage === 'function' ? storage() : storage) === sessionStorage;

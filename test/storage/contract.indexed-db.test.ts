@@ -1,19 +1,18 @@
-import 'fake-indexeddb/auto';
 import { indexedDbStore } from 'sluice/indexed-db';
 import { bucketStoreContract, ManualClock } from 'sluice/testing';
 import { describe, it } from 'vitest';
+import { newName } from './databases.ts';
 
 describe('indexedDbStore', () => {
   const clock = new ManualClock();
   const names = new WeakMap<object, string>();
-  let databases = 0;
   const open = (dbName: string) => {
     const store = indexedDbStore({ dbName, clock });
     names.set(store, dbName);
     return store;
   };
   const contract = bucketStoreContract({
-    create: () => open(`database ${++databases}`),
+    create: () => open(newName()),
     sharer: (store) => open(names.get(store) as string),
     advance: (ms) => clock.advance(ms),
   });

@@ -105,6 +105,47 @@ describe('a database', () => {
     expect(wasFaster).toBe(true);
   });
 
+  it('that is deleted and made anew while its object store is created is used as it is', async () => {
+    const dbName = newName();
+    (await openBare(dbName, ['theirs'], 7)).close();
+    const { open } = indexedDB;
+    let isAnew = false;
+    indexedDB.open = (name, version) => {
+      if (version !== undefined && !isAnew) {
+        isAnew = true;
+        indexedDB.deleteDatabase(name);
+        const anew = open.call(indexedDB, name, 1);
+        anew.onupgradeneeded = () => anew.result.createObjectStore('buckets');
+        anew.onsuccess = () => anew.result.close();
+      }
+      return open.call(indexedDB, name, version);
+    };
+    onTestFinished(() => {
+      indexedDB.open = open;
+    });
+    expect(await indexedDbStore({ dbName }).take('key', call)).toMatchObject({ granted: { length: 1 } });
+    expect(isAnew).toBe(true);
+  });
+
+  it('that cannot be changed is a failure at once, with its reason', async () => {
+    const dbName = newName();
+    (await openBare(dbName, ['theirs'])).close();
+    const { open } = indexedDB;
+    let opens = 0;
+    indexedDB.open = (name, version) => {
+      opens++;
+      if (version === undefined) return open.call(indexedDB, name);
+      const request = { error: new DOMException('No room.', 'QuotaExceededError'), onerror: () => {} };
+      queueMicrotask(() => request.onerror());
+      return request as never;
+    };
+    onTestFinished(() => {
+      indexedDB.open = open;
+    });
+    await expect(indexedDbStore({ dbName }).take('key', call)).rejects.toMatchObject({ name: 'QuotaExceededError' });
+    expect(opens).toBe(2);
+  });
+
   it('that does not open in time is a failure, and is used once it does', async () => {
     const clock = new DatabaseClock();
     const dbName = newName();
@@ -128,6 +169,53 @@ describe('a database', () => {
 });
 
 describe('a transaction', () => {
+  it.each([
+    [2500, 2],
+    [2501, 1],
+  ])('that fails %i ms after the operation began is attempted, in all, times: %i', async (ms, attempts) => {
+    let now = 10_000;
+    const clock = { now: Date.now, monotonic: () => now, setTimeout() {}, clearTimeout() {} };
+    const store = indexedDbStore({ dbName: newName(), clock });
+    await store.take('key', call);
+    const { transaction } = IDBDatabase.prototype;
+    let begun = 0;
+    IDBDatabase.prototype.transaction = () => {
+      begun++;
+      if (begun === 1) now += ms;
+      throw new DOMException('It was closed.', begun === 1 ? 'InvalidStateError' : 'SecurityError');
+    };
+    onTestFinished(() => {
+      IDBDatabase.prototype.transaction = transaction;
+    });
+    await expect(store.take('key', call)).rejects.toThrow('It was closed.');
+    expect(begun).toBe(attempts);
+  });
+
+  it('that fails on a connection that was lost before leaves the new one alone', async () => {
+    const { store, dbName } = await used();
+    const release = await hang(dbName);
+    const { made } = watchTransactions(onTestFinished);
+    const takings = [store.take('key', call), store.take('key', call)];
+    while (made.length < 2) await undefined;
+    const { open } = indexedDB;
+    let opens = 0;
+    indexedDB.open = (...args) => {
+      opens++;
+      return open.apply(indexedDB, args);
+    };
+    onTestFinished(() => {
+      indexedDB.open = open;
+    });
+    made[0]?.abort();
+    while (opens === 0) await new Promise((resolve) => setImmediate(resolve));
+    made[1]?.abort();
+    await turns();
+    await release();
+    await Promise.all(takings);
+    expect(await remaining(store)).toBe(0);
+    expect(opens).toBe(1);
+  });
+
   it.each([1, 2])('that was aborted %i times is repeated, and counts once', async (times) => {
     const { store } = await used();
     const { made } = watchTransactions(onTestFinished);

@@ -1,3 +1,4 @@
+import { IDBFactory } from 'fake-indexeddb';
 import { createThrottle, type StoreError, type ThrottleEvents } from 'sluice';
 import { indexedDbStore } from 'sluice/indexed-db';
 import { ManualClock } from 'sluice/testing';
@@ -51,9 +52,14 @@ function failing() {
 }
 
 function put(descriptor: PropertyDescriptor | undefined, { onTestFinished }: TestContext): void {
-  if (descriptor === undefined) return;
-  Object.defineProperty(globalThis, 'indexedDB', { ...descriptor, configurable: true });
-  onTestFinished(() => void Reflect.deleteProperty(globalThis, 'indexedDB'));
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'indexedDB');
+  set(descriptor);
+  onTestFinished(() => set(before));
+}
+
+function set(descriptor: PropertyDescriptor | undefined): void {
+  if (descriptor === undefined) Reflect.deleteProperty(globalThis, 'indexedDB');
+  else Object.defineProperty(globalThis, 'indexedDB', { ...descriptor, configurable: true });
 }
 
 describe.each(Object.entries(places))('where IndexedDB %s', (_, [descriptor, message]) => {
@@ -84,10 +90,11 @@ describe.each(Object.entries(places))('where IndexedDB %s', (_, [descriptor, mes
 });
 
 it('is used as soon as it exists', async (context) => {
+  put(undefined, context);
   const clock = new ManualClock();
   const throttle = createThrottle({ limits, clock, store: indexedDbStore() });
   await throttle.wait('key');
-  const { indexedDB } = await import('fake-indexeddb');
+  const indexedDB = new IDBFactory();
   put({ value: indexedDB }, context);
   await clock.advance(2000);
   await throttle.wait('key');

@@ -71,7 +71,7 @@ describe('a page that is left', () => {
     await store.close?.();
     expect(await taking).toMatchObject({ granted: { length: 1 } });
     await store.close?.();
-    send('pagehide');
+    for (const type of ['pageshow', 'pagehide']) send(type);
     const throttle = createThrottle({ limits, store });
     const events: ThrottleEvents['store-error'][] = [];
     throttle.on('store-error', (event) => events.push(event));
@@ -79,6 +79,23 @@ describe('a page that is left', () => {
     expect(events).toEqual([]);
     await throttle.close();
   });
+});
+
+it('a page that is left is followed again when the store is used after it was closed', async () => {
+  const send = fakePage(onTestFinished);
+  const store = indexedDbStore({ dbName: newName(), clock: new DatabaseClock() });
+  const close = vi.spyOn(IDBDatabase.prototype, 'close');
+  onTestFinished(() => close.mockRestore());
+  for (const closes of [2, 4]) {
+    await store.peek('key', plan);
+    send('freeze');
+    await turns();
+    send('resume');
+    await store.peek('key', plan);
+    await store.close?.();
+    await turns();
+    expect(close).toHaveBeenCalledTimes(closes);
+  }
 });
 
 /** Leaves the page while a call is taken that waits for another tab. */

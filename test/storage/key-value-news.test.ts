@@ -98,6 +98,9 @@ describe('keyValueStore', () => {
       [1, { key: 'key' }],
       [2, { key: 'key' }],
     ]);
+    stops[0]?.();
+    tell('other');
+    expect([watchers.size, heard.length, heard.at(-1)]).toEqual([1, 3, [2, { key: 'other' }]]);
     for (const stop of stops) stop?.();
     expect(watchers.size).toBe(0);
     store.watch?.(() => {});

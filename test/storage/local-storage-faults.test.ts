@@ -149,28 +149,32 @@ describe('a storage that is blocked or missing', () => {
   it('is detected in Node, which has none', async () => {
     vi.unstubAllGlobals();
     const store = localStorageStore();
+    expect(store).toMatchObject({ name: 'local-storage', shared: true });
     expect(() => store.take('key', { plan, costs: [1], ahead: 0 })).toThrow('There is no localStorage here.');
     expect(() => store.close?.()).not.toThrow();
   });
 });
 
 describe('a browser without Web Locks', () => {
-  it.each([[undefined], [null], [{}]])('has best effort, and is told so once: %o', async (locks) => {
-    const { clock, browser } = openTabs(0);
-    const tab = browser.openTab();
-    Object.assign(tab, { locks });
-    const throttle = createThrottle({ limits: even, store: storeIn(tab), clock });
-    const errors: { fallback: boolean; error: unknown }[] = [];
-    throttle.on('store-error', (event) => errors.push(event));
-    for (const key of ['a', 'a', 'b']) await throttle.allow(key);
-    expect(errors).toEqual([
-      {
-        key: 'a',
-        error: new Error('There are no Web Locks here: tabs may overwrite what others write to localStorage.'),
-        fallback: false,
-      },
-    ]);
-    expect(tab.storage.getItem('sluice:a')).toContain('"v":3');
-    await throttle.close();
-  });
+  it.each([[undefined], [null], [{}], [{ request() {} }]])(
+    'has best effort, and is told so once: %o',
+    async (locks) => {
+      const { clock, browser } = openTabs(0);
+      const tab = browser.openTab();
+      Object.assign(tab, { locks });
+      const throttle = createThrottle({ limits: even, store: storeIn(tab), clock });
+      const errors: { fallback: boolean; error: unknown }[] = [];
+      throttle.on('store-error', (event) => errors.push(event));
+      for (const key of ['a', 'a', 'b']) await throttle.allow(key);
+      expect(errors).toEqual([
+        {
+          key: 'a',
+          error: new Error('There are no Web Locks here: tabs may overwrite what others write to localStorage.'),
+          fallback: false,
+        },
+      ]);
+      expect(tab.storage.getItem('sluice:a')).toContain('"v":3');
+      await throttle.close();
+    },
+  );
 });

@@ -142,6 +142,23 @@ describe.each([1, 2, 3, 4])('a page that freezes at the instant at which it gets
     expect(conflictsIn(slots)).toBe(0);
   });
 
+  it('loses it even if one of those who try to steal it at once freezes then', async () => {
+    const { clock, browser, others, slots } = await withFrozen(4);
+    const taken = others.map(({ take }) => take());
+    const robber = () => browser.held.find((held) => held.name === `${name} robbed`)?.tab;
+    while (robber() === undefined) await clock.advance(0.05);
+    const { tab } = others.find((other) => other.tab === robber()) as (typeof others)[0];
+    tab.page.dispatchEvent(new Event('freeze'));
+    tab.freeze();
+    await clock.advance(500);
+    expect(taken.map(({ state }) => state).sort()).toEqual(['fulfilled', 'fulfilled', 'pending']);
+    tab.thaw();
+    tab.page.dispatchEvent(new Event('resume'));
+    await clock.advance(500);
+    expect(taken.map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+    expect(conflictsIn(slots)).toBe(0);
+  });
+
   it('holds no lock that could be stolen while it still looks frozen to others', async () => {
     const { clock, browser, callers } = openTabs(1, seed);
     const [{ tab, take }] = callers as [(typeof callers)[0]];

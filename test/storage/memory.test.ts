@@ -3,6 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { type BucketStore, type Limit, memoryStore, type Receipt, slidingWindow, type TakeAnswer } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, it } from 'vitest';
+import type { Bucket } from '../../src/core/bucket/bucket.ts';
+import { postpone } from '../../src/core/bucket/moves.ts';
 import { planOf } from '../../src/core/limits/plan.ts';
 
 const hour = 3_600_000;
@@ -51,8 +53,27 @@ describe('memoryStore', () => {
     }
   });
 
-  it('keeps no bucket for a key that is only read, reset, refunded or postponed', () => {
+  it('shows a bucket under the limits that are asked about, and leaves it under its own', () => {
     const { store, go } = make();
+    go('key', 4);
+    const other = planOf({ rate: 1, interval: 1000, burst: 9 }, 0);
+    expect(store.peek('key', other)).toMatchObject({ plan: other, limits: [{ remaining: 5 }] });
+    expect(store.bucket?.('key', plan, 0)).toMatchObject({ plan, states: [4000] });
+  });
+
+  it('shows a bucket whose slots have moved', () => {
+    const { store } = make();
+    const { granted } = store.take('key', { plan, costs: [5, 1], ahead: Infinity }) as TakeAnswer;
+    const bucket = store.bucket?.('key', plan, 0) as Bucket;
+    postpone(bucket, granted[0] as Receipt, 500, 0);
+    expect(bucket.extras.moved).toBe(500);
+    expect(store.peek('key', plan)).toMatchObject({ moved: 500, wait: 2500 });
+  });
+
+  it('keeps no bucket for a key that is only read, reset, refunded or postponed', async () => {
+    const { store, clock, go } = make();
+    const old = store.take('old', { plan, costs: [1], ahead: 0 }) as TakeAnswer;
+    await clock.advance(5000);
     go('other', 4);
     const { reserved } = store.take('other', { plan, costs: [3], ahead: Infinity }) as TakeAnswer;
     const before = heap();
@@ -60,6 +81,7 @@ describe('memoryStore', () => {
       store.peek(`key ${key}`, plan);
       store.reset(`key ${key}`);
       store.giveBack(`key ${key}`, reserved as Receipt);
+      store.settle(`key ${key}`, old.granted[0] as Receipt, 1);
     }
     expect(heap() - before).toBeLessThan(5_000_000);
     expect(go('key 5', 9)).toBe(5);

@@ -76,6 +76,20 @@ describe('reconcile', () => {
       { record: { gate: 151, own }, besides: { gate: 142, own }, differs: true },
     ],
     [
+      'what is known and what this process wrote before',
+      record(1, 4, 1),
+      known,
+      500,
+      { record: { gate: 151, own }, besides: { gate: 141, own }, differs: true },
+    ],
+    [
+      'what is known and what this process began anew, as often written',
+      record(2, 5, 1),
+      known,
+      500,
+      { record: { gate: 151, birth: 2, seq: 5, own }, besides: { gate: 251, own }, differs: true },
+    ],
+    [
       'what is known and what was begun anew, to be continued from there',
       record(2, 7, 2),
       known,
@@ -144,6 +158,46 @@ describe('fill', () => {
     expect(filled(window([1, 2, 5, 3]), window([3, 1]), 5003).states[1]).toEqual([5003, 5, 3]);
   });
 
+  it('keeps parts of calls, and the order of the marks', () => {
+    expect(filled(window([10, 0.25, 30, 1]), window([5, 0.5, 20, 40, 40, 0.125])).states[1]).toEqual([
+      longAgo,
+      ...[5, 0.5, 10, 0.25, 20, 40, 30, 1, 40, 0.125],
+    ]);
+  });
+
+  it('joins more marks than are kept, whichever comes first', () => {
+    const marksFrom = (start: number, cost: number) =>
+      Array.from({ length: 25 }, (_, index) => [start + 20 * index, cost + ((index * 7) % 11)]).flat();
+    for (const cost of [1, 1000]) {
+      const [one, two] = [window(marksFrom(100, cost)), window(marksFrom(110, cost))];
+      const { states } = filled(one, two);
+      expect(filled(two, one).states).toEqual(states);
+      const marks = (states[1] as number[]).slice(1);
+      const instants = marks.filter((_, place) => place % 2 === 0);
+      expect(instants).toEqual([...instants].sort((a, b) => a - b));
+      expect(instants.length).toBeLessThanOrEqual(32);
+    }
+  });
+
+  it('keeps the pace of the later refusal', () => {
+    const pace = (since: number, most: number) => ({ most, span: 1, since, calls: 1, from: 0, tat: 0 });
+    const [one, two] = [{ pace: pace(5, 1) }, { pace: pace(8, 2) }];
+    expect(filled(one, two).pace).toBe(two.pace);
+    expect(filled(two, one).pace).toBe(two.pace);
+    expect(filled(one, {}).pace).toBe(one.pace);
+    expect(filled({}, one).pace).toBe(one.pace);
+    expect(filled({}, {}).pace).toBe(undefined);
+    expect(filled(one, { pace: pace(5, 3) }).pace).toBe(one.pace);
+  });
+
+  it('keeps its own moves and past where both are as late', () => {
+    const [mine, theirs] = [[{ after: 1, ms: 2 }], [{ after: 3, ms: 4 }]];
+    expect(filled({ moved: 3, moves: mine }, { moved: 3, moves: theirs }).moves).toBe(mine);
+    expect(filled({ moved: 3, moves: mine }, { moved: 4, moves: theirs }).moves).toBe(theirs);
+    const ours = [past(9, 1), undefined];
+    expect(filled({ past: ours }, { past: [past(9, 2), undefined] }).past).toEqual(ours);
+  });
+
   it('keeps the past of both, that which matters for longer where both have one', () => {
     const calls = (a: Part, b: Part) => filled(a, b).past?.map((one) => one?.marks[2]);
     const one = { past: [past(5, 1), past(8, 2)] };
@@ -165,5 +219,6 @@ describe('fill', () => {
     expect(filled({ refunds: [5, 1] }, { refunds: [3, 2] }).refunds).toEqual([5, 2]);
     expect(filled({}, { refunds: [3, 2] }).refunds).toEqual([3, 2]);
     expect(filled({ refunds: [3, 2] }, {}).refunds).toEqual([3, 2]);
+    expect(filled({}, { refunds: [0.5, 0] }).refunds).toEqual([0.5, 0]);
   });
 });

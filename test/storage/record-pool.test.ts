@@ -57,6 +57,7 @@ describe('a record of what the server says is left', () => {
       [1, 700],
       [3, 1000],
     ]);
+    expect(both([1, 500], [3, 1000])).toEqual([[3, 1000]]);
     expect(both([1, 400], [3, 300])).toBe(undefined);
   });
 });

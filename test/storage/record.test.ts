@@ -9,7 +9,15 @@ import { longAgo } from '../../src/core/limits/limit.ts';
 import type { Marks } from '../../src/core/limits/marks.ts';
 import { pacing } from '../../src/core/limits/pace.ts';
 import { planOf } from '../../src/core/limits/plan.ts';
-import { type BucketRecord, bucketOf, moved, planOfRecord, recordIn, recordOf } from '../../src/storage/record.ts';
+import {
+  type BucketRecord,
+  bucketOf,
+  marksToCome,
+  moved,
+  planOfRecord,
+  recordIn,
+  recordOf,
+} from '../../src/storage/record.ts';
 import { onMap, type Values } from './storages.ts';
 
 const limits: Limit[] = [
@@ -61,6 +69,10 @@ function holed(list: readonly unknown[]): unknown[] {
   return copy;
 }
 
+let unique = 0;
+/** A rate that no run of a test has used: limits that were read before are known. */
+const newRate = (): number => ++unique;
+
 const whole = recordOf(full(), stamp, 1001, 70_000);
 const isRecord = (value: unknown) => recordIn(value) !== undefined;
 
@@ -84,13 +96,33 @@ describe('a record', () => {
     expect(['own', 'past', 'pools', 'moves', 'refunds'].filter((field) => field in record)).toEqual([]);
   });
 
-  it('finds the plan of limits that were read before, among a hundred', () => {
+  it('finds the plan of limits that were read before, until a hundred others were', () => {
     const read = (rate: number) => planOfRecord({ ...whole, own: [{ rate, interval: 1234 }] }, 0);
-    const first = read(0.5);
-    expect(read(0.5)).toBe(first);
-    for (let rate = 1; rate <= 100; rate++) read(rate);
-    expect(read(0.5)).not.toBe(first);
-    expect(read(0.5)).toEqual(first);
+    const another = () => read(newRate());
+    const rate = newRate();
+    const first = read(rate);
+    expect(read(rate)).toBe(first);
+    for (let others = 0; read(rate) === first; others++) {
+      expect(others).toBeLessThan(100);
+      another();
+    }
+    // All were forgotten before the last of them.
+    const again = read(rate);
+    expect(again).toEqual(first);
+    for (let others = 2; others < 100; others++) another();
+    expect(read(rate)).toBe(again);
+    another();
+    expect(read(rate)).not.toBe(again);
+  });
+
+  it('has its limits as they were given, as plain data of its own', () => {
+    const rate = newRate();
+    const given = { rate, interval: 77, burst: 2, margin: 3, name: 'calls', more: 5 };
+    const read = recordIn({ ...whole, limits: [given, slidingWindow({ limit: rate, interval: 88 })] });
+    const { more, ...kept } = given;
+    expect(read?.limits).toEqual([kept, { kind: 'sliding-window', rate, interval: 88, burst: rate }]);
+    expect(read?.limits[0]).not.toBe(given);
+    expect(Object.getOwnPropertySymbols(read?.limits[1])).toEqual([]);
   });
 
   it('shares no mutable state with its bucket', () => {
@@ -155,6 +187,12 @@ describe('a record', () => {
   });
 });
 
+it('the windows of a record may get as many marks as they have not, up to 32 each', () => {
+  expect(marksToCome({ states: [5] })).toBe(0);
+  expect(marksToCome({ states: [5, [0, 1, 1, 2, 1]] })).toBe(30);
+  expect(marksToCome({ states: [[0, 1, 1], 7, [0]] })).toBe(31 + 32);
+});
+
 describe('recordIn', () => {
   const inWindow = (marks: unknown) => ({ states: [5, marks] });
   const inPast = (part: object) => ({ past: [{ ...remembered(), ...part }, null] });
@@ -206,6 +244,7 @@ describe('recordIn', () => {
     ['a past without marks', inPast({ marks: undefined })],
     ['a past with marks out of order', inPast({ marks: [0, 9, 1, 5, 1] })],
     ['a past with limits that are no list', inPast({ limits: {} })],
+    ['a past with an empty text for its limits', inPast({ limits: '' })],
     ['a past without its list of limits', inPast({ limits: undefined })],
     ['a past with a limit of 5', inPast({ limits: [5] })],
     ['a past with a limit of no length', inPast({ limits: [{ burst: 1, even: 1, interval: 0, span: 1 }] })],
@@ -237,6 +276,17 @@ describe('recordIn', () => {
   ])('refuses %s', (_, part) => {
     expect(isRecord(whole)).toBe(true);
     expect(isRecord({ ...whole, ...part })).toBe(false);
+  });
+
+  it('accepts marks of one instant, as those far ahead are cut', () => {
+    expect(isRecord({ ...whole, ...inWindow([0, 5, 1, 5, 2]) })).toBe(true);
+  });
+
+  it('accepts instants from the year 1691 to 140 years after its writing', () => {
+    const { seen } = whole;
+    const at = (gate: number) => isRecord({ ...whole, gate });
+    expect([-(2 ** 43), seen + 2 ** 42].map(at)).toEqual([true, true]);
+    expect([-(2 ** 43) - 1, seen + 2 ** 42 + 1].map(at)).toEqual([false, false]);
   });
 
   it('accepts a past that has only counts, without limits', () => {

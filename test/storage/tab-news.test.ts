@@ -48,6 +48,19 @@ describe('TabNews', () => {
     expect(open()).toBe(0);
   });
 
+  it('keeps no process open that has nothing else to do', () => {
+    const unref = vi.fn();
+    vi.stubGlobal(
+      'BroadcastChannel',
+      class extends BroadcastChannel {
+        unref = unref;
+      },
+    );
+    onTestFinished(() => void vi.unstubAllGlobals());
+    new TabNews(newName()).watch(() => {})();
+    expect(unref).toHaveBeenCalledOnce();
+  });
+
   it.each([
     ['pagehide', 'pageshow'],
     ['freeze', 'resume'],

@@ -28,7 +28,7 @@ interface Timer {
   readonly callback: () => void;
   /** The plain timer that is set for it; undefined if there is none. */
   plain: unknown;
-  /** The wait on the cell that counts for it; undefined if there is none. */
+  /** The wait on the cell that counts for it, if one was started. */
   nap: object | undefined;
 }
 
@@ -138,8 +138,6 @@ export class PageTimers implements Timers {
   }
 
   #unset(timer: Timer): void {
-    timer.nap = undefined;
-    if (timer.plain === undefined) return;
     this.#plain.clearTimeout(timer.plain);
     timer.plain = undefined;
   }

@@ -3,7 +3,7 @@ import { ManualClock } from 'sluice/testing';
 import { PageTimers, platformDelay, type Timers } from '../../../src/core/time/page-timers.ts';
 
 /** What the page does when a worker is made. */
-export type WorkerManner = 'works' | 'forbidden' | 'throws' | 'missing' | 'never answers' | 'dies';
+export type WorkerManner = 'works' | 'starts slowly' | 'forbidden' | 'throws' | 'missing' | 'never answers' | 'dies';
 
 interface PlainTimer {
   readonly due: number;
@@ -17,8 +17,9 @@ const minute = 60_000;
 /** How long a page is hidden before its timers come once a minute, in ms. */
 const grace = 5 * minute;
 
-/** How long a worker takes to start, in ms. */
+/** How long a worker takes to start, in ms, and one that starts slowly. */
 export const boot = 15;
+export const slowBoot = 5_000;
 
 /**
  * A page under virtual time, with a window that makes workers and channels. Its plain timers are as Chromium's: cut to whole
@@ -41,7 +42,12 @@ export class FakePage {
   delay: (ms: number) => number = Math.floor;
   workersMade = 0;
   workersAlive = 0;
+  /** Messages that were sent to workers. */
+  messages = 0;
   channels = 0;
+  /** How often memory was asked for, and waits on it that were started. */
+  memories = 0;
+  naps = 0;
   #plainTimers = new Set<PlainTimer>();
   #hiddenSince = Infinity;
   #isFrozen = false;
@@ -54,7 +60,10 @@ export class FakePage {
     this.clock = clock;
     this.window = Object.assign(new EventTarget(), this.#globals());
     Object.defineProperty(this.window, 'WebAssembly', {
-      get: () => (this.hasMemory ? { Memory: FakeMemory } : undefined),
+      get: () => {
+        this.memories++;
+        return this.hasMemory ? WebAssembly : undefined;
+      },
     });
     Object.defineProperty(this.window, 'Worker', { get: () => this.#workerClass() });
     this.plain = {
@@ -182,13 +191,19 @@ export class FakePage {
       },
       // Not even a frozen page stops this.
       Atomics: {
-        waitAsync: (_cell: unknown, _index: number, _value: number, ms: number) => ({
-          value: new Promise<void>((resolve) => {
-            const due = page.clock.monotonic() + ms;
-            const at = page.isMemorySlow && page.document.hidden ? Math.ceil(due / second) * second : due;
-            page.clock.setTimeout(() => (page.#isBusy ? page.#task(resolve) : resolve()), at - page.clock.monotonic());
-          }),
-        }),
+        waitAsync: (cell: Int32Array, index: number, value: number, ms: number) => {
+          if (!(cell.buffer instanceof SharedArrayBuffer)) throw new TypeError('The memory is not shared.');
+          if (cell[index] !== value) return { value: 'not-equal' };
+          page.naps++;
+          return {
+            value: new Promise<void>((resolve) => {
+              const due = page.clock.monotonic() + ms;
+              const at = page.isMemorySlow && page.document.hidden ? Math.ceil(due / second) * second : due;
+              const tell = () => (page.#isBusy ? page.#task(resolve) : resolve());
+              page.clock.setTimeout(tell, at - page.clock.monotonic());
+            }),
+          };
+        },
       },
       URL: {
         createObjectURL: ({ text }: { text: string }) => {
@@ -227,10 +242,12 @@ export class FakePage {
         if (program === undefined) throw new Error(`${url} leads nowhere.`);
         page.workersAlive++;
         if (page.manner === 'forbidden') this.#later(() => this.onerror?.(new Event('error', { cancelable: true })), 1);
-        else if (page.manner !== 'never answers') this.#later(() => this.#run(program), boot);
+        else if (page.manner !== 'never answers')
+          this.#later(() => this.#run(program), page.manner === 'starts slowly' ? slowBoot : boot);
       }
 
       postMessage(data: unknown): void {
+        page.messages++;
         if (page.manner !== 'dies') this.#later(() => this.#scope?.onmessage({ data }));
       }
 
@@ -246,7 +263,8 @@ export class FakePage {
       #run(program: string): void {
         this.#scope = {
           onmessage: () => {},
-          postMessage: (data: unknown) => this.#later(() => this.onmessage?.({ data })),
+          // A message underway still arrives after the worker has ended.
+          postMessage: (data: unknown) => page.clock.setTimeout(() => page.#task(() => this.onmessage?.({ data })), 0),
           setTimeout: (callback: () => void, ms: number) => this.#later(callback, Math.floor(ms) + 0.2),
           clearTimeout: (handle: unknown) => page.clock.clearTimeout(handle),
         } as never;
@@ -254,10 +272,6 @@ export class FakePage {
       }
     };
   }
-}
-
-class FakeMemory {
-  readonly buffer = new SharedArrayBuffer(4);
 }
 
 /** Sets one timer after another, each `ms` after the last came. Returns when they came. */

@@ -2,9 +2,11 @@ import { createThrottle, type Limit, perSecond } from 'sluice';
 import { localStorageStore } from 'sluice/local-storage';
 import { ManualClock } from 'sluice/testing';
 import { afterEach, describe, expect, it } from 'vitest';
+import { useWebStorages } from './web-storages.ts';
 
 const even: Limit = { rate: 1, interval: 1000 };
 
+useWebStorages();
 afterEach(() => {
   localStorage.clear();
   sessionStorage.clear();

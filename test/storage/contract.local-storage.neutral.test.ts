@@ -2,9 +2,11 @@ import type { BucketStore } from 'sluice';
 import { localStorageStore } from 'sluice/local-storage';
 import { bucketStoreContract, ManualClock } from 'sluice/testing';
 import { afterEach, describe, it } from 'vitest';
+import { useWebStorages } from './web-storages.ts';
 
 const clock = new ManualClock();
 const advance = (ms: number) => clock.advance(ms);
+useWebStorages();
 afterEach(() => {
   localStorage.clear();
   sessionStorage.clear();
