@@ -60,16 +60,19 @@ describe('a settlement', () => {
       { calls: 2, tokens: 3 },
       [205, 85, 55],
     ],
-  ])('of %s knows the cost and the tats afterwards, and the lower cost if the store fails', (_, before, cost, lower, settled, after) => {
-    const costs = typeof before === 'number' ? [before, before, before] : [before.calls ?? 1, before.tokens ?? 1, 1];
-    const receipt = taken(
-      before,
-      [100, 10, 50].map((ms, index) => 5 + ms * (costs[index] as number)),
-    );
-    const settlement = settlementOf(receipt, cost);
-    expect(settlement.cost).toEqual(settled);
-    expect(settlement.done).toMatchObject({ cost: settled, after });
-    expect(settlement.unsure.cost).toEqual(lower);
-    expect(settlement.from.after).toEqual(receipt.after);
-  });
+  ])(
+    'of %s knows the cost and the tats afterwards, and the lower cost if the store fails',
+    (_, before, cost, lower, settled, after) => {
+      const costs = typeof before === 'number' ? [before, before, before] : [before.calls ?? 1, before.tokens ?? 1, 1];
+      const receipt = taken(
+        before,
+        [100, 10, 50].map((ms, index) => 5 + ms * (costs[index] as number)),
+      );
+      const settlement = settlementOf(receipt, cost);
+      expect(settlement.cost).toEqual(settled);
+      expect(settlement.done).toMatchObject({ cost: settled, after });
+      expect(settlement.unsure.cost).toEqual(lower);
+      expect(settlement.from.after).toEqual(receipt.after);
+    },
+  );
 });

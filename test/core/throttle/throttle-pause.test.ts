@@ -53,6 +53,14 @@ describe('a pause', () => {
     expect(instants(calls)).toEqual([0, 3.5 * T, 4.5 * T]);
   });
 
+  test('that is over already is none', async () => {
+    const { clock, events, pause, pausedUntil } = setup();
+    await clock.advance(T);
+    await pause(T);
+    await pause(T / 2);
+    expect([events, await pausedUntil()]).toEqual([[], undefined]);
+  });
+
   test('that ends before the slot changes nothing', async () => {
     const { clock, wait, pause } = setup();
     const calls = [wait(), wait(), wait()];

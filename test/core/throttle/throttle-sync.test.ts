@@ -128,9 +128,11 @@ describe.each([
     [{ remaining: '1', resetAt: 1e15 }, TypeError, 'Expected `remaining` to be a number'],
     [{ remaining: 1 }, TypeError, 'Expected `resetAt` to be a finite number'],
     [{ remaining: 1, resetAt: Number.NaN }, RangeError, 'Expected `resetAt` to be a finite number'],
+    [{ remaining: 1, resetAt: 1e15, key: 5 }, TypeError, 'Expected `key` to be a string, got `5`.'],
   ])('refuses %j', async (said, type, message) => {
     const { throttle, remaining } = setUp();
-    const syncing = throttle.sync('key', said as never);
+    const { key = 'key' } = (said ?? {}) as { key?: string };
+    const syncing = throttle.sync(key, said as never);
     await expect(syncing).rejects.toThrow(type);
     await expect(syncing).rejects.toThrow(message);
     expect(await remaining()).toBeUndefined();
@@ -182,6 +184,17 @@ describe('sync while calls wait for a shared store', () => {
     await clock.advance(2_000);
     // It would have gone at 1,010 by the calls that were made.
     expect(second.at).toBeGreaterThan(2_000);
+  });
+
+  test('about an instant that is over does not reach the store', async () => {
+    const { clock, throttle, asked } = setUp();
+    await clock.advance(1_000);
+    await throttle.sync('key', { remaining: 0, resetAt: clock.now() });
+    await throttle.sync('key', { remaining: 0, resetAt: clock.now() - 500 });
+    expect(asked.sync).toBeUndefined();
+    void throttle.sync('key', { remaining: 0, resetAt: clock.now() + 0.5 });
+    await clock.advance(20);
+    expect(asked.sync).toBe(1);
   });
 
   test('of the user costs the line its slot once', async () => {
