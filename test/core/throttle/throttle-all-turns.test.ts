@@ -12,8 +12,8 @@ function setUp(customerOptions: ThrottleOptions, endpointOptions: ThrottleOption
   const customers = createThrottle({ margin: 0, clock, ...customerOptions });
   const endpoints = createThrottle({ margin: 0, clock, ...endpointOptions });
   const went: string[] = [];
-  const call = (customer: string, endpoint: string, options: { cost?: number; ms?: number } = {}) => {
-    const { cost = 1, ms = 0 } = options;
+  const call = (customer: string, endpoint: string, options: { cost?: number; priority?: number; ms?: number } = {}) => {
+    const { cost = 1, priority = 0, ms = 0 } = options;
     const both = throttleAll([
       { throttle: customers, key: customer },
       { throttle: endpoints, key: endpoint },
@@ -22,7 +22,7 @@ function setUp(customerOptions: ThrottleOptions, endpointOptions: ThrottleOption
       went.push(`${customer}${endpoint} ${clock.monotonic()}`);
       if (ms > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, ms));
     };
-    both.run(task, { cost }).catch(() => {});
+    both.run(task, { cost, priority }).catch(() => {});
   };
   return { clock, customers, endpoints, call, went };
 }
@@ -127,4 +127,74 @@ describe('a call that is granted by one slow store while another is asked', () =
     // Half the margin late at most.
     expect((went.at(-1) as number) - (went[0] as number)).toBeGreaterThan((60 / most - 1) * ms - 10);
   });
+});
+
+test('lets the calls of all keys go by priority, then as they came', async () => {
+  const { clock, call, went } = setUp({ limits: wide }, { limits: { rate: 10, interval: 1_000 } });
+  call('first', 'x');
+  for (const [customer, priority] of [
+    ['a', -1],
+    ['b', 0],
+    ['c', 2],
+    ['d', -1],
+    ['e', 1],
+    ['f', 2],
+    ['g', 0],
+  ] as const)
+    call(customer, 'x', { priority });
+  await clock.advance(2_000);
+  expect(went.map((name) => name.split('x')[0])).toEqual(['first', 'c', 'f', 'e', 'b', 'g', 'a', 'd']);
+});
+
+test('the calls of a combination and those of one of its throttles go in turn, whichever came first', async () => {
+  for (const isFirst of [true, false]) {
+    const clock = new ManualClock();
+    const api = createThrottle({ limits: { rate: 10, interval: 1_000 }, margin: 0, clock });
+    const both = throttleAll([createThrottle({ limits: wide, margin: 0, clock }), api]);
+    const went: string[] = [];
+    await api.wait();
+    for (let index = 0; index < 5; index++) {
+      if (isFirst) void both.run(() => void went.push('both'));
+      void api.run(() => void went.push('alone'));
+      if (!isFirst) void both.run(() => void went.push('both'));
+    }
+    await clock.advance(2_000);
+    expect(went).toHaveLength(10);
+    for (let index = 1; index < 10; index++) expect(went[index]).not.toBe(went[index - 1]);
+  }
+});
+
+describe('a slot of a call that needs two buckets', () => {
+  const late = { rate: 10, interval: 1_000, margin: 40 };
+  /** Half of its margin. */
+  const lateness = 20;
+
+  test('is now, where a bucket was free while the call waited for the other', async () => {
+    const clock = new ManualClock();
+    const free = createThrottle({ limits: late, clock });
+    const both = throttleAll([free, createThrottle({ limits: onePerSecond, margin: 0, clock })]);
+    await both.wait();
+    const second = both.wait();
+    await clock.advance(1_000);
+    expect((await second).at).toBe(clock.now());
+    expect((await free.status()).limits[0]?.resetAfter).toBe((await freshReset(late)) as number);
+  });
+
+  test('is not before the call came, even if the bucket was free just before', async () => {
+    const clock = new ManualClock();
+    const free = createThrottle({ limits: late, clock });
+    const both = throttleAll([free, createThrottle({ limits: wide, margin: 0, clock })]);
+    await clock.advance(5_000);
+    await both.wait();
+    const spacing = ((await free.status()).limits[0]?.resetAfter ?? 0) + lateness / 2;
+    await clock.advance(spacing);
+    expect((await both.wait()).at).toBe(clock.now());
+  });
+
+  /** How long one call uses a bucket. */
+  async function freshReset(limits: Limit) {
+    const throttle = createThrottle({ limits, clock: new ManualClock() });
+    await throttle.wait();
+    return (await throttle.status()).limits[0]?.resetAfter;
+  }
 });
