@@ -12,7 +12,11 @@ function setUp(customerOptions: ThrottleOptions, endpointOptions: ThrottleOption
   const customers = createThrottle({ margin: 0, clock, ...customerOptions });
   const endpoints = createThrottle({ margin: 0, clock, ...endpointOptions });
   const went: string[] = [];
-  const call = (customer: string, endpoint: string, options: { cost?: number; priority?: number; ms?: number } = {}) => {
+  const call = (
+    customer: string,
+    endpoint: string,
+    options: { cost?: number; priority?: number; ms?: number } = {},
+  ) => {
     const { cost = 1, priority = 0, ms = 0 } = options;
     const both = throttleAll([
       { throttle: customers, key: customer },
@@ -196,5 +200,69 @@ describe('a slot of a call that needs two buckets', () => {
     const throttle = createThrottle({ limits, clock: new ManualClock() });
     await throttle.wait();
     return (await throttle.status()).limits[0]?.resetAfter;
+  }
+});
+
+test('expensive calls of two keys have their turn before cheap ones behind them', async () => {
+  const { clock, call, went } = setUp({ limits: wide }, { limits: { rate: 10, interval: 1_000, burst: 10 } });
+  for (const key of ['x', 'y']) call('all', key, { cost: 10 });
+  await clock.advance(1);
+  call('a', 'x', { cost: 10 });
+  call('b', 'y', { cost: 10 });
+  for (let index = 0; index < 5; index++) {
+    call(`${index}`, 'x');
+    call(`${index}`, 'y');
+  }
+  await clock.advance(998);
+  expect(went).toHaveLength(2);
+  await clock.advance(1);
+  expect(went.slice(2)).toEqual(['ax 1000', 'by 1000']);
+});
+
+describe('a place that a call needs which was overtaken', () => {
+  const kinds = [
+    ['a memory store', false],
+    ['a slow store', true],
+  ] as const;
+  test.each(kinds)('stays empty for the last second before its slot, and no longer, on %s', async (_, isSlow) => {
+    const clock = new ManualClock();
+    const store = isSlow ? slowStore(memoryStore({ clock }), clock, () => 1).store : memoryStore();
+    const customers = createThrottle({ limits: wide, margin: 0, clock, store, concurrency: 1 });
+    const endpoints = createThrottle({ limits: { rate: 1, interval: 5_000 }, margin: 0, clock });
+    const { begun } = await overtake(clock, customers, endpoints);
+    const [slot = 0] = begun('ax');
+    expect(slot).toBeGreaterThanOrEqual(10_000);
+    expect(slot).toBeLessThan(10_010);
+    const others = begun('ay').filter((at) => at > 5_400 && at < slot);
+    expect(others.length).toBeGreaterThan(10);
+    expect(Math.max(...others)).toBeLessThan(9_010);
+  });
+
+  /** A call of `a` to `x`, while others keep the place of `a` busy, so that one of `b` takes the first slot of `x`. */
+  async function overtake(
+    clock: ManualClock,
+    customers: ReturnType<typeof createThrottle>,
+    endpoints: ReturnType<typeof createThrottle>,
+  ) {
+    const starts: [string, number][] = [];
+    const call = (customer: string, endpoint: string, ms = 0) => {
+      const both = throttleAll([
+        { throttle: customers, key: customer },
+        { throttle: endpoints, key: endpoint },
+      ]);
+      const task = async () => {
+        starts.push([`${customer}${endpoint.charAt(0)}`, clock.monotonic()]);
+        if (ms > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, ms));
+      };
+      void both.run(task);
+    };
+    call('a', 'y', 310);
+    call('b', 'x');
+    await clock.advance(10);
+    call('a', 'x');
+    for (let index = 0; index < 100; index++) call('a', `y${index}`, 310);
+    call('b', 'x');
+    await clock.advance(15_000);
+    return { begun: (name: string) => starts.filter(([one]) => one === name).map(([, at]) => Math.floor(at)) };
   }
 });

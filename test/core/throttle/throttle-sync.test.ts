@@ -163,6 +163,19 @@ describe('sync while calls wait for a shared store', () => {
     expect(second.at).toBeLessThanOrEqual(5_030);
   });
 
+  test('comes first even right after another change', async () => {
+    const { clock, throttle, wait } = setUp();
+    const first = wait();
+    await clock.advance(5);
+    const second = wait();
+    void throttle.setLimits('key', { ...limits, burst: 9 });
+    // The limits change from 10 to 20 ms.
+    await clock.advance(10);
+    void throttle.sync('key', { remaining: 0, resetAt: clock.now() + 5_000 });
+    await clock.advance(500);
+    expect([first.at, second.state]).toEqual([10, 'pending']);
+  });
+
   const told = (remaining: number) => ({ limit: 1, remaining, window: 1_000, roundTrip: 5, keptBack: 0 });
 
   test('of a server costs the line its slot only if it is news', async () => {
