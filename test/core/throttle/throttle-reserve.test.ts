@@ -169,7 +169,7 @@ describe('cancel', () => {
     expect(waiting.at).toBe(T);
   });
 
-  test('costs no more time after a thousand earlier reservations', async () => {
+  test('and `close` cost no more after a thousand earlier reservations', async () => {
     const { clock, throttle } = setup({ limits: { rate: 1, interval: 1 } });
     const looks = vi.spyOn(clock, 'monotonic');
     const looksOf = async () => {
@@ -182,6 +182,9 @@ describe('cancel', () => {
     const before = await looksOf();
     for (let one = 0; one < 1_000; one++) await looksOf();
     expect(await looksOf()).toBe(before);
+    looks.mockClear();
+    await throttle.close();
+    expect(looks.mock.calls.length).toBeLessThan(10);
   });
 
   test('tells of a store that cannot take it back', async () => {
