@@ -199,6 +199,47 @@ describe('sync while calls wait for a shared store', () => {
     expect(second.at).toBeGreaterThan(2_000);
   });
 
+  /** Statements are answered with `news`, the time for which they hold calls back, after 15 ms. */
+  function setUpAnswering(news: number) {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore(), clock, () => 10);
+    const sync = async () => {
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 15));
+      return news;
+    };
+    const store = sharedStore({ ...slow.store, sync });
+    const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 1 }, clock, store });
+    const wait = () => outcomeOf(throttle.wait('key'), clock);
+    const tell = () =>
+      outcomeOf(linkedOf(throttle).sync('key', { remaining: 0, ms: 900, isNewest: true, told: told(0) }), clock);
+    return { clock, throttle, wait, tell, asked: slow.asked };
+  }
+
+  test.each([
+    { news: 0, slots: 0 },
+    { news: 0.5, slots: 1 },
+  ])('of a server that holds calls back for $news ms costs $slots slots', async ({ news, slots }) => {
+    const { clock, wait, tell, asked } = setUpAnswering(news);
+    wait();
+    wait();
+    await clock.advance(50);
+    tell();
+    await clock.advance(100);
+    expect(asked.giveBack ?? 0).toBe(slots);
+  });
+
+  test('of a server that is news while the bucket is being changed costs no slot that was reserved since', async () => {
+    const { clock, throttle, wait, tell, asked } = setUpAnswering(5_000);
+    wait();
+    const said = tell();
+    await clock.advance(5);
+    wait();
+    void throttle.setLimits('key', { ...limits, burst: 1 });
+    await clock.advance(200);
+    // The change lasts from 10 to 20 ms, the answer comes at 15.
+    expect([said.at !== undefined, asked.override, asked.giveBack]).toEqual([true, 1, undefined]);
+  });
+
   test('about an instant that is over does not reach the store', async () => {
     const { clock, throttle, asked } = setUp();
     await clock.advance(1_000);
