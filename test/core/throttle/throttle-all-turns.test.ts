@@ -266,3 +266,18 @@ describe('a place that a call needs which was overtaken', () => {
     return { begun: (name: string) => starts.filter(([one]) => one === name).map(([, at]) => Math.floor(at)) };
   }
 });
+
+test('a call that a listener makes while others are let go does not pass an expensive one before it', async () => {
+  const { clock, customers, call, went } = setUp(
+    { limits: wide },
+    { limits: { rate: 10, interval: 1_000, burst: 10 } },
+  );
+  call('all', 'x', { cost: 10 });
+  await clock.advance(1);
+  call('a', 'x', { cost: 10 });
+  await customers.pause('b', clock.now() + 499);
+  customers.on('resumed', () => call('c', 'x'));
+  call('b', 'y');
+  await clock.advance(3_000);
+  expect(went).toEqual(['allx 0', 'by 500', 'ax 1000', 'cx 1100']);
+});
