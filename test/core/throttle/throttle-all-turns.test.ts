@@ -281,3 +281,31 @@ test('a call that a listener makes while others are let go does not pass an expe
   await clock.advance(3_000);
   expect(went).toEqual(['allx 0', 'by 500', 'ax 1000', 'cx 1100']);
 });
+
+test('a call keeps the bucket with its longest wait, and leaves the others to calls behind it', async () => {
+  const { clock, call, went } = setUp(
+    { limits: { rate: 1, interval: 400, burst: 5 } },
+    { limits: { rate: 10, interval: 1_000, burst: 10 } },
+  );
+  for (const customer of ['a', 'b']) call(customer, 'x', { cost: 5 });
+  await clock.advance(200);
+  call('a', 'x', { cost: 5 });
+  call('c', 'x');
+  await clock.advance(3_000);
+  expect(went).toEqual(['ax 0', 'bx 0', 'cx 200', 'ax 2000']);
+});
+
+test('one call of a combination passes an expensive one of one throttle, then it is the turn of that', async () => {
+  const clock = new ManualClock();
+  const customers = createThrottle({ limits: wide, margin: 0, clock });
+  const api = createThrottle({ limits: { rate: 10, interval: 1_000, burst: 10 }, margin: 0, clock });
+  const went: string[] = [];
+  const note = (name: string) => () => void went.push(`${name} ${clock.monotonic()}`);
+  for (let index = 0; index < 3; index++) void api.run(note('alone'), { key: 'api', cost: 10 });
+  for (const key of ['a', 'b', 'c']) await customers.pause(key, clock.now() + 1_400);
+  await clock.advance(600);
+  const both = throttleAll([customers, { throttle: api, key: 'api' }]);
+  for (const key of ['a', 'b', 'c']) void both.run(note(key), { key });
+  await clock.advance(1_600);
+  expect(went).toEqual(['alone 0', 'alone 1000', 'a 1400', 'alone 2100', 'b 2200']);
+});
