@@ -172,7 +172,6 @@ class Combination implements CombinedThrottle {
   }
 
   async #enter(key: string = 'default', options: EnterOptions = noOptions, holdsPlace: boolean): Promise<Grant> {
-    checkOptions('options', options);
     if (typeof key !== 'string') wrongType('key', 'a string', key);
     const keys = this.#parts.map(({ keyOf }) => keyOf(key));
     const check = () =>

@@ -1,15 +1,19 @@
 import {
   CostExceedsBurstError,
   createThrottle,
+  type Grant,
   memoryStore,
   QueueFullError,
   StoreError,
+  type StoreOperations,
+  sharedStore,
   type ThrottleOptions,
   throttleAll,
   throttleFetch,
 } from 'sluice';
 import { faultyStore, ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
+import { wholeStore } from '../../../src/testing/whole-store.ts';
 import { outcomeOf } from '../line/outcome.ts';
 import { type Slowness, slowStore } from '../sharing/slow-store.ts';
 
@@ -193,7 +197,7 @@ describe('the stores of a combination', () => {
   test('let a call pass their own line that needs none of what it waits for', async () => {
     const clock = new ManualClock();
     const limits = [
-      { ...wide, name: 'requests' },
+      { rate: 1, interval: 1, name: 'requests' },
       { rate: 1, interval: 1_000, burst: 1, name: 'tokens' },
     ];
     const { throttle: api } = shared(clock, { limits });
@@ -208,18 +212,58 @@ describe('the stores of a combination', () => {
   });
 
   test.each([
-    { delay: 10, postponed: undefined },
-    { delay: 10.5, postponed: 1 },
+    { margin: 20, delay: 10, postponed: undefined },
+    { margin: 20, delay: 10.5, postponed: 1 },
+    { margin: 1, delay: 0.75, postponed: 1 },
   ])('hear that a call went $delay ms after their grant only if that is more than half the margin', async (row) => {
     const clock = new ManualClock();
-    const first = shared(clock, { margin: 20 }, () => 3);
-    const second = shared(clock, { margin: 20, limits: even }, () => row.delay);
+    const { margin } = row;
+    const first = shared(clock, { margin }, () => 3);
+    const second = shared(clock, { margin, limits: even }, () => row.delay);
     const both = throttleAll([first.throttle, second.throttle]);
     const call = outcomeOf(both.wait(), clock);
     await clock.advance(100);
     expect(call.at).toBe(3 + row.delay);
     expect(first.asked.postpone).toBe(row.postponed);
   });
+});
+
+test('a call that went later than a store granted it can be settled as if it had been granted then', async () => {
+  const clock = new ManualClock();
+  const { throttle: api } = shared(clock, { limits: { ...even, burst: 5 }, margin: 20 }, () => 3);
+  const { throttle: other } = shared(clock, { limits: even }, () => 80);
+  const both = throttleAll([api, other]);
+  const call = outcomeOf(both.wait(), clock);
+  await clock.advance(100);
+  expect(call.at).toBe(83);
+  void both.settle(call.value as Grant, { cost: 0 });
+  await clock.advance(5);
+  const status = outcomeOf(api.status(), clock);
+  await clock.advance(10);
+  expect(status.value?.limits).toEqual([{ remaining: 4, resetAfter: 0 }]);
+});
+
+test('a call that a store refuses with no wait at all is asked for again', async () => {
+  /** As real ones do, it goes on between two looks. */
+  class GoingClock extends ManualClock {
+    #looks = 0;
+    override monotonic(): number {
+      return super.monotonic() + this.#looks++ * 0.001;
+    }
+  }
+  const clock = new GoingClock();
+  const inner = wholeStore(memoryStore({ clock }));
+  let asked = 0;
+  const take: StoreOperations['take'] = async (key, request) => {
+    const isRefused = asked++ < 3;
+    const answer = await inner.take(key, { ...request, costs: isRefused ? [] : request.costs });
+    return isRefused ? { ...answer, wait: 0 } : answer;
+  };
+  const store = sharedStore({ ...inner, shared: true, take });
+  const both = throttleAll([local(clock), local(clock, { store })]);
+  const call = outcomeOf(both.wait(), clock);
+  await clock.advance(100);
+  expect([call.error, call.state, asked]).toEqual([undefined, 'fulfilled', 4]);
 });
 
 test('the calls behind one that goes alone after a refusal go as soon as it has ended', async () => {

@@ -35,6 +35,11 @@ describe('a combination', () => {
 
   test.each<[string, () => Promise<unknown>, string]>([
     ['the key of wait', () => both.wait(5 as Wrong), 'Expected `key` to be a string, got `5`.'],
+    [
+      'the key of wait where no throttle reads it',
+      () => throttleAll([{ throttle: customers, key: 'all' }]).wait(5 as Wrong),
+      'Expected `key` to be a string, got `5`.',
+    ],
     ['the options of wait', () => both.wait('a', null as Wrong), 'Expected `options` to be an object, got `null`.'],
     ['the task of run', () => both.run(5 as Wrong), 'Expected `task` to be a function, got `5`.'],
     ['the options of run', () => both.run(() => {}, null as Wrong), 'Expected `options` to be an object, got `null`.'],
@@ -137,7 +142,7 @@ describe('whenIdle of a combination', () => {
 
   test('waits for all keys, whatever the throttles make of them', async () => {
     const { clock, customers, api } = setup();
-    const both = throttleAll([customers, { throttle: api, key: (key) => key.split(':')[0] as string }]);
+    const both = throttleAll([{ throttle: api, key: (key) => key.split(':')[0] as string }, customers]);
     void both.run(() => new Promise<void>((resolve) => clock.setTimeout(resolve, 50)), { key: 'eu:7' });
     await clock.advance(0);
     const idle = outcomeOf(whenIdle(both), clock);
