@@ -100,6 +100,7 @@ export class MapWalk<Item, Result> {
       throw error;
     } finally {
       if (signal !== undefined) ignoreAbort(signal, onAborted);
+      this.#abort();
     }
   }
 

@@ -145,6 +145,18 @@ describe('throttledMap goes on taking items', () => {
   });
 });
 
+test('throttledMap aborts the signals of its tasks once its loop has ended by itself', async () => {
+  const { throttle } = setup();
+  const signals: AbortSignal[] = [];
+  const results = throttledMap(throttle, [1, 2], (item, _, { signal }) => {
+    signals.push(signal);
+    return item;
+  });
+  for await (const item of results)
+    if (item === 2) expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
+});
+
 test('throttledMap lets at most 16 items of one key wait', async () => {
   const { clock, throttle } = setup({ rate: 1, interval: T, burst: 1 });
   reading(throttledMap(throttle, Array(1_000).fill(1), (item) => item, { key: () => 'amy' }));
