@@ -37,7 +37,8 @@ export interface Range {
 export function checkNumber(name: string, value: unknown, range: Range): number {
   if (typeof value !== 'number') wrongType(name, rule(range), value);
   const { above = -Infinity, from = -Infinity, to = Infinity, whole = false, infinite = false } = range;
-  const finite = Number.isFinite(value) || (infinite && value === Infinity);
+  // No bound lets NaN or -Infinity pass.
+  const finite = infinite || Number.isFinite(value);
   const inRange = value > above && value >= from && value <= to;
   if (!finite || !inRange || (whole && value !== Infinity && !Number.isInteger(value)))
     outOfRange(name, rule(range), value);

@@ -17,12 +17,12 @@ export function checkCost(cost: Cost): Cost {
 }
 
 /** Whether a cost names a limit that is not in the plan. */
-export function isStrange(cost: Cost, { rules }: Plan): boolean {
+export function isStrange(cost: Cost, { rules }: Pick<Plan, 'rules'>): boolean {
   return strangeName(cost, rules) !== undefined;
 }
 
 /** @throws RangeError if a cost names a limit that is not in the plan. */
-export function checkNames(cost: Cost, { rules }: Plan): void {
+export function checkNames(cost: Cost, { rules }: Pick<Plan, 'rules'>): void {
   const name = strangeName(cost, rules);
   if (name !== undefined)
     outOfRange('cost', `one number per named limit (${rules.map((rule) => rule.name ?? '–').join(', ')})`, name);

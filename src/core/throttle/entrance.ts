@@ -49,7 +49,7 @@ export class Entrance {
    */
   enter(key: string, options: EnterOptions = noOptions, holdsPlace: boolean = false): CallGrant | Promise<CallGrant> {
     if (this.closing !== undefined) throw this.closing;
-    if (options !== noOptions) checkOptions('options', options);
+    checkOptions('options', options);
     const { cost, maxWait, priority, signal } = options;
     // Most calls have no options.
     const isPlain = cost === undefined && maxWait === undefined && priority === undefined && signal === undefined;
@@ -73,7 +73,7 @@ export class Entrance {
     const cost = this.check(key, options);
     const maxWait = this.maxWaitOf(options);
     const { priority = 0, signal } = options;
-    if (priority !== 0) checkNumber('priority', priority, {});
+    checkNumber('priority', priority, {});
     if (signal !== undefined) {
       checkMethods('signal', signal, signalMethods);
       if (signal.aborted) throw reasonOf(signal);
@@ -99,7 +99,7 @@ export class Entrance {
 
   /** Whether a cost names a limit that the key does not have, unless it has limits of its own. */
   mayBeWrong(key: string, cost: Cost): boolean {
-    return typeof cost === 'object' && this.#lanes.plans.areFixed && isStrange(cost, this.#lanes.plans.of(key));
+    return this.#lanes.plans.areFixed && isStrange(cost, this.#lanes.plans.of(key));
   }
 
   /** Checks the names in a cost against the limits that the store has for the key. */

@@ -129,12 +129,10 @@ export class Lanes implements LocalLaneHost, WatchHost {
 
   /** Resolves when no call waits or is in flight, on one key or on all. */
   async whenIdle(key?: string): Promise<void> {
-    let busy = key === undefined ? this.keys() : [key];
-    while (busy.length > 0) {
+    do {
       // One after the other, because a look at all of them takes long.
-      for (const one of busy) while (this.#isBusy(one)) await this.nextEnd();
-      busy = key === undefined ? this.keys() : [];
-    }
+      for (const one of key === undefined ? this.keys() : [key]) while (this.#isBusy(one)) await this.nextEnd();
+    } while (key === undefined && this.keys().length > 0);
   }
 
   /** Resolves when a call ends or leaves. */

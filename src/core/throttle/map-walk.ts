@@ -10,7 +10,6 @@ const mostWaiting = 16;
  * The most unread results besides the calls, such as those that are done before an earlier one. The loop has one more.
  */
 const mostUnread = 9;
-const defaultKey = 'default';
 
 /** What a walk is made of. */
 export interface MapParts<Item, Result> {
@@ -46,8 +45,8 @@ export class MapWalk<Item, Result> {
   /** Calls that wait or are in flight. */
   #active = 0;
   /** How many calls wait, by key. */
-  readonly #waiting = new Map<string, number>();
-  #latestKey = defaultKey;
+  readonly #waiting = new Map<string | undefined, number>();
+  #latestKey: string | undefined;
   /** Aborts as soon as no more items are taken: then no call waits either. */
   readonly #line = new AbortController();
   /** Aborts when the walk has ended. */
@@ -86,7 +85,7 @@ export class MapWalk<Item, Result> {
           if (onError === 'continue') yield slot.outcome;
           else if (slot.outcome.status === 'fulfilled') yield slot.outcome.value;
           else throw slot.outcome.reason;
-        } else if (slot !== undefined || this.#active > 0 || (this.#iterator !== undefined && !this.#failure)) {
+        } else if (this.#active > 0 || (this.#iterator !== undefined && !this.#failure)) {
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
@@ -101,7 +100,7 @@ export class MapWalk<Item, Result> {
       throw error;
     } finally {
       if (signal !== undefined) ignoreAbort(signal, onAborted);
-      await this.#end();
+      this.#abort();
     }
   }
 
@@ -142,7 +141,6 @@ export class MapWalk<Item, Result> {
   #fail(error: unknown): void {
     this.#iterator = undefined;
     this.#failure = { error };
-    this.#isTaking = false;
     this.#wake();
   }
 
@@ -154,7 +152,7 @@ export class MapWalk<Item, Result> {
     let leaveLine = () => {};
     let isStarted = false;
     try {
-      const key = valueFor(options.key, item) ?? defaultKey;
+      const key = valueFor(options.key, item);
       leaveLine = this.#joinLine(key);
       const run = {
         key,
@@ -186,7 +184,7 @@ export class MapWalk<Item, Result> {
   }
 
   /** Counts a call as waiting. Returns a function for the end of the wait, which may be called several times. */
-  #joinLine(key: string): () => void {
+  #joinLine(key: string | undefined): () => void {
     const count = (by: number) => this.#waiting.set(key, (this.#waiting.get(key) ?? 0) + by);
     this.#latestKey = key;
     count(1);

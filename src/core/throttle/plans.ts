@@ -50,7 +50,7 @@ export class Plans {
 
   /** Makes new plans for all limits with another margin, unless the user set one. */
   follow(margin: Margin): void {
-    if (!this.#isAuto || margin === this.#margin) return;
+    if (!this.#isAuto) return;
     this.#margin = margin;
     this.#fixed &&= this.#made(this.#own);
   }

@@ -29,8 +29,8 @@ export function settlementOf(receipt: Receipt, cost: Cost): Settlement {
     return more > 0 ? rule.kind.tatCharged(tat, slot, more, rule.emissionInterval) : tat;
   });
   const lower =
-    typeof settled === 'number' && typeof before === 'number'
-      ? Math.min(settled, before)
+    typeof before === 'number'
+      ? Math.min(settled as number, before)
       : byName(plan, (rule) => Math.min(costIn(rule, settled), costIn(rule, before)));
   return {
     from,

@@ -47,7 +47,7 @@ class StatusWatch {
   #isLooking = false;
   /** Whether something happened since the last reading. */
   #isStale = false;
-  #timer: { readonly handle: unknown } | undefined;
+  #timer: unknown;
 
   constructor(throttle: Throttle, key: string) {
     this.#throttle = throttle;
@@ -68,7 +68,6 @@ class StatusWatch {
   }
 
   stop(): void {
-    this.listeners.clear();
     this.#wait();
   }
 
@@ -81,18 +80,15 @@ class StatusWatch {
 
   /** Reads after this time; never, if it is undefined. */
   #wait(ms?: number): void {
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer.handle);
-    this.#timer = undefined;
+    this.#clock.clearTimeout(this.#timer);
     if (ms === undefined) return;
-    const handle = this.#clock.setTimeout(() => void this.#look(), ms);
+    this.#timer = this.#clock.setTimeout(() => void this.#look(), ms);
     // Without waiting calls it keeps no process open.
-    if (ms > betweenLooks) (handle as { unref?(): void } | undefined)?.unref?.();
-    this.#timer = { handle };
+    if (ms > betweenLooks) (this.#timer as { unref?(): void } | undefined)?.unref?.();
   }
 
   async #look(): Promise<void> {
     if (this.listeners.size === 0) return;
-    this.#timer = undefined;
     this.#isLooking = true;
     this.#isStale = false;
     const status = await this.#throttle.status(this.#key).catch(() => this.#lastStatus());

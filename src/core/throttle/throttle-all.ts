@@ -2,7 +2,6 @@ import { checkFunction, checkOptions, wrongType } from '../base/check.ts';
 import type { CallOutcome } from '../base/events.ts';
 import type { CallGrant, Grant } from '../base/grant.ts';
 import { type Cost, checkCost, checkNames, isStrange } from '../limits/cost.ts';
-import type { Plan } from '../limits/plan.ts';
 import type { WaitRequest } from '../line/waiting-room.ts';
 import type { Clock } from '../time/clock.ts';
 import { type EnterOptions, type Joined, type Linked, linkAdapters, linkedOf } from './adapter-link.ts';
@@ -122,7 +121,7 @@ class Combination implements CombinedThrottle {
         new JoinedLink(
           parts.map(({ linked, listens }) => ({ link: linkOf(linked), listens })),
           (key, options) => this.#enter(key, options, true),
-          (grant) => grantsOf.get(grant) ?? [],
+          (grant) => grantsOf.get(grant) as readonly CallGrant[],
         ),
     };
     linkAdapters(this, joined);
@@ -173,7 +172,6 @@ class Combination implements CombinedThrottle {
   }
 
   async #enter(key: string = 'default', options: EnterOptions = noOptions, holdsPlace: boolean): Promise<Grant> {
-    checkOptions('options', options);
     if (typeof key !== 'string') wrongType('key', 'a string', key);
     const keys = this.#parts.map(({ keyOf }) => keyOf(key));
     const check = () =>
@@ -207,8 +205,8 @@ class Combination implements CombinedThrottle {
         return (await lanes.store.peek(key, lanes.plans.of(key))).plan;
       }),
     );
-    const limits = plans.flatMap(({ rules }) => rules);
-    checkNames(cost, { ...(plans[0] as Plan), rules: limits });
+    const rules = plans.flatMap((plan) => plan.rules);
+    checkNames(cost, { rules });
   }
 
   /**
@@ -217,7 +215,7 @@ class Combination implements CombinedThrottle {
    */
   #settle(grants: readonly CallGrant[], cost: Cost): Promise<void>[] {
     const rules = grants.flatMap(({ plan }) => plan.rules);
-    checkNames(cost, { ...(grants[0] as CallGrant).plan, rules });
+    checkNames(cost, { rules });
     return grants.map((grant, index) => {
       const own =
         typeof cost === 'number'

@@ -32,7 +32,7 @@ import type {
   WaitOptions,
 } from './options.ts';
 import { Plans } from './plans.ts';
-import { CancellableReservation } from './reservation.ts';
+import type { CancellableReservation } from './reservation.ts';
 import { Reservations } from './reservations.ts';
 import { LazyContext, type Task } from './run-context.ts';
 import { settlementOf } from './settlement.ts';
@@ -218,7 +218,7 @@ export class ThrottleCore implements Throttle {
     if (receipt === undefined) wrongType('grant', 'a grant or a reservation of this throttle', grant);
     checkOptions('options', options);
     const { from, cost, done, unsure } = settlementOf(receipt, checkTrueCost(options.cost, receipt));
-    if (grant instanceof CancellableReservation && grant.cancelled) return;
+    if ((grant as CancellableReservation).cancelled) return;
     reservations.correct(grant, done);
     try {
       await this.#lanes.move(grant.key, () => this.#store.settle(grant.key, from, cost));
@@ -289,8 +289,6 @@ export class ThrottleCore implements Throttle {
   /** Pauses a key here at once, and for all sharers as soon as the store has it. */
   async #pause(key: string, ms: number, sentAgo?: number): Promise<void> {
     this.#lanes.gates.pause(key, ms);
-    const pausing = this.#store.pause(key, ms, this.#plans.of(key), sentAgo);
-    this.#lanes.find(key)?.advance();
-    await pausing;
+    await this.#store.pause(key, ms, this.#plans.of(key), sentAgo);
   }
 }

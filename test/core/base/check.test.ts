@@ -6,6 +6,12 @@ test('a value that is not a function is refused by its name', () => {
   expect(() => checkFunction('fetch', () => {})).not.toThrow();
 });
 
+test('a long text is shown by its first eighty characters', () => {
+  const [longest, cut] = ['t'.repeat(80), `t${'u'.repeat(80)}`];
+  expect(() => checkFunction('fetch', longest)).toThrow(`got \`"${longest}"\`.`);
+  expect(() => checkFunction('fetch', cut)).toThrow(`got \`"t${'u'.repeat(79)}…"\`.`);
+});
+
 test('an object without one of its methods is refused by the name of the method', () => {
   expect(() => checkMethods('store', null, ['take', 'sync'])).toThrow('an object with take, sync, got `null`');
   expect(() => checkMethods('store', { take() {} }, ['take', 'sync'])).toThrow(

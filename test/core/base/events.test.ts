@@ -1,7 +1,12 @@
-import { expect, test } from 'vitest';
-import { Events } from '../../../src/core/base/events.ts';
+import { afterEach, expect, test, vi } from 'vitest';
+import { Events, report } from '../../../src/core/base/events.ts';
 
 const event = { key: 'key', until: 5 };
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
 
 test('an event that nobody listens to goes nowhere', () => {
   const events = new Events();
@@ -30,4 +35,17 @@ test('nobody listens once all were taken off, one by one or together', () => {
   events.clear();
   expect(events.wants('paused')).toBe(false);
   events.emit('paused', event);
+});
+
+test('an error that nobody can catch is reported by the platform, or else in the console', () => {
+  const error = new Error('mine');
+  const inConsole = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const byPlatform = vi.fn();
+  vi.stubGlobal('reportError', byPlatform);
+  report(error);
+  expect([byPlatform.mock.calls, inConsole.mock.calls]).toEqual([[[error]], []]);
+  vi.stubGlobal('reportError', undefined);
+  report(error);
+  expect(byPlatform).toHaveBeenCalledTimes(1);
+  expect(inConsole.mock.calls).toEqual([[expect.any(String), error]]);
 });

@@ -96,6 +96,20 @@ describe('measureThrottle', () => {
     performance.clearMeasures('mine');
   });
 
+  test('takes each entry out of the buffer once it is made, even of the shortest wait', async () => {
+    const clock = new ManualClock();
+    const throttle = createThrottle({ margin: 0, limits: { rate: 1, interval: 0.5 }, clock });
+    const told: string[] = [];
+    measureThrottle(throttle, {
+      now: () => clock.monotonic(),
+      measure: (name, { start, end }) => told.push(`${name} from ${start} to ${end}`),
+      clearMeasures: (name) => told.push(`${name} cleared`),
+    });
+    for (let call = 0; call < 2; call++) outcomeOf(throttle.wait('a'), clock);
+    await clock.advance(10);
+    expect(told).toEqual(['sluice wait a from 0 to 0.5', 'sluice wait a cleared']);
+  });
+
   test('takes the `performance` of the platform, and begins no entry before that does', async () => {
     const { clock, throttle, stop, entries } = setup();
     stop();

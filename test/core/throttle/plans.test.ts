@@ -63,6 +63,25 @@ describe('plans', () => {
   });
 });
 
+describe('plans of a server', () => {
+  test('allow one call a second until it names limits, for each key', () => {
+    const plans = new Plans('server', 0);
+    expect([plans.areLearned, plans.areFixed]).toEqual([true, false]);
+    expect(intervals(plans.of('amy'))).toEqual([1_000]);
+    plans.learnFrom((key) => (key === 'amy' ? [slow, fast] : undefined));
+    expect(intervals(plans.of('amy'))).toEqual([100, 10]);
+    expect(intervals(plans.of('george'))).toEqual([1_000]);
+  });
+
+  test('are known as those before, once the user sets others', () => {
+    const plans = new Plans('server', 0);
+    plans.learnFrom(() => slow);
+    const before = plans.replace(fast, 500);
+    expect([intervals(before('amy')), intervals(plans.of('amy'))]).toEqual([[100], [10]]);
+    expect([plans.areLearned, plans.of('amy').since]).toEqual([false, 500]);
+  });
+});
+
 describe('the margin of plans', () => {
   test('goes into limits that have none of their own', () => {
     const plans = new Plans([slow, { ...slow, margin: 5 }, { ...slow, margin: 'auto' }, { ...slow, margin: 0 }], 30);

@@ -148,6 +148,16 @@ describe('subscribe', () => {
     expect(looks).toHaveBeenCalledTimes(1);
   });
 
+  test('gives a status once to one who subscribes while it is given to others', async () => {
+    const { clock, throttle } = setup();
+    let second: ReturnType<typeof follow> | undefined;
+    subscribe(throttle, undefined, () => {
+      second ??= follow(throttle);
+    });
+    await clock.advance(0);
+    expect(second?.heard).toHaveLength(1);
+  });
+
   test('stops, once for each listener', async () => {
     const { clock, throttle } = setup();
     const listener = vi.fn();
@@ -301,5 +311,6 @@ describe('subscribe', () => {
     ['a listener that is no function', () => subscribe(setup().throttle, 'key', undefined as never)],
   ])('refuses %s at once', (_, make) => {
     expect(make).toThrow(TypeError);
+    expect(make).toThrow(/^Expected `(throttle|key|listener)`/);
   });
 });

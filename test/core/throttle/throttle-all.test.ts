@@ -431,14 +431,17 @@ describe('throttleAll', () => {
     await Promise.all(calls);
   });
 
-  test('goes on the slots where timers are late, as each throttle does', async () => {
+  test.each([
+    { late: 5, margin: 40 },
+    { late: 0.75, margin: 2 },
+  ])('goes on the slots where timers are $late ms late, as each throttle does', async ({ late: by, margin }) => {
     class LateClock extends ManualClock {
       override setTimeout(callback: () => void, ms: number): unknown {
-        return super.setTimeout(callback, ms + 5);
+        return super.setTimeout(callback, ms + by);
       }
     }
     const late = new LateClock();
-    const made = () => createThrottle({ limits: { rate: 20, interval: 1_000 }, margin: 40, clock: late });
+    const made = () => createThrottle({ limits: { rate: 20, interval: 1_000 }, margin, clock: late });
     const [alone, api] = [made(), made()];
     const both = throttleAll([api, createThrottle({ limits: wide, margin: 0, clock: late })]);
     const slots: number[][] = [];

@@ -10,6 +10,7 @@ import {
 } from 'sluice';
 import { faultyStore, ManualClock } from 'sluice/testing';
 import { describe, expect, test, vi } from 'vitest';
+import { linkedOf } from '../../../src/core/throttle/adapter-link.ts';
 import { FakeSignal } from '../line/fake-signal.ts';
 import { outcomeOf } from '../line/outcome.ts';
 import { slowStore } from '../sharing/slow-store.ts';
@@ -49,6 +50,29 @@ describe('close', () => {
     expect(calls[1]?.error).toBeInstanceOf(ClosedError);
     expect(String(calls[1]?.error)).toBe('ClosedError: The throttle is closed.');
     expect([signal.listeners, clock.timers]).toEqual([0, 0]);
+  });
+
+  test('does not wait for calls in flight, even if it was called without `drain` before', async () => {
+    const { clock, throttle } = pair();
+    void throttle.run(() => new Promise(() => {}));
+    await clock.advance(0);
+    const closed = [throttle.close(), throttle.close({ drain: true })].map((closing) => outcomeOf(closing, clock));
+    await clock.advance(0);
+    expect(closed.map(({ state }) => state)).toEqual(['fulfilled', 'fulfilled']);
+  });
+
+  test('frees its listeners and its gates', async () => {
+    const { clock, throttle } = pair();
+    const ended = vi.fn();
+    throttle.on('ended', ended);
+    const run = throttle.run(() => new Promise<void>((resolve) => clock.setTimeout(resolve, T)));
+    await throttle.pause('default', clock.now() + T);
+    const { gates } = linkedOf(throttle).lanes;
+    expect(gates.find('default')).toBeDefined();
+    await throttle.close();
+    await clock.advance(T);
+    await run;
+    expect([gates.find('default'), ended.mock.calls]).toEqual([undefined, []]);
   });
 
   test('gives the slots of its lines back', async () => {

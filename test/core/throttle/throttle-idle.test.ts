@@ -62,6 +62,13 @@ describe.each(stores)('whenIdle on %s', (_, { store = undefined }) => {
     expect(all.at).toBe(3.5 * T);
   });
 
+  test('needs a throttle', async () => {
+    for (const throttle of [undefined, null, 5, {}])
+      await expect(whenIdle(throttle as never)).rejects.toThrow(
+        'Expected `throttle` to be a throttle that createThrottle',
+      );
+  });
+
   test('counts a call that leaves the line as over', async () => {
     const { clock, throttle, wait, idle } = start();
     const signal = new FakeSignal();

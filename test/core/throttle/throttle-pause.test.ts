@@ -53,6 +53,14 @@ describe('a pause', () => {
     expect(instants(calls)).toEqual([0, 3.5 * T, 4.5 * T]);
   });
 
+  test('that is over already is none', async () => {
+    const { clock, events, pause, pausedUntil } = setup();
+    await clock.advance(T);
+    await pause(T);
+    await pause(T / 2);
+    expect([events, await pausedUntil()]).toEqual([[], undefined]);
+  });
+
   test('that ends before the slot changes nothing', async () => {
     const { clock, wait, pause } = setup();
     const calls = [wait(), wait(), wait()];
@@ -228,4 +236,30 @@ describe('reset', () => {
     await task;
     expect(next.at).toBe(T);
   });
+});
+
+test('after a pause by another sharer, one call goes first and the others after its end', async () => {
+  const clock = new ManualClock();
+  const store = memoryStore({ clock });
+  const made = () =>
+    createThrottle({
+      margin: 0,
+      limits: { ...limits, burst: 9 },
+      clock,
+      store: slowStore(store, clock, () => 1).store,
+    });
+  const [here, there] = [made(), made()];
+  void there.pause('default', clock.now() + 5 * T);
+  await clock.advance(1);
+  const began: number[] = [];
+  for (let call = 0; call < 3; call++)
+    void here.run(() => {
+      began.push(clock.monotonic());
+      return new Promise<void>((resolve) => clock.setTimeout(resolve, 50));
+    });
+  await clock.advance(20 * T);
+  const [first = 0, ...others] = began;
+  expect(first).toBeGreaterThanOrEqual(5 * T);
+  expect(others).toHaveLength(2);
+  for (const at of others) expect(at - first).toBeGreaterThanOrEqual(50);
 });

@@ -1,6 +1,6 @@
 import { createThrottle, memoryStore, StoreError, slidingWindow, type ThrottleOptions, WaitTooLongError } from 'sluice';
 import { faultyStore, ManualClock } from 'sluice/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { instants, outcomeOf } from '../line/outcome.ts';
 
 const T = 100;
@@ -145,6 +145,46 @@ describe('cancel', () => {
     await fourth.cancel();
     const again = [await throttle.reserve(), await throttle.reserve(), await throttle.reserve()];
     expect(again.map(({ wait }) => wait)).toEqual([10 * T, 10 * T, 20 * T]);
+  });
+
+  test('gives back the true cost, if that is known', async () => {
+    const { throttle } = setup({ limits: { ...limits, burst: 9 } });
+    await throttle.reserve('default', { cost: 9 });
+    const second = await throttle.reserve('default', { cost: 5 });
+    await throttle.settle(second, { cost: 3 });
+    expect((await throttle.allow('default', { cost: 9 })).wait).toBe(12 * T);
+    await second.cancel();
+    expect((await throttle.allow('default', { cost: 9 })).wait).toBe(9 * T);
+  });
+
+  test('moves a waiting call up at once', async () => {
+    const { clock, throttle } = setup();
+    await throttle.reserve();
+    const second = await throttle.reserve();
+    const waiting = outcomeOf(throttle.wait(), clock);
+    await clock.advance(T / 2);
+    expect(await throttle.status()).toMatchObject({ nextAt: clock.now() + 1.5 * T });
+    await second.cancel();
+    await clock.advance(5 * T);
+    expect(waiting.at).toBe(T);
+  });
+
+  test('and `close` cost no more after a thousand earlier reservations', async () => {
+    const { clock, throttle } = setup({ limits: { rate: 1, interval: 1 } });
+    const looks = vi.spyOn(clock, 'monotonic');
+    const looksOf = async () => {
+      looks.mockClear();
+      await (await throttle.reserve()).cancel();
+      await clock.advance(1);
+      return looks.mock.calls.length;
+    };
+    await looksOf();
+    const before = await looksOf();
+    for (let one = 0; one < 1_000; one++) await looksOf();
+    expect(await looksOf()).toBe(before);
+    looks.mockClear();
+    await throttle.close();
+    expect(looks.mock.calls.length).toBeLessThan(10);
   });
 
   test('tells of a store that cannot take it back', async () => {

@@ -329,6 +329,28 @@ describe('settle', () => {
     await clock.advance(0);
   });
 
+  test('that failed does not undo a later one', async () => {
+    let fail = (): void => {};
+    const failing = new Promise<void>((_, reject) => {
+      fail = () => reject(new Error('gone'));
+    });
+    let settles = 0;
+    const store = faultyStore(memoryStore(), (operation) =>
+      operation === 'settle' && settles++ === 0 ? { after: failing } : undefined,
+    );
+    const { clock, throttle, take, remaining } = setup({ store, onStoreError: 'reject' });
+    const grant = await take();
+    const first = outcomeOf(throttle.settle(grant, { cost: 2 }), clock);
+    const second = outcomeOf(throttle.settle(grant, { cost: 4 }), clock);
+    await clock.advance(0);
+    fail();
+    await clock.advance(0);
+    expect([first.state, second.state]).toEqual(['rejected', 'fulfilled']);
+    const before = (await remaining())[0] as number;
+    await throttle.settle(grant, { cost: 1 });
+    expect(await remaining()).toEqual([before + 3]);
+  });
+
   test('does not stand in line behind a busy store', async () => {
     const clock = new ManualClock();
     const { store } = slowStore(memoryStore({ clock }), clock, () => ({ delay: 50, decidesAfter: 25 }));

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { createThrottle, memoryStore, perSecond, type Status, slidingWindow, type ThrottleOptions } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
+import { learnedLimit } from '../../../src/core/limits/learned.ts';
 import { planOf } from '../../../src/core/limits/plan.ts';
+import { linkedOf } from '../../../src/core/throttle/adapter-link.ts';
 import { outcomeOf } from '../line/outcome.ts';
 import { slowStore } from '../sharing/slow-store.ts';
 
@@ -186,6 +188,36 @@ describe('status', () => {
   test('tells the margin in force', async () => {
     expect((await setup({ margin: 30 }).status()).margin).toBe(30);
     expect((await setup({ margin: 'auto' }).status()).margin).toBe(0);
+  });
+
+  test('tells the limits that a server has named, and no others', async () => {
+    const { throttle, status } = setup({ limits: 'server' });
+    const { plans } = linkedOf(throttle).lanes;
+    plans.learnFrom(() => learnedLimit);
+    expect((await status()).learned).toBeUndefined();
+    plans.learnFrom(() => limits);
+    expect((await status()).learned).toEqual([limits]);
+    expect((await setup().status()).learned).toBeUndefined();
+  });
+
+  test('tells the rate that was learned from a refusal, besides the limits of the server', async () => {
+    for (const own of [limits, 'server'] as const) {
+      const clock = new ManualClock();
+      const { store } = slowStore(memoryStore({ clock }), clock);
+      const { throttle, status } = setup({ limits: own, store }, clock);
+      const linked = linkedOf(throttle);
+      linked.lanes.plans.learnFrom(() => limits);
+      for (let call = 0; call < 20; call++) {
+        await throttle.allow();
+        await clock.advance(T);
+      }
+      await linked.pause('default', 10, 1);
+      const { learned = [] } = await status();
+      const { learned: perMs = 0 } = await linked.lanes.store.peek('default', linked.lanes.plans.of('default'));
+      expect(perMs).toBeGreaterThan(0);
+      expect(learned.at(-1)).toEqual({ rate: perMs * 1_000, interval: 1_000 });
+      expect(learned.slice(0, -1)).toEqual(own === 'server' ? [limits] : []);
+    }
   });
 
   test('reads the key it was asked for', async () => {

@@ -1,6 +1,9 @@
-import { createThrottle, keyValueStore, memoryStore, type ThrottleOptions } from 'sluice';
+import { createThrottle, keyValueStore, memoryStore, sharedStore, type ThrottleOptions } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
+import { linkedOf } from '../../../src/core/throttle/adapter-link.ts';
+import { outcomeOf } from '../line/outcome.ts';
+import { slowStore } from '../sharing/slow-store.ts';
 
 const limits = { rate: 1, interval: 1000, burst: 10 };
 
@@ -38,6 +41,13 @@ describe.each([
     await clock.advance(1);
     expect(gone).toBe(5);
     expect((await throttle.status('key')).pool).toBeUndefined();
+  });
+
+  test('holds for as long as the server said, whenever that was', async () => {
+    const { clock, throttle } = setUp();
+    await clock.advance(60_000);
+    await throttle.sync('key', { remaining: 0, resetAt: clock.now() + 5000 });
+    expect(await throttle.allow('key')).toMatchObject({ allowed: false, wait: 5000 });
   });
 
   test('subtracts calls in flight', async () => {
@@ -118,11 +128,147 @@ describe.each([
     [{ remaining: '1', resetAt: 1e15 }, TypeError, 'Expected `remaining` to be a number'],
     [{ remaining: 1 }, TypeError, 'Expected `resetAt` to be a finite number'],
     [{ remaining: 1, resetAt: Number.NaN }, RangeError, 'Expected `resetAt` to be a finite number'],
+    [{ remaining: 1, resetAt: 1e15, key: 5 }, TypeError, 'Expected `key` to be a string, got `5`.'],
   ])('refuses %j', async (said, type, message) => {
     const { throttle, remaining } = setUp();
-    const syncing = throttle.sync('key', said as never);
+    const { key = 'key' } = (said ?? {}) as { key?: string };
+    const syncing = throttle.sync(key, said as never);
     await expect(syncing).rejects.toThrow(type);
     await expect(syncing).rejects.toThrow(message);
     expect(await remaining()).toBeUndefined();
+  });
+});
+
+describe('sync while calls wait for a shared store', () => {
+  /** Takes are quick, statements slow. */
+  function setUp(burst = 10) {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore(), clock, (operation) => (operation === 'sync' ? 20 : 10));
+    const throttle = createThrottle({ margin: 0, limits: { ...limits, burst }, clock, store: slow.store });
+    const wait = () => outcomeOf(throttle.wait('key'), clock);
+    return { clock, throttle, wait, asked: slow.asked, linked: linkedOf(throttle) };
+  }
+
+  test('comes before the calls that the store has not been asked for yet', async () => {
+    const { clock, throttle, wait } = setUp();
+    const first = wait();
+    await clock.advance(5);
+    const second = wait();
+    void throttle.sync('key', { remaining: 0, resetAt: clock.now() + 5_000 });
+    await clock.advance(4_999);
+    expect([first.at, second.state]).toEqual([10, 'pending']);
+    await clock.advance(100);
+    // The second stands behind the statement, which is counted from when it was made.
+    expect(second.at).toBeGreaterThanOrEqual(5_005);
+    expect(second.at).toBeLessThanOrEqual(5_030);
+  });
+
+  test('comes first even right after another change', async () => {
+    const { clock, throttle, wait } = setUp();
+    const first = wait();
+    await clock.advance(5);
+    const second = wait();
+    void throttle.setLimits('key', { ...limits, burst: 9 });
+    // The limits change from 10 to 20 ms.
+    await clock.advance(10);
+    void throttle.sync('key', { remaining: 0, resetAt: clock.now() + 5_000 });
+    await clock.advance(500);
+    expect([first.at, second.state]).toEqual([10, 'pending']);
+  });
+
+  const told = (remaining: number) => ({ limit: 1, remaining, window: 1_000, roundTrip: 5, keptBack: 0 });
+
+  test('of a server costs the line its slot only if it is news', async () => {
+    const { clock, wait, asked, linked } = setUp(1);
+    const [first, second] = [wait(), wait()];
+    await clock.advance(50);
+    expect(first.at).toBe(10);
+    const takes = asked.take;
+    const known = outcomeOf(linked.sync('key', { remaining: 0, ms: 900, isNewest: true, told: told(0) }), clock);
+    await clock.advance(50);
+    expect(known.value).toBe(0);
+    expect([asked.take, asked.giveBack]).toEqual([takes, undefined]);
+    const news = outcomeOf(
+      linked.sync('key', { remaining: 0, ms: 3_000, isNewest: true, told: { ...told(0), keptBack: 1 } }),
+      clock,
+    );
+    await clock.advance(100);
+    // Negative, as only what is kept back for others is missing.
+    expect([news.value, asked.giveBack]).toEqual([-1_000, 1]);
+    await clock.advance(2_000);
+    // It would have gone at 1,010 by the calls that were made.
+    expect(second.at).toBeGreaterThan(2_000);
+  });
+
+  /** Statements are answered with `news`, the time for which they hold calls back, after 15 ms. */
+  function setUpAnswering(news: number) {
+    const clock = new ManualClock();
+    const slow = slowStore(memoryStore(), clock, () => 10);
+    const sync = async () => {
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 15));
+      return news;
+    };
+    const store = sharedStore({ ...slow.store, sync });
+    const throttle = createThrottle({ margin: 0, limits: { ...limits, burst: 1 }, clock, store });
+    const wait = () => outcomeOf(throttle.wait('key'), clock);
+    const tell = () =>
+      outcomeOf(linkedOf(throttle).sync('key', { remaining: 0, ms: 900, isNewest: true, told: told(0) }), clock);
+    return { clock, throttle, wait, tell, asked: slow.asked };
+  }
+
+  test.each([
+    { news: 0, slots: 0 },
+    { news: 0.5, slots: 1 },
+    { news: -0.5, slots: 1 },
+  ])('of a server that holds calls back for $news ms costs $slots slots', async ({ news, slots }) => {
+    const { clock, wait, tell, asked } = setUpAnswering(news);
+    wait();
+    wait();
+    await clock.advance(50);
+    tell();
+    await clock.advance(100);
+    expect(asked.giveBack ?? 0).toBe(slots);
+  });
+
+  test('of a server that is news while the bucket is being changed costs no slot that was reserved since', async () => {
+    const { clock, throttle, wait, tell, asked } = setUpAnswering(5_000);
+    wait();
+    const said = tell();
+    await clock.advance(5);
+    wait();
+    void throttle.setLimits('key', { ...limits, burst: 1 });
+    await clock.advance(200);
+    // The change lasts from 10 to 20 ms, the answer comes at 15.
+    expect([said.at !== undefined, asked.override, asked.giveBack]).toEqual([true, 1, undefined]);
+  });
+
+  test('about an instant that is over does not reach the store', async () => {
+    const { clock, throttle, asked } = setUp();
+    await clock.advance(1_000);
+    await throttle.sync('key', { remaining: 0, resetAt: clock.now() });
+    await throttle.sync('key', { remaining: 0, resetAt: clock.now() - 500 });
+    expect(asked.sync).toBeUndefined();
+    void throttle.sync('key', { remaining: 0, resetAt: clock.now() + 0.5 });
+    await clock.advance(20);
+    expect(asked.sync).toBe(1);
+  });
+
+  test('of the user costs the line its slot once', async () => {
+    const { clock, throttle, wait, asked } = setUp(1);
+    wait();
+    wait();
+    await clock.advance(50);
+    void throttle.sync('key', { remaining: 0, resetAt: clock.now() + 5_000 });
+    await clock.advance(100);
+    expect(asked.giveBack).toBe(1);
+  });
+
+  test('tells for how long it holds calls back, also for a store that does not', async () => {
+    const clock = new ManualClock();
+    const store = sharedStore({ ...slowStore(memoryStore(), clock).store, sync: async () => {} });
+    const throttle = createThrottle({ margin: 0, limits, clock, store });
+    const holding = outcomeOf(linkedOf(throttle).sync('key', { remaining: 0, ms: 700, isNewest: false }), clock);
+    await clock.advance(0);
+    expect(holding.value).toBe(700);
   });
 });

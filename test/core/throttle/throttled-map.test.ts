@@ -551,6 +551,7 @@ describe('throttledMap refuses', () => {
     ['a throttle without run', () => throttledMap({} as never, [], task), TypeError],
     ['a source that is no iterable', () => throttledMap(throttle, 5 as never, task), TypeError],
     ['no source', () => throttledMap(throttle, undefined as never, task), TypeError],
+    ['half a call at once', () => throttledMap(throttle, [], task, { concurrency: 1.5 }), RangeError],
     ['a task that is no function', () => throttledMap(throttle, [], 5 as never), TypeError],
     ['options that are no object', () => throttledMap(throttle, [], task, 5 as never), TypeError],
     ['concurrency 0', () => throttledMap(throttle, [], task, { concurrency: 0 }), RangeError],
@@ -560,5 +561,6 @@ describe('throttledMap refuses', () => {
     ['a settle that is no function', () => throttledMap(throttle, [], task, { settle: 5 as never }), TypeError],
   ])('%s at once', (_, make, kind) => {
     expect(make).toThrow(kind);
+    expect(make).toThrow(/^Expected `/);
   });
 });
