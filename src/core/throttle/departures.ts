@@ -126,6 +126,7 @@ export class Departures {
       if (besideOf(lanes).waiting(key) === this.#groups.size) break;
     }
     for (const group of held) this.#groups.put(group);
+    for (const lanes of kept.forPlaces) this.#watch(lanes);
     return wakeAt;
   }
 
@@ -133,6 +134,8 @@ export class Departures {
   #serve(group: Group, first: Waiter, now: number): Hold | undefined {
     try {
       const hold = this.#holdOf(group, first, now);
+      // A listener of the end of a pause has cleared or aborted it.
+      if (first.rank === undefined) return undefined;
       if (hold !== undefined) {
         if (hold.until === Infinity || hold.until - first.since <= first.request.maxWait + tick) return hold;
         first.reject(this.#tooLong(group, first, hold.until));
@@ -212,7 +215,7 @@ export class Departures {
     for (const leave of places) leave();
     const now = this.#clock.monotonic();
     try {
-      isGiven &&= waiter.rank !== undefined && this.#holdOf(group, waiter, now, taken) === undefined;
+      isGiven &&= this.#holdOf(group, waiter, now, taken) === undefined && waiter.rank !== undefined;
       if (isGiven) this.#depart(group, waiter, taken, now);
     } catch (thrown) {
       error ??= thrown;

@@ -1,4 +1,12 @@
-import { createThrottle, type Limit, memoryStore, slidingWindow, type ThrottleOptions, throttleAll } from 'sluice';
+import {
+  createThrottle,
+  type Limit,
+  memoryStore,
+  slidingWindow,
+  type Throttle,
+  type ThrottleOptions,
+  throttleAll,
+} from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import { slowStore } from '../sharing/slow-store.ts';
@@ -73,6 +81,23 @@ describe('a call that needs two buckets, while others keep taking from one of th
     }
     await clock.advance(4_000);
     expect(went.filter((name) => name.startsWith('ax'))).toEqual(['ax 2000']);
+  });
+
+  test('leaves all places but one to others, while its slot is not due', async () => {
+    const { clock, call, went } = setUp({ limits: wide, concurrency: 2 }, { limits: onePerSecond });
+    call('a', 'y', { ms: 300 });
+    call('a', 'y0', { ms: 300 });
+    call('b', 'x');
+    await clock.advance(1);
+    call('a', 'x');
+    for (let index = 1; index < 20; index++) {
+      call('a', `y${index}`, { ms: 300 });
+      call('b', 'x');
+    }
+    await clock.advance(4_000);
+    // From 1200 on, when both places are free, one is kept for the call at 2000.
+    const from = went.indexOf('ay7 1200');
+    expect(went.slice(from, from + 5)).toEqual(['ay7 1200', 'ay8 1500', 'ay9 1800', 'ax 2000', 'ay10 2000']);
   });
 
   test('holds up none of them while its own wait is longer than theirs', async () => {
@@ -325,4 +350,21 @@ test('calls that were overtaken and wait for a place hold up no one who needs on
   for (const [at, customer, endpoint, ms = 0] of calls) clock.setTimeout(() => call(customer, endpoint, { ms }), at);
   await clock.advance(5_000);
   expect(went).toEqual(['zx 0', 'by2 20', 'ay1 500', 'cx 1000', 'by3 1500', 'dx 2000']);
+});
+
+test.each([
+  ['clears', (throttle: Throttle, _: AbortController) => throttle.clear('default', new Error('cleared'))],
+  ['aborts', (_: Throttle, controller: AbortController) => controller.abort(new Error('aborted'))],
+])('a listener that %s the call whose pause ends takes it out, and its places are free', async (_, end) => {
+  const clock = new ManualClock();
+  const throttles = [0, 1].map(() => createThrottle({ limits: wide, concurrency: 1, clock })) as [Throttle, Throttle];
+  const controller = new AbortController();
+  const both = throttleAll(throttles);
+  await throttles[0].pause('default', clock.now() + 1_000);
+  throttles[0].on('resumed', () => end(throttles[0], controller));
+  const cleared = both.run(() => 'gone', { signal: controller.signal }).catch((error: Error) => error.message);
+  await clock.advance(2_000);
+  expect(await cleared).toMatch(/cleared|aborted/);
+  expect(throttles.map((throttle) => throttle.keys())).toEqual([[], []]);
+  expect(await both.run(() => 'next')).toBe('next');
 });
