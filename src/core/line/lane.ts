@@ -66,8 +66,11 @@ export abstract class Lane {
   /** Runs a change of the bucket; the line asks again afterwards, and not before it, if `isFirst`. */
   abstract renew(move: () => Answer<void>, isFirst?: boolean): Promise<void>;
 
-  /** Takes calls that do not wait. They pass waiting calls only if that delays none of them. */
-  abstract take(request: TakeRequest): Answer<TakeAnswer>;
+  /**
+   * Takes calls that do not wait. They pass waiting calls only if that delays none of them. Undefined if no call waits
+   * for its limits: then the store takes them.
+   */
+  abstract take(request: TakeRequest): Answer<TakeAnswer> | undefined;
 
   /** Reads the bucket again, because others have changed it. */
   abstract look(): void;

@@ -5,7 +5,8 @@ export interface Rank<Entry> {
   readonly priority: number;
   first: Entry | undefined;
   last: Entry | undefined;
-  place: number;
+  /** Kept by the heap of the ranks. */
+  place?: number;
 }
 
 /** The position of an entry in the line. */
@@ -55,7 +56,7 @@ export class Line<Entry extends InLine<Entry>> {
     if (first?.priority === priority) return first;
     let rank = this.#byPriority.get(priority);
     if (rank === undefined) {
-      rank = { priority, first: undefined, last: undefined, place: -1 };
+      rank = { priority, first: undefined, last: undefined };
       this.#byPriority.set(priority, rank);
       this.#ranks.add(rank);
     }

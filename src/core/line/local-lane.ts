@@ -38,9 +38,9 @@ export class LocalLane extends Lane {
     return { due: at, cost: waiter.cost, plan: bucket.plan, tats: tatsOf(bucket) };
   }
 
-  override take(request: TakeRequest): Answer<TakeAnswer> {
+  override take(request: TakeRequest): TakeAnswer | undefined {
     const head = this.headCost;
-    if (head === undefined) return this.host.store.take(this.key, request);
+    if (head === undefined) return undefined;
     const now = this.host.clock.monotonic();
     return takeBeside(this.host.bucketOf(this.key, now), request, head, wholeTicks(now));
   }

@@ -4,7 +4,8 @@ import type { InLine, Line } from '../line/line.ts';
 /** An entry of a heap that may come out next. */
 interface Open {
   readonly at: number;
-  place: number;
+  /** Kept by the heap of such entries. */
+  place?: number;
 }
 
 /**
@@ -15,7 +16,7 @@ export function* inOrder<Entry extends object>({ entries, before }: Heap<Entry>)
   // The next to come out is always a child of one that came out already.
   const open = new Heap<Open>((a, b) => before(entries[a.at] as Entry, entries[b.at] as Entry), 'place');
   const add = (at: number) => {
-    if (at < entries.length) open.add({ at, place: -1 });
+    if (at < entries.length) open.add({ at });
   };
   add(0);
   for (let next = open.first; next !== undefined; next = open.first) {

@@ -238,9 +238,7 @@ export class GuardedStore implements StoreOperations {
   #noteFailure(key: string, error: unknown): void {
     this.#awayUntil = this.#clock.monotonic() + this.#rest;
     this.#rest = Math.min(this.#rest * 2, longestRest);
-    if (this.#events.wants('store-error')) {
-      this.#events.emit('store-error', { key, error, fallback: this.#onError === 'memory' });
-    }
+    this.#events.emit('store-error', { key, error, fallback: this.#onError === 'memory' });
   }
 
   /** Counts the store's grants in the local bucket, so that it does not start empty. */

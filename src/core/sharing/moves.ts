@@ -19,8 +19,8 @@ export class Moves {
   #isFirst = false;
 
   /** Adds a move. The promise settles when the move is done and the line has moved on. */
-  add(move: () => Answer<void>, isFirst: boolean): Promise<void> {
-    this.#isFirst ||= isFirst;
+  add(move: () => Answer<void>, isFirst?: boolean): Promise<void> {
+    if (isFirst) this.#isFirst = true;
     return new Promise((tell) => {
       this.#waiting.push({ move, tell });
     });

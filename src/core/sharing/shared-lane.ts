@@ -2,7 +2,7 @@ import type { CallGrant } from '../base/grant.ts';
 import type { Answer, Receipt, TakeAnswer, TakeRequest } from '../base/store.ts';
 import { joined } from '../bucket/receipts.ts';
 import { sameCost } from '../limits/cost.ts';
-import { type Plan, samePlan } from '../limits/plan.ts';
+import type { Plan } from '../limits/plan.ts';
 import type { GoAloneGate } from '../line/go-alone-gate.ts';
 import { grace, Lane, type LaneHost } from '../line/lane.ts';
 import type { NextCall, Waiter, WaitRequest } from '../line/waiting-room.ts';
@@ -12,7 +12,7 @@ import { storePatience } from './guarded-store.ts';
 import { KeptPlaces } from './kept-places.ts';
 import { Looks, leastPause } from './looks.ts';
 import { Moves } from './moves.ts';
-import { comesTooLate, nextCallOn, type Slot, slotAsMoved, Wakes } from './slot.ts';
+import { isOutdated, nextCallOn, type Slot, slotAsMoved, Wakes } from './slot.ts';
 import { Batch, nothing, requestFor } from './take-request.ts';
 import { Traffic } from './traffic.ts';
 
@@ -54,12 +54,8 @@ export class SharedLane extends Lane {
     return this.#slot?.receipt;
   }
 
-  override get idle(): boolean {
-    return this.#slot === undefined && super.idle;
-  }
-
   protected override knownPlan(): Plan | undefined {
-    return this.#slot?.receipt?.plan ?? this.#plan;
+    return this.#plan;
   }
 
   protected override next(): NextCall | undefined {
@@ -85,18 +81,17 @@ export class SharedLane extends Lane {
     this.advance();
   }
 
-  override take(request: TakeRequest): Answer<TakeAnswer> {
-    const { store } = this.host;
+  override take(request: TakeRequest): Promise<TakeAnswer> | undefined {
     // A call that skips a limit may go before the line's slot, which is given back for that time.
-    if (this.headCost === undefined || typeof request.costs[0] !== 'object') return store.take(this.key, request);
+    if (this.headCost === undefined || typeof request.costs[0] !== 'object') return undefined;
     let taken: Answer<TakeAnswer>;
     const take = async () => {
-      taken = await store.take(this.key, request);
+      taken = await this.host.store.take(this.key, request);
     };
-    return this.renew(take, true).then(() => taken);
+    return this.renew(take).then(() => taken);
   }
 
-  override renew(move: () => Answer<void>, isFirst: boolean = false): Promise<void> {
+  override renew(move: () => Answer<void>, isFirst?: boolean): Promise<void> {
     const moved = this.#moves.add(move, isFirst);
     this.advance();
     return moved;
@@ -109,7 +104,7 @@ export class SharedLane extends Lane {
   }
 
   #goOn(): void {
-    if (this.waiting === 0 && this.#slot === undefined) this.#plan = undefined;
+    if (this.waiting === 0) this.#plan = undefined;
     this.kept.free();
     this.advance();
     if (!this.isAsking && this.room.trim()) this.advance();
@@ -141,12 +136,12 @@ export class SharedLane extends Lane {
     // A call that leaves late would collide with the slots of others. A store that cannot notify, but answers at once,
     // is asked for the slot's present time.
     if (now - due > this.#lateness || (hears === false && this.#traffic.answerTook === 0))
-      return this.#ask(receipt, now);
+      return this.#ask(receipt, now, now - due);
     // The lane did not look during a long pause, which may have become longer.
     if (shared && this.#looks.areStale(now)) return this.#peek(now);
     if (this.gate?.resume(now)) return undefined;
     this.#slot = undefined;
-    if (!this.#serve(receipt, owner, due)) this.#traffic.return(receipt);
+    this.#serve(receipt, owner, due);
     return undefined;
   }
 
@@ -175,13 +170,10 @@ export class SharedLane extends Lane {
     this.#traffic.operate(
       () => this.host.store.peek(this.key, this.host.plan(this.key)),
       (standing) => {
-        const { pausedFor, plan, wait } = standing;
-        this.#notePause(pausedFor);
+        this.#notePause(standing.pausedFor);
         this.#slot &&= slotAsMoved(this.#slot, standing);
-        const hasChanged = this.#plan !== undefined && !samePlan(plan, this.#plan);
-        const isTooLate = this.#slot !== undefined && comesTooLate(this.#slot, this.host.clock.monotonic() + wait);
-        if (hasChanged || isTooLate) this.#giveSlotBack();
-        this.#plan = plan;
+        this.#plan = standing.plan;
+        if (this.#slot && isOutdated(this.#slot, standing, this.host.clock.monotonic())) this.#giveSlotBack();
       },
       () => {},
       this.#gathers,
@@ -206,10 +198,12 @@ export class SharedLane extends Lane {
     return this.#plan?.lateness ?? 0;
   }
 
-  /** Asks the store for the first calls. */
-  #ask(instead: Receipt | undefined, now: number): undefined {
+  /**
+   * Asks the store for the first calls.
+   * @param missedBy how long ago the reservation was due, in ms
+   */
+  #ask(instead: Receipt | undefined, now: number, missedBy: number = 0): undefined {
     const { reserves } = this.#wakes;
-    const missedBy = instead === undefined ? 0 : now - (this.#slot?.due ?? now);
     this.#slot = undefined;
     this.#looks.note(now);
     this.#moves.noteAsked();
@@ -245,7 +239,7 @@ export class SharedLane extends Lane {
     this.#batch.noteAnswer(granted.length, callers.length);
     const unwanted: Receipt[] = [];
     // An answer later than a store's time-out means that this process was away: its calls would collide with others.
-    const isStale = now - this.#traffic.askedAt > storePatience && !(granted[0] ?? reserved)?.standIn;
+    const isStale = now - this.#traffic.askedAt > storePatience;
     // Whether all callers so far have gone. One whose grant went to a higher priority still goes before the next.
     let inOrder = true;
     for (let index = 0; index < granted.length; index++) {

@@ -1,6 +1,7 @@
 import type { Receipt, Standing } from '../base/store.ts';
 import { asMoved, spacingOf } from '../bucket/moves.ts';
 import { costInCalls } from '../limits/cost.ts';
+import { samePlan } from '../limits/plan.ts';
 import type { NextCall, Waiter } from '../line/waiting-room.ts';
 
 /** When the next call goes. */
@@ -29,11 +30,12 @@ export function slotAsMoved(slot: Slot, standing: Standing): Slot {
 }
 
 /**
- * Whether a new call could go before a slot: the bucket was reset, or another's call cost less.
- * @param at when a new call of cost 1 could go, on the monotonic clock
+ * Whether the limits of a slot have changed, or a new call could go before it: the bucket was reset, or another's call
+ * cost less.
  */
-export function comesTooLate({ receipt, due }: Slot, at: number): boolean {
-  return receipt !== undefined && costInCalls(receipt.cost) <= 1 && due - at > 1;
+export function isOutdated({ receipt, due }: Slot, { plan, wait }: Standing, now: number): boolean {
+  if (receipt === undefined) return false;
+  return !samePlan(plan, receipt.plan) || (costInCalls(receipt.cost) <= 1 && due - now - wait > 1);
 }
 
 /**

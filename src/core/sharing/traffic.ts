@@ -92,11 +92,8 @@ export class Traffic {
    * callers resume.
    */
   async #end(): Promise<void> {
-    while (this.#returning !== undefined) {
-      const returning = this.#returning;
-      await returning;
-      if (this.#returning === returning) this.#returning = undefined;
-    }
+    if (this.#returning !== undefined) await this.#returning;
+    this.#returning = undefined;
     this.#asking = undefined;
     this.#goOn();
   }

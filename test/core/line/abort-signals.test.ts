@@ -28,6 +28,16 @@ describe('onAbort', () => {
     expect(called).toEqual([0, 2]);
   });
 
+  it('calls nobody a second time where a platform fires twice, but those who came in between', () => {
+    const { signal } = new AbortController();
+    const [first, second] = [vi.fn(), vi.fn()];
+    onAbort(signal, first);
+    signal.dispatchEvent(new Event('abort'));
+    onAbort(signal, second);
+    signal.dispatchEvent(new Event('abort'));
+    expect([first.mock.calls.length, second.mock.calls.length]).toEqual([1, 1]);
+  });
+
   it('works again with a signal that had no listeners in between', () => {
     const controller = new AbortController();
     const first = vi.fn();

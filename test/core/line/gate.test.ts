@@ -2,7 +2,7 @@ import { ManualClock } from 'sluice/testing';
 import { describe, expect, test } from 'vitest';
 import { Events } from '../../../src/core/base/events.ts';
 import type { CallGrant } from '../../../src/core/base/grant.ts';
-import { Gates } from '../../../src/core/line/gate.ts';
+import { Gate, Gates } from '../../../src/core/line/gate.ts';
 import { GoAloneGate } from '../../../src/core/line/go-alone-gate.ts';
 
 /** The gates of a throttle, and the keys that went on after a pause. */
@@ -27,10 +27,55 @@ describe('a gate', () => {
     expect(resumed).toEqual(['key']);
   });
 
+  test('lets a call go at the very instant at which it opens', () => {
+    const { clock } = made();
+    class Opening extends Gate {
+      override opensAt(now: number): number {
+        return now;
+      }
+    }
+    expect(new Opening('key', { clock, events: new Events() }).open(5, 0)).toBe(true);
+  });
+
+  test('is clear only while it holds nothing back', () => {
+    const { gates, now } = made();
+    gates.upgrade(GoAloneGate);
+    const isClear = (key: string) => gates.of(key).isClear(now(), 0);
+    gates.of('paused').pause(100);
+    (gates.of('alone') as GoAloneGate).goAlone();
+    expect(['fresh', 'paused', 'alone'].map(isClear)).toEqual([true, false, false]);
+  });
+
+  test('tells of a pause once if the same comes twice', () => {
+    const { clock } = made();
+    const events = new Events();
+    let paused = 0;
+    events.on('paused', () => paused++);
+    const gate = new Gate('key', { clock, events });
+    for (const ms of [100, 100, 50]) gate.pause(ms);
+    expect(paused).toBe(1);
+  });
+
+  test('whose pause is over tells so when another key is paused', async () => {
+    const { clock, gates, resumed } = made();
+    gates.pause('first', 100);
+    await clock.advance(100);
+    gates.pause('second', 100);
+    expect(resumed).toEqual(['first']);
+  });
+
+  test('is gone when all are cleared', () => {
+    const { gates } = made();
+    gates.pause('key', 100);
+    gates.clear();
+    expect([gates.find('key'), gates.pausedUntil('key')]).toEqual([undefined, -Infinity]);
+  });
+
   test('stays closed through a pause when gates that know more take its place', () => {
     const { gates, now } = made();
     gates.of('key').pause(100);
     gates.upgrade(GoAloneGate);
+    expect(gates.of('key')).toBeInstanceOf(GoAloneGate);
     expect([gates.of('key').opensAt(now(), 0), gates.of('other').opensAt(now(), 0)]).toEqual([now() + 100, -Infinity]);
   });
 
@@ -76,6 +121,9 @@ describe('a gate behind which a call goes alone', () => {
     gate.end({} as CallGrant);
     expect(gate.goesAlone).toBe(true);
     gate.end(grant);
+    gate.pause(50);
+    expect(gate.isIdle(now())).toBe(false);
+    gate.reset();
     expect([most(), opensAt(), gate.isIdle(now()), gate.goesAlone]).toEqual([Infinity, -Infinity, true, false]);
   });
 

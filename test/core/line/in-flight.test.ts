@@ -53,3 +53,18 @@ test('a line that needs no place any more is passed by when one is free', () => 
   inFlight.serve();
   expect(served).toEqual(['second']);
 });
+
+test('keys without calls are forgotten once there are a thousand, or twice as many as were in flight then', () => {
+  const inFlight = new InFlight(checkBounds({}));
+  let keys = 0;
+  const come = (count: number, isLeaving: boolean) => {
+    for (let key = 0; key < count; key++) {
+      const grant = grantOf(`${keys++}`);
+      inFlight.hold(grant);
+      if (isLeaving) inFlight.leave(grant);
+    }
+    return inFlight.counts.size;
+  };
+  expect([come(600, false), come(400, true), come(1, true)]).toEqual([600, 1_000, 601]);
+  expect([come(599, true), come(1, true)]).toEqual([1_200, 601]);
+});

@@ -100,3 +100,28 @@ it('a deadline that is set while another is missed does not delay earlier ones',
   expect(missed).toEqual([1_400, 2_000]);
   expect(clock.timers).toBe(0);
 });
+
+it('a deadline that is missed before its time is not late', () => {
+  const clock = new ManualClock();
+  const deadlines = new Deadlines(clock, 1_000);
+  const lates: number[] = [];
+  deadlines.set((late) => lates.push(late));
+  deadlines.missAll();
+  expect([lates, clock.timers]).toEqual([[0], 0]);
+});
+
+it('works on a clock whose timers are undefined', async () => {
+  const clock = new ManualClock();
+  const missed: string[] = [];
+  const nameless = {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    setTimeout: (callback: () => void, ms: number) => void clock.setTimeout(callback, ms),
+    clearTimeout: () => {},
+  };
+  const deadlines = new Deadlines(nameless, 1_000);
+  deadlines.set(() => missed.push('met'))();
+  deadlines.set(() => missed.push('open'));
+  await clock.advance(1_000);
+  expect(missed).toEqual(['open']);
+});

@@ -19,6 +19,7 @@ describe('a lane that waits for a slot', () => {
   test('looks just before the slot otherwise, the earlier the longer an answer takes, and only once', () => {
     const looks = lookedAt10000();
     expect(looks.nextBefore(10_100, false, 5)).toBe(10_078);
+    expect(looks.nextBefore(10_100, false, 0.5)).toBe(10_096);
     looks.note(10_078);
     expect(looks.nextBefore(10_100, false, 5)).toBe(11_078);
   });

@@ -99,6 +99,14 @@ describe('status', () => {
     );
   });
 
+  test('tells no eta once the last call of the line has gone', async () => {
+    const { clock, wait, status } = setup();
+    wait();
+    const last = wait();
+    await clock.advance(T);
+    expect([last.state, (await status()).eta]).toEqual(['fulfilled', undefined]);
+  });
+
   test('tells an eta that follows the line as it shrinks', async () => {
     const { clock, wait, status } = setup();
     const controller = new AbortController();
