@@ -92,8 +92,12 @@ export class Traffic {
    * callers resume.
    */
   async #end(): Promise<void> {
-    if (this.#returning !== undefined) await this.#returning;
-    this.#returning = undefined;
+    // More may be given back meanwhile.
+    while (this.#returning !== undefined) {
+      const returning = this.#returning;
+      await returning;
+      if (this.#returning === returning) this.#returning = undefined;
+    }
     this.#asking = undefined;
     this.#goOn();
   }
