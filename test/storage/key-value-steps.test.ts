@@ -139,13 +139,15 @@ describe('a step', () => {
     expect(paceIn(late)).toEqual(paceIn(onTime));
     const before = paceIn(late);
     await late.clock.advance(460);
-    // Sent 10 ms before the end of that pause, so it tells nothing new.
+    // Sent 10 ms before the end of that pause: the rate stays, and the pause becomes longer.
     const again = first.pause('key', 300, plan, 210);
     await late.clock.advance(40);
     second.pause('key', 260, plan, 250);
     await late.clock.advance(0);
     await again;
-    expect([paceIn(late), paceIn(onTime)]).toEqual([before, before]);
+    const from = late.clock.now();
+    const after = { ...before, from, since: from + 260, tat: from + 260 };
+    expect([paceIn(late), paceIn(onTime)]).toEqual([after, after]);
     const gateIn = ({ values }: typeof late) => (values.get('key') as { gate: number }).gate;
     expect(gateIn(late)).toBe(gateIn(onTime));
   });
