@@ -83,7 +83,7 @@ end
 
 local function notePast(past, rule, calls, at, now)
   local times, costs = past.marks.times, past.marks.costs
-  local ending = now - (#past.limits > 0 and longestOf(past.limits) or 2 * rule.span)
+  local ending = now - (#past.limits > 0 and longestOf(past.limits) or max(2 * rule.span, past['until'] - now + rule.span))
   while times[1] and times[1] <= ending do
     table.remove(times, 1)
     table.remove(costs, 1)

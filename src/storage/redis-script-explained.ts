@@ -25,11 +25,11 @@ local function hear(bucket, said, now)
     return ms
   end
 
-  local function keepCount(bucket, now)
+  local function keepCount(bucket, told, now)
     local past = {}
     for index, rule in ipairs(bucket.rules) do
       local known = bucket.past and bucket.past[index]
-      local till = max(known and known['until'] or now, now + rule.span)
+      local till = max(known and known['until'] or now, now + rule.span + 2 * told.roundTrip)
       if not known or known['until'] <= now then
         known = { marks = marksOf(bucket, rule, index, now), limits = {} }
       end
@@ -100,14 +100,14 @@ local function hear(bucket, said, now)
 
   local told = said.told
   if told and bucket.rules[1].begins then
-    keepCount(bucket, now)
+    keepCount(bucket, told, now)
     return 0
   end
   local meant = told and meaningOf(bucket.rules, told, said.meantFor or said.ms)
   if not told then return hold(bucket, said, now) end
   if not meant and not told.unit then return hold(bucket, said, now) end
   if not meant then return told.remaining == 0 and said.ms or 0 end
-  keepCount(bucket, now)
+  keepCount(bucket, told, now)
   local held = (meant.isLevel and lower or cap)(bucket, meant, said, now)
   return told.unit and 0 or held
 end

@@ -175,4 +175,4 @@ export const redisScript: string =
   runScript + bucketScript + changeScript + paceScript + explainedScript + operationsScript + recordScript;
 
 /** The SHA-1 of the script, its name on a server. */
-export const redisScriptHash = '442b91c684bea22ccbee37430d5d31f0b3fc0d67';
+export const redisScriptHash = '20c79572b1ecf8837fae4c1c896571828a0226bf';

@@ -13,6 +13,8 @@ export interface SharedServerOptions {
   readonly seed: number;
   /** The least and the most that an answer or a call is on its way, in ms. */
   readonly way?: readonly [least: number, most: number];
+  /** How long the server works on an answer after it has counted the call, in ms. */
+  readonly works?: number;
 }
 
 export interface SharedServer {
@@ -25,7 +27,7 @@ export interface SharedServer {
 
 /** A server in virtual time whose quota a foreign client eats half of. */
 export function sharedServer(clock: ManualClock, options: SharedServerOptions): SharedServer {
-  const { tells, limit, interval, foreign, seed, way = [10, 40] } = options;
+  const { tells, limit, interval, foreign, seed, way = [10, 40], works = 0 } = options;
   const random = numbersFrom(seed);
   const travel = () => new Promise<void>((resolve) => clock.setTimeout(resolve, way[0] + random() * (way[1] - way[0])));
   const counter = counters[options.counts](limit, interval);
@@ -65,6 +67,7 @@ export function sharedServer(clock: ManualClock, options: SharedServerOptions): 
       if (isTaken) server.taken++;
       else server.refusedAt.push(now);
       const headers = headersAt(now);
+      if (works > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, works));
       await travel();
       return new Response(null, { status: isTaken ? 200 : 429, headers });
     }) as typeof fetch,

@@ -178,8 +178,10 @@ export function grantInPast(
 /** The past of a limit with the calls of one more instant. */
 export function notedIn(past: Past, rule: Rule, calls: number, at: number, now: number): Past {
   if (calls === 0) return past;
-  const { limits } = past;
-  const marks = younger(past.marks, now - (limits.length > 0 ? longestOf(limits) : 2 * rule.span));
+  const { limits, until } = past;
+  // A slow answer is compared with older calls.
+  const counted = limits.length > 0 ? longestOf(limits) : Math.max(2 * rule.span, until - now + rule.span);
+  const marks = younger(past.marks, now - counted);
   addMark(marks, at, calls);
   if (areTooMany(marks)) mergeClosest(marks, Math.min(rule.span, ...limits.map(({ span }) => span)), now);
   return { ...past, marks };

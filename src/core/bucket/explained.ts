@@ -37,7 +37,7 @@ const farOff = 1.5;
 export function hear(bucket: Bucket, said: Ceiling, now: number): number {
   const { told, ms } = said;
   if (told !== undefined && bucket.plan.begins !== undefined) {
-    keepCount(bucket, now);
+    keepCount(bucket, told, now);
     return 0;
   }
   if (told === undefined) return sync(bucket, said, now);
@@ -45,17 +45,20 @@ export function hear(bucket: Bucket, said: Ceiling, now: number): number {
   if (meant === undefined && told.unit === undefined) return sync(bucket, said, now);
   // There is no count in this unit: the reader of the answer pauses the key.
   if (meant === undefined) return told.remaining === 0 ? ms : 0;
-  keepCount(bucket, now);
+  keepCount(bucket, told, now);
   const held = meant.isLevel ? lower(bucket, meant, said, told, now) : cap(bucket, meant, said, told, now);
   return told.unit === undefined ? held : 0;
 }
 
-/** Lets a limit count its calls, until an interval from now. Of earlier calls it counts as many as could have gone. */
-function keepCount(bucket: Bucket, now: number): void {
+/**
+ * Lets a limit count its calls, until an interval from now, and longer if answers are slow. Of earlier calls it counts as
+ * many as could have gone.
+ */
+function keepCount(bucket: Bucket, { roundTrip }: Told, now: number): void {
   const { plan, states, extras } = bucket;
   const past = plan.rules.map((rule, index): Past => {
     const known = extras.past?.[index];
-    const until = Math.max(known?.until ?? now, now + rule.span);
+    const until = Math.max(known?.until ?? now, now + rule.span + 2 * roundTrip);
     if (known !== undefined && known.until > now) return { ...known, until };
     return { marks: rule.kind.marksOf(rule, states[index] as LimitState, extras.latest, now), limits: [], until };
   });

@@ -629,8 +629,15 @@ describe('more instants than are kept', () => {
   });
 
   test('are forgotten after two windows where no limits from before matter', () => {
-    const past = { marks: [longAgo, 1, 1, 2, 1, 3, 1], limits: [], until: Infinity };
-    expect(notedIn(past, rule, 1, 2 + 20 * T, 2 + 20 * T).marks).toEqual([longAgo, 3, 1, 2 + 20 * T, 1]);
+    const now = 2 + 20 * T;
+    const past = { marks: [longAgo, 1, 1, 2, 1, 3, 1], limits: [], until: now + 10 * T };
+    expect(notedIn(past, rule, 1, now, now).marks).toEqual([longAgo, 3, 1, now, 1]);
+  });
+
+  test('are kept for longer where the answers of a server are slow', () => {
+    const now = 2 + 20 * T;
+    const past = { marks: [longAgo, 1, 1, 2, 1, 3, 1], limits: [], until: now + 10 * T + 1 };
+    expect(notedIn(past, rule, 1, now, now).marks).toEqual([longAgo, 2, 1, 3, 1, now, 1]);
   });
 
   test('are no more for a call that costs nothing', () => {
