@@ -47,7 +47,8 @@ export class EarGate extends GoAloneGate {
   /** Notes that the server refused a call that left at `left`. */
   noteRefusal(left: number, now: number, plan: Plan): void {
     this.#refusals.noteRefusal(left, now);
-    this.#remaining.noteRefusal(left, now, plan);
+    // Each refusal keeps more calls back for others. In an outage these are refused as well.
+    this.#remaining.noteRefusal(this.#refusals.areAnOutage ? -Infinity : left, now, plan);
   }
 
   /** How long to pause after a refusal that names no time, in ms. */

@@ -4,6 +4,9 @@ import type { Plan } from '../limits/plan.ts';
 const firstBackOff = 1_000;
 const longestBackOff = 60_000;
 
+/** After more refusals in a row, further ones tell nothing about others. */
+const mostInRow = 3;
+
 /** After this time, in ms, a refusal no longer affects the next pause. */
 const refusalsMatter = 600_000;
 
@@ -28,6 +31,11 @@ export class Refusals {
   /** Notes that the server accepted a call that left at `left`. */
   noteAnswer(left: number): void {
     if (left >= this.#refusedAt) this.#inRow = 0;
+  }
+
+  /** Whether so many were refused in a row that it is an outage, not a sign of others. */
+  get areAnOutage(): boolean {
+    return this.#inRow > mostInRow;
   }
 
   /** Whether the refusals no longer matter. */

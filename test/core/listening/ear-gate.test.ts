@@ -48,4 +48,20 @@ describe('the gate of a key with an adapter', () => {
     gate().noteRefusal(0, 0, plan);
     expect(gate().backOff(undefined)).toBe(1_000);
   });
+
+  test('keeps back no more calls for others after refusals in an outage, one after the other', () => {
+    const keptBackAfter = (refusals: number, isAnswered: boolean) => {
+      const gate = gateOf();
+      for (let at = 0; at < refusals; at++) {
+        gate.noteRefusal(at, at, plan);
+        if (isAnswered) gate.noteAnswer(at);
+      }
+      const buckets = [{ limit: 10, remaining: 5, resetAt: 60_000, window: 60_000 }];
+      const signal = { ...buckets[0], buckets, throttled: false, clamped: false, ignored: [] } as never;
+      const heard = { signal, left: 50, now: 60, wall: 60, inFlight: 0, plan, maxPause: 60_000 };
+      return gate.remaining.statements(heard)[0]?.told.keptBack;
+    };
+    expect([1, 2, 3, 4, 40].map((refusals) => keptBackAfter(refusals, false))).toEqual([2, 2, 3, 3, 3]);
+    expect([1, 2, 3, 4, 40].map((refusals) => keptBackAfter(refusals, true))).toEqual([2, 2, 3, 3, 15]);
+  });
 });
