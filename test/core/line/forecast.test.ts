@@ -14,6 +14,7 @@ const plan = planOf(
 test('a line ends when its last call goes, whatever a limit says in which it counts nothing', () => {
   expect(lineEndsAt(plan, [T, 50 * T], T, [3, 0])).toBe(3 * T);
   expect(lineEndsAt(plan, [T, 50 * T], T, [0, 0])).toBe(T);
+  expect(lineEndsAt(plan, [T, 50 * T], T, [0, 1])).toBe(50 * T);
 });
 
 test('a line ends when the slowest of its limits lets its last call go', () => {
