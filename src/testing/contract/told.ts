@@ -100,12 +100,16 @@ export const toldCases: readonly TrialCase[] = [
   },
   {
     name: 'pause counts refusals of calls that were on their way together as one',
-    async run({ bucket, unit }) {
+    async run({ bucket, advance, unit }) {
       const mine = bucket(leaky(9, unit));
-      await mine.pause(hour, 0);
-      const { learned } = await mine.peek();
-      await mine.pause(hour, unit);
-      equal('learned', (await mine.peek()).learned, learned);
+      await mine.pause(unit, 0);
+      await advance(unit);
+      equal('calls granted after the pause', await mine.go(9), 1);
+      await advance(2 * unit);
+      equal('calls granted later', await mine.go(9), 1);
+      // This one was sent before the pause.
+      await mine.pause(unit, 4 * unit);
+      within('part of the rate', ((await mine.peek()).learned ?? 0) * unit, 0.8, 0.95);
     },
   },
   {
