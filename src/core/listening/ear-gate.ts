@@ -46,9 +46,7 @@ export class EarGate extends GoAloneGate {
 
   /** Notes that the server refused a call that left at `left`. */
   noteRefusal(left: number, now: number, plan: Plan): void {
-    this.#refusals.noteRefusal(left, now);
-    // Each refusal keeps more calls back for others. In an outage these are refused as well.
-    this.#remaining.noteRefusal(this.#refusals.areAnOutage ? -Infinity : left, now, plan);
+    this.#remaining.noteRefusal(this.#refusals.noteRefusal(left, now), now, plan);
   }
 
   /** How long to pause after a refusal that names no time, in ms. */

@@ -4,7 +4,7 @@ import type { Plan } from '../limits/plan.ts';
 const firstBackOff = 1_000;
 const longestBackOff = 60_000;
 
-/** After more refusals in a row, further ones tell nothing about others. */
+/** More refusals in a row than this are an outage. */
 const mostInRow = 3;
 
 /** After this time, in ms, a refusal no longer affects the next pause. */
@@ -21,21 +21,21 @@ export class Refusals {
   /** When the latest of them arrived, on the monotonic clock. */
   #refusedAt = -Infinity;
 
-  /** Notes that the server refused a call that left at `left`. */
-  noteRefusal(left: number, now: number): void {
-    if (left < this.#refusedAt) return;
+  /**
+   * Notes that the server refused a call that left at `left`.
+   * @returns whether it shows that others use the quota: it was the first of those in flight together, and it is no
+   *   outage
+   */
+  noteRefusal(left: number, now: number): boolean {
+    if (left < this.#refusedAt) return false;
     this.#refusedAt = now;
     this.#inRow++;
+    return this.#inRow <= mostInRow;
   }
 
   /** Notes that the server accepted a call that left at `left`. */
   noteAnswer(left: number): void {
     if (left >= this.#refusedAt) this.#inRow = 0;
-  }
-
-  /** Whether so many were refused in a row that it is an outage, not a sign of others. */
-  get areAnOutage(): boolean {
-    return this.#inRow > mostInRow;
   }
 
   /** Whether the refusals no longer matter. */

@@ -62,16 +62,16 @@ export class Remaining {
   /** Answers left until our own calls may explain statements again, and the latest instant for that. */
   #strictFor = 0;
   #strictUntil = -Infinity;
-  /** Refusals since the server is believed, and when the latest came. */
+  /** Refusals that showed others, since the server is believed. */
   #refused = 0;
-  #refusedAt = -Infinity;
 
-  /** Notes that the server refused a call that left at `left`. */
-  noteRefusal(left: number, now: number, plan: Plan): void {
+  /**
+   * Notes that the server refused a call.
+   * @param showsOthers whether that shows that others use the quota: then more calls are kept back for them
+   */
+  noteRefusal(showsOthers: boolean, now: number, plan: Plan): void {
     if (!this.#isStrict(now)) this.#refused = 0;
-    // Calls that were in flight together count once.
-    if (left >= this.#refusedAt) this.#refused++;
-    this.#refusedAt = now;
+    if (showsOthers) this.#refused++;
     // Limits that are too high explain it, and the server states the right ones.
     if (!this.#isTooHigh) this.distrust(now, plan);
   }

@@ -23,6 +23,7 @@ interface Told extends SignalBucket {
 function follow(limits: Limit | readonly Limit[] = window, maxPause = Infinity) {
   const plan = planOf(limits, 0);
   const remaining = new Remaining();
+  let refusedAt = -Infinity;
   /** Reads an answer that came at `now`. Its reset is a second later if it says nothing else. */
   const hear = ({ left, now = 0, inFlight = 0, retryAt, ...bucket }: Told, ...others: SignalBucket[]): Statement[] => {
     const said = { resetAt: wall + now + 1_000, ...bucket };
@@ -45,7 +46,11 @@ function follow(limits: Limit | readonly Limit[] = window, maxPause = Infinity) 
         if (ms !== 0) remaining.noteNews(said, ms, now, plan);
         else if (said.isNewest) remaining.forget();
     },
-    refuse: (left: number, now: number) => remaining.noteRefusal(left, now, plan),
+    /** Notes a refusal. Calls that left before the latest one came were in flight with it. */
+    refuse: (left: number, now: number) => {
+      remaining.noteRefusal(left >= refusedAt, now, plan);
+      refusedAt = now;
+    },
     most: (now: number) => remaining.mostInFlight(now),
   };
 }
