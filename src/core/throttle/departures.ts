@@ -12,6 +12,7 @@ import {
   isShared,
   mostRest,
   opensAt,
+  placesAt,
   receiptAt,
   type Spot,
   type Taken,
@@ -114,6 +115,8 @@ export class Departures {
       const first = group.line.first as Waiter;
       const isBehind = kept.holds(group, first);
       const hold = isBehind ? undefined : this.#serve(group, first, now);
+      // The last free place of a throttle may be kept. When a call ends, there are two.
+      if (isBehind) for (const spot of group.spots) if (placesAt(spot) <= 1) this.#watch(spot.lanes);
       if (isBehind || hold !== undefined) held.push(group);
       else this.#groups.put(group);
       if (hold === undefined) continue;
@@ -126,7 +129,6 @@ export class Departures {
       if (besideOf(lanes).waiting(key) === this.#groups.size) break;
     }
     for (const group of held) this.#groups.put(group);
-    for (const lanes of kept.forPlaces) this.#watch(lanes);
     return wakeAt;
   }
 

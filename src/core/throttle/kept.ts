@@ -22,8 +22,6 @@ export class Kept {
   readonly #now: number;
   /** By throttle and key; undefined if others may take nothing. */
   readonly #needs = new Map<Lanes, Map<string, Need | undefined>>();
-  /** The throttles in which a call waits only because the last free place is kept. */
-  readonly forPlaces: Set<Lanes> = new Set();
 
   constructor(now: number) {
     this.#now = now;
@@ -64,10 +62,7 @@ export class Kept {
   #leavesRoom(spot: Spot, cost: Cost, need: Need): boolean {
     const now = this.#now;
     // When the place will be free again is not known, so it stays empty for a short time only.
-    if (placesAt(spot) <= 1 && need.until - now <= mostRest) {
-      this.forPlaces.add(spot.lanes);
-      return false;
-    }
+    if (placesAt(spot) <= 1 && need.until - now <= mostRest) return false;
     const bucket = spot.lanes.bucketIn(spot.key, now);
     if (bucket === undefined) return true;
     const ticks = wholeTicks(now);

@@ -26,9 +26,9 @@ export function subscribe(throttle: Throttle, key: string | undefined, listener:
   let isStopped = false;
   let told: Status | undefined;
   const tell = (status: Status | undefined) => {
-    if (isStopped || status === told) return;
+    if (isStopped || status === undefined || status === told) return;
     told = status;
-    listener(status as Status);
+    listener(status);
   };
   const stop = watchStatus(throttle, name, tell);
   // A later subscriber gets the status that the others have seen.
