@@ -45,6 +45,15 @@ export const toldCases: readonly TrialCase[] = [
     },
   },
   {
+    name: 'sync answers with a negative time where our own calls explain what is left',
+    async run({ bucket, near }) {
+      const mine = bucket(windowed(9, hour));
+      await mine.go(2);
+      near('answer', await mine.hear({ limit: 9, remaining: 7, keptBack: 2 }, hour), -hour);
+      equal('calls granted', await mine.go(9), 5);
+    },
+  },
+  {
     name: 'sync counts calls that may have reached the server later than they left',
     async run({ bucket, advance, unit }) {
       const mine = bucket(windowed(9, unit));
