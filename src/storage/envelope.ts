@@ -27,7 +27,7 @@ export function isWriteNumber(number: number): boolean {
 
 /** The number of the write that a text comes from; 0 if it is foreign. */
 export function numberOf(text: string | null): number {
-  const number = Number(header.exec(String(text))?.[1]);
+  const number = Number(header.exec(text ?? '')?.[1]);
   return isWriteNumber(number) ? number : 0;
 }
 

@@ -113,6 +113,7 @@ const parts = list<number>((part, at, place = 0) => (place > 0 && place % 2 === 
 /** An instant, then an instant and a cost by turns: see `Marks`. */
 const marks: Read<Marks> = (value, at) => {
   const copy = parts(value, at);
+  // The first of them has none before it.
   const falls = copy.some((mark, place) => place % 2 === 1 && mark < (copy[place - 2] as number));
   return falls || copy.length % 2 === 0 || areTooMany(copy) ? wrong() : copy;
 };

@@ -62,8 +62,8 @@ export interface StoreOperations {
    * Lets no more calls go than the server reports as left, until the reported instant, on top of the limits. Statements
    * about different instants hold at the same time. If several are about one instant, the lowest holds, unless a newer
    * one is higher. `told` sets no ceiling if the calls of all sharers explain it. Returns for how many ms it holds
-   * calls back: 0 if it changes nothing, negative if only the calls kept back for others are missing. A store that hands its buckets out is not asked: the reader of the answer
-   * works on the bucket.
+   * calls back: 0 if it changes nothing, negative if our own calls explain it and calls are only kept back for others
+   * (`told.keptBack`). A store that hands its buckets out is not asked: the reader of the answer works on the bucket.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: stores that were written before answer nothing, which counts as news.
   sync(key: string, said: Ceiling, plan: Plan): Answer<number | void>;

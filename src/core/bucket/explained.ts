@@ -32,7 +32,7 @@ const farOff = 1.5;
 /**
  * Takes in a statement of what is left, from a sharer or a server.
  * @returns for how long it holds calls back, in ms; 0 if it changes nothing, negative if our own calls explain it and
- *   only those kept back for others are missing
+ *   calls are only kept back for others
  */
 export function hear(bucket: Bucket, said: Ceiling, now: number): number {
   const { told, ms } = said;

@@ -84,6 +84,7 @@ export function paceAfter(pace: Pace, plan: Plan, cost: Cost, at: number): Pace 
 export function slower(pace: Pace | undefined, plan: Plan, left: number, ms: number, now: number): Pace {
   const until = now + ms;
   const rate = pace === undefined ? rateOf(plan) : rateAt(pace, now);
+  // No second call has left since the pause. Several sharers each send a first one.
   if (pace !== undefined && pace.span > 0 && (pace.calls <= 1 || left < pace.since + 1 / rate)) {
     const since = Math.max(pace.since, until);
     return { ...pace, since, calls: 0, from: now, tat: since };

@@ -141,6 +141,7 @@ export class SharedLane extends Lane {
     if (shared && this.#looks.areStale(now)) return this.#peek(now);
     if (this.gate?.resume(now)) return undefined;
     this.#slot = undefined;
+    // It fits the first call or its owner, as said above.
     this.#serve(receipt, owner, due);
     return undefined;
   }
@@ -238,7 +239,8 @@ export class SharedLane extends Lane {
     this.#plan = (reserved ?? granted[0])?.plan ?? this.#plan;
     this.#batch.noteAnswer(granted.length, callers.length);
     const unwanted: Receipt[] = [];
-    // An answer later than a store's time-out means that this process was away: its calls would collide with others.
+    // An answer later than a store's time-out means that this process was away: its calls would collide with others. Those
+    // of a stand-in are only asked for again.
     const isStale = now - this.#traffic.askedAt > storePatience;
     // Whether all callers so far have gone. One whose grant went to a higher priority still goes before the next.
     let inOrder = true;
