@@ -32,6 +32,16 @@ function setup() {
   return { clock, browser, tab, locks, hold, holdElsewhere };
 }
 
+/** Expects that a page holds nothing until it wakes. */
+async function expectSleep({ clock, locks, hold }: Pick<ReturnType<typeof setup>, 'clock' | 'locks' | 'hold'>) {
+  const { holds } = hold(10);
+  await clock.advance(1_000);
+  expect(holds.length).toBe(0);
+  locks.wake();
+  await clock.advance(100);
+  expect(holds.length).toBe(1);
+}
+
 describe('a lock that is held', () => {
   it('is asked about by nobody, and leaves no check behind', async () => {
     const { clock, browser, locks, hold } = setup();
@@ -111,12 +121,7 @@ describe('a page that sleeps', () => {
     locks.wake();
     locks.sleep(false);
     await clock.advance(1);
-    const { holds } = hold(10);
-    await clock.advance(1_000);
-    expect(holds.length).toBe(0);
-    locks.wake();
-    await clock.advance(100);
-    expect(holds.length).toBe(1);
+    await expectSleep({ clock, locks, hold });
   });
 
   it('sleeps though the browser refuses the lock that shows it', async () => {
@@ -127,12 +132,7 @@ describe('a page that sleeps', () => {
         name === 'sluice-frozen' ? Promise.reject(new Error('refused')) : request(name, ...rest),
     });
     locks.sleep(true);
-    const { holds } = hold(10);
-    await clock.advance(1_000);
-    expect(holds.length).toBe(0);
-    locks.wake();
-    await clock.advance(100);
-    expect(holds.length).toBe(1);
+    await expectSleep({ clock, locks, hold });
   });
 });
 

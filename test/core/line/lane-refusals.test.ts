@@ -84,38 +84,38 @@ test('a pause that is longer than the maxWait by a rounding error alone refuses 
   expect([call.state, late.state]).toEqual(['pending', 'rejected']);
 });
 
-test('limits that throw when a call comes reject that call at once, and no waiting one', async () => {
-  let isBroken = false;
-  const { clock, wait } = await busy({
+/** A key with limits that throw while they are broken. */
+async function breakable() {
+  const state = { isBroken: false };
+  const made = await busy({
     limits: () => {
-      if (isBroken) throw new Error('broken');
+      if (state.isBroken) throw new Error('broken');
       return limits;
     },
   });
+  return { ...made, state };
+}
+
+test('limits that throw when a call comes reject that call at once, and no waiting one', async () => {
+  const { clock, wait, state } = await breakable();
   const first = wait();
-  isBroken = true;
+  state.isBroken = true;
   const second = wait();
   await clock.advance(0);
-  isBroken = false;
+  state.isBroken = false;
   expect(second).toMatchObject({ state: 'rejected', at: start, error: new Error('broken') });
   await clock.advance(T);
   expect(first).toMatchObject({ state: 'fulfilled', at: start + T });
 });
 
 test('limits are not asked for between two slots, so a call that leaves then does not read them', async () => {
-  let isBroken = false;
-  const { clock, wait } = await busy({
-    limits: () => {
-      if (isBroken) throw new Error('broken');
-      return limits;
-    },
-  });
+  const { clock, wait, state } = await breakable();
   const first = wait();
   const controller = new AbortController();
   wait({ signal: controller.signal });
-  isBroken = true;
+  state.isBroken = true;
   controller.abort();
-  isBroken = false;
+  state.isBroken = false;
   await clock.advance(T);
   expect(first).toMatchObject({ state: 'fulfilled', at: start + T });
 });

@@ -1,6 +1,7 @@
 import { createThrottle, QueueFullError, type ThrottleEvent, type ThrottleOptions, throttleAll } from 'sluice';
 import { ManualClock } from 'sluice/testing';
 import { describe, expect, test, vi } from 'vitest';
+import { Groups } from '../../../src/core/throttle/group.ts';
 import { outcomeOf } from '../line/outcome.ts';
 
 const T = 100;
@@ -225,3 +226,17 @@ async function settled<T>(outcome: T, clock: ManualClock): Promise<T> {
   await clock.advance(0);
   return outcome;
 }
+
+test('a call looks at few of the keys that wait for the same limit, however many they are', async () => {
+  const clock = new ManualClock();
+  const customers = createThrottle({ limits: wide, margin: 0, clock });
+  const api = createThrottle({ limits: even, margin: 0, clock });
+  const both = throttleAll([customers, { throttle: api, key: 'api' }]);
+  for (let customer = 0; customer < 500; customer++) void both.wait(`customer:${customer}`);
+  const looks = vi.spyOn(Groups.prototype, 'take');
+  const last = outcomeOf(both.wait('customer:last', { priority: 1 }), clock);
+  await clock.advance(T);
+  expect(last.state).toBe('fulfilled');
+  expect(looks.mock.calls.length).toBeLessThan(20);
+  looks.mockRestore();
+});
